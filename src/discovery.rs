@@ -1,0 +1,106 @@
+//! Looks at Docker: who runs, with which labels and addresses, and when to look again.
+//!
+//! Owns the seam [`Engine`] and everything that knows Docker's API. Deliberately read-only, and
+//! deliberately without opinions about labels: it hands out whole snapshots and notices that carry
+//! no data.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures::stream::BoxStream;
+
+use crate::model::{ContainerId, Snapshot};
+
+/// Says that something may have changed. It carries no data on purpose: whoever gets it looks
+/// again, so a lost, late or doubled notice does no harm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The engine answered the request for events: the stream is open.
+    Connected,
+    /// Look again; the cause is for the log.
+    LookAgain {
+        /// The engine's word for what happened: `start`, `health_status: healthy`, `connect` …
+        action: String,
+        /// The container it happened to, where the engine says so.
+        container: Option<ContainerId>,
+    },
+}
+
+/// What went wrong between us and the engine. All of it is retried; none of it changes a route.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The endpoint is not of a form that can be dialled.
+    #[error("the Docker endpoint `{endpoint}` cannot be used")]
+    Endpoint {
+        /// What was given.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Nobody answers at the endpoint.
+    #[error("no Docker engine answers at `{endpoint}`")]
+    Unreachable {
+        /// Where it was looked for.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The socket is there, but not for us.
+    #[error("no permission to use the Docker socket `{endpoint}`")]
+    Permission {
+        /// Where it is.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The engine took the request and did not answer in time.
+    #[error("Docker did not answer `{operation}` within {limit:?}")]
+    Timeout {
+        /// Which request.
+        operation: &'static str,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The engine, or a socket proxy before it, refused the request.
+    #[error("Docker answered `{operation}` with status {status}: {message}")]
+    Refused {
+        /// Which request.
+        operation: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The engine's words, cut to a bounded length.
+        message: String,
+    },
+    /// The answer broke off or could not be read.
+    #[error("Docker's answer to `{operation}` broke off or could not be read")]
+    Broken {
+        /// Which request.
+        operation: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The seam to a container engine. Fakes implement it for tests of the loop.
+pub trait Engine: Send + Sync + 'static {
+    /// All containers in any state, in one complete list.
+    ///
+    /// # Errors
+    /// When the list could not be had whole; there is no partial snapshot.
+    fn snapshot(&self) -> impl Future<Output = Result<Snapshot, EngineError>> + Send;
+
+    /// Notices, from shortly before now on. The stream subscribes at its first poll; it ends, or
+    /// gives an error and then ends, when the connection does: the caller opens a new one and
+    /// looks again.
+    fn notices(&self) -> BoxStream<'static, Result<Notice, EngineError>>;
+
+    /// Whether a network of this name exists.
+    ///
+    /// # Errors
+    /// When the engine could not be asked.
+    fn network_exists(&self, name: &str) -> impl Future<Output = Result<bool, EngineError>> + Send;
+}

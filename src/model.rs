@@ -1,0 +1,15 @@
+//! The nouns that everything else speaks of: containers as we see them, and names that parse.
+//!
+//! Owns the types that cross module borders. Deliberately knows nothing of Docker's wire format
+//! (that is `discovery::convert`), of labels' meaning (`labels`) or of Caddy.
+
+mod app;
+mod container;
+mod name;
+
+pub use app::{AppKey, Owner};
+pub use container::{
+    Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
+    Snapshot,
+};
+pub use name::{Hostname, NameError, PathPrefix, Port, Token};

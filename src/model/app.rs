@@ -1,0 +1,53 @@
+//! Who a container belongs to: its app, and the owner that claims hosts.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Who claims a host: a compose project, or an app that belongs to no project.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Owner {
+    /// A compose project.
+    Project(String),
+    /// A container or swarm service outside any project, by its app's name.
+    App(String),
+}
+
+impl Owner {
+    /// The bare name, as `share` names it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Project(name) | Self::App(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Project(name) => write!(f, "project `{name}`"),
+            Self::App(name) => write!(f, "app `{name}`"),
+        }
+    }
+}
+
+/// The containers that serve one thing together. Two apps of one name in two projects are two
+/// apps, so nobody joins another project's app by a label.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AppKey {
+    /// Who claims its hosts.
+    pub owner: Owner,
+    /// Its name within the owner.
+    pub name: String,
+}
+
+impl fmt::Display for AppKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.owner {
+            Owner::Project(project) => write!(f, "{project}/{}", self.name),
+            Owner::App(_) => f.write_str(&self.name),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! A container as the agent sees it, with every optional field of the engine already decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+/// The labels of a container, sorted by key.
+pub type Labels = BTreeMap<String, String>;
+
+/// The engine's id of a container: never empty. `Display` shows the first 12 characters, as
+/// `docker ps` does.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContainerId(String);
+
+impl ContainerId {
+    /// The id, or `None` when the text is empty.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Option<Self> {
+        let id = id.into();
+        (!id.is_empty()).then_some(Self(id))
+    }
+
+    /// The whole id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.get(..12).unwrap_or(&self.0))
+    }
+}
+
+impl TryFrom<String> for ContainerId {
+    type Error = &'static str;
+
+    fn try_from(id: String) -> Result<Self, Self::Error> {
+        Self::new(id).ok_or("a container id is never empty")
+    }
+}
+
+impl From<ContainerId> for String {
+    fn from(id: ContainerId) -> Self {
+        id.0
+    }
+}
+
+/// Names one container to a person: `shop-web-1 (9f2c1e0b7a44)`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ContainerRef {
+    /// Name without the leading slash.
+    pub name: String,
+    /// The engine's id.
+    pub id: ContainerId,
+}
+
+impl fmt::Display for ContainerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.id)
+    }
+}
+
+/// What the engine says a container is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContainerState {
+    /// Made, never started.
+    Created,
+    /// Its process runs.
+    Running,
+    /// Its process is frozen (`docker pause`).
+    Paused,
+    /// Between two runs, by its restart policy.
+    Restarting,
+    /// Being removed.
+    Removing,
+    /// Its process has ended.
+    Exited,
+    /// Could not be removed.
+    Dead,
+}
+
+impl ContainerState {
+    /// The word that `docker ps` prints.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting => "restarting",
+            Self::Removing => "removing",
+            Self::Exited => "exited",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// What the container's HEALTHCHECK says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// It has no HEALTHCHECK.
+    #[default]
+    None,
+    /// No verdict yet.
+    Starting,
+    /// The last check passed.
+    Healthy,
+    /// The last `retries` checks failed.
+    Unhealthy,
+}
+
+/// How the container reaches a network.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// Own interfaces on the networks it is attached to.
+    #[default]
+    Attached,
+    /// The host's interfaces (`network_mode: host`).
+    Host,
+    /// Another container's interfaces (`network_mode: service:x`, `container:x`).
+    Container(ContainerId),
+}
+
+/// A container's addresses on one network. Both are `None` while the engine has not assigned any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    /// Its IPv4 address.
+    pub ipv4: Option<Ipv4Addr>,
+    /// Its global IPv6 address.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+impl Address {
+    /// IPv4, else global IPv6.
+    #[must_use]
+    pub fn preferred(self) -> Option<IpAddr> {
+        self.ipv4.map(IpAddr::V4).or(self.ipv6.map(IpAddr::V6))
+    }
+}
+
+/// One container, copied out of the engine's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// The engine's id.
+    pub id: ContainerId,
+    /// Its name without the leading slash.
+    pub name: String,
+    /// All its labels.
+    #[serde(default)]
+    pub labels: Labels,
+    /// What it is doing.
+    pub state: ContainerState,
+    /// What its HEALTHCHECK says.
+    #[serde(default)]
+    pub health: Health,
+    /// When it was created, in seconds since 1970.
+    #[serde(default)]
+    pub created: i64,
+    /// How it reaches a network.
+    #[serde(default)]
+    pub network_mode: NetworkMode,
+    /// Its addresses by network name.
+    #[serde(default)]
+    pub networks: BTreeMap<String, Address>,
+    /// The TCP ports that its image or its run command exposes.
+    #[serde(default)]
+    pub ports: BTreeSet<u16>,
+}
+
+impl Container {
+    /// How a message names this container.
+    #[must_use]
+    pub fn reference(&self) -> ContainerRef {
+        ContainerRef {
+            name: self.name.clone(),
+            id: self.id.clone(),
+        }
+    }
+
+    /// Whether any label begins with `<prefix>.`, that is, whether it may be ours.
+    #[must_use]
+    pub fn has_prefix(&self, prefix: &str) -> bool {
+        has_prefix(self.labels.keys(), prefix)
+    }
+}
+
+/// Whether any of the keys begins with `<prefix>.`.
+pub(crate) fn has_prefix<'a>(keys: impl IntoIterator<Item = &'a String>, prefix: &str) -> bool {
+    keys.into_iter().any(|key| {
+        key.strip_prefix(prefix)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+/// A complete list of containers, in any state. It comes only from a listing that succeeded
+/// whole: an engine error can never become an empty snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    containers: BTreeMap<ContainerId, Container>,
+}
+
+impl Snapshot {
+    /// The snapshot of these containers; of two with one id the later stays.
+    #[must_use]
+    pub fn new(containers: impl IntoIterator<Item = Container>) -> Self {
+        Self {
+            containers: containers.into_iter().map(|c| (c.id.clone(), c)).collect(),
+        }
+    }
+
+    /// All containers, by id.
+    pub fn containers(&self) -> impl Iterator<Item = &Container> {
+        self.containers.values()
+    }
+
+    /// The container with this id.
+    #[must_use]
+    pub fn get(&self, id: &ContainerId) -> Option<&Container> {
+        self.containers.get(id)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.containers.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.containers.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_never_empty_and_shows_twelve_characters() {
+        assert_eq!(ContainerId::new(""), None);
+        let id = ContainerId::new("9f2c1e0b7a4455aa").expect("not empty");
+        assert_eq!(id.to_string(), "9f2c1e0b7a44");
+        assert_eq!(ContainerId::new("ab").expect("not empty").to_string(), "ab");
+    }
+
+    #[test]
+    fn ipv4_is_preferred_over_ipv6() {
+        let v6 = "fd00::2".parse().ok();
+        let both = Address {
+            ipv4: Some(Ipv4Addr::new(10, 0, 0, 2)),
+            ipv6: v6,
+        };
+        assert_eq!(
+            both.preferred().map(|ip| ip.to_string()).as_deref(),
+            Some("10.0.0.2")
+        );
+        let only = Address {
+            ipv4: None,
+            ipv6: v6,
+        };
+        assert_eq!(
+            only.preferred().map(|ip| ip.to_string()).as_deref(),
+            Some("fd00::2")
+        );
+        assert_eq!(Address::default().preferred(), None);
+    }
+
+    #[test]
+    fn a_prefix_is_a_whole_word() {
+        let keys = ["sh0x.host".to_owned(), "sh0".to_owned()];
+        assert!(!has_prefix(&keys, "sh0"));
+        assert!(has_prefix(&["sh0.host".to_owned()], "sh0"));
+    }
+}

@@ -1,0 +1,203 @@
+//! The table itself: plain data in the order in which requests are matched.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use crate::model::{AppKey, ContainerRef, Hostname, PathPrefix, Token};
+
+/// Which requests a route answers. `Ord` puts the more specific first: exact host before wildcard
+/// before `*`, then longer paths before shorter ones before none, because Caddy takes the first
+/// match.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteKey {
+    /// The host.
+    pub host: Hostname,
+    /// The path prefix; `None` is every path.
+    pub path: Option<PathPrefix>,
+}
+
+impl Ord for RouteKey {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let path = |key: &Self| key.path.as_ref().map_or(0, |p| p.as_str().len());
+        (self.host.openness().cmp(&other.host.openness()))
+            .then_with(|| self.host.cmp(&other.host))
+            .then_with(|| path(other).cmp(&path(self)))
+            .then_with(|| self.path.cmp(&other.path))
+    }
+}
+
+impl PartialOrd for RouteKey {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for RouteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}{}",
+            self.host,
+            self.path.as_ref().map_or("", PathPrefix::as_str)
+        )
+    }
+}
+
+/// The name of a route within its app: `default` for the keys directly under the prefix.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum RouteName {
+    /// The route of the keys directly under the prefix.
+    Default,
+    /// A route of `routes.<name>.…`.
+    Named(String),
+}
+
+impl fmt::Display for RouteName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}
+
+/// The protocol towards the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// HTTP/1.1 in clear text.
+    #[default]
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// HTTP/2 in clear text.
+    H2c,
+}
+
+/// Where a host's certificate comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsMode {
+    /// A public authority, by ACME.
+    Public,
+    /// The agent's own authority.
+    Internal,
+    /// None: the host is served on the HTTP port only.
+    Off,
+}
+
+/// How requests are shared among the containers of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LbPolicy {
+    /// The one with the fewest requests under way.
+    #[default]
+    LeastConn,
+    /// Any.
+    Random,
+    /// Each in turn.
+    RoundRobin,
+    /// The first that can be dialled.
+    First,
+    /// By the client's address.
+    ClientIpHash,
+    /// By the request's path and query.
+    UriHash,
+    /// By the value of this request header.
+    Header(Token),
+    /// By a cookie of this name, set at the first answer.
+    Cookie(Token),
+}
+
+/// How the certificate of an `https` container is checked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum UpstreamTls {
+    /// Against this name, by the host's trust store.
+    Verify(Hostname),
+    /// Not at all.
+    SkipVerify,
+}
+
+/// One container that serves a pool.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Upstream {
+    /// The address to dial.
+    pub address: SocketAddr,
+    /// Whose it is.
+    pub container: ContainerRef,
+}
+
+/// The ready containers that serve one route, and how they are spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pool {
+    /// The protocol.
+    pub scheme: Scheme,
+    /// How the container's certificate is checked; `Some` exactly with [`Scheme::Https`].
+    pub tls: Option<UpstreamTls>,
+    /// How requests are shared.
+    pub policy: LbPolicy,
+    /// Sorted by address, without duplicates, ready ones only. When it is empty the route answers
+    /// 503.
+    pub upstreams: Vec<Upstream>,
+}
+
+/// What is served under one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// Whose route it is.
+    pub app: AppKey,
+    /// Its name within the app.
+    pub name: RouteName,
+    /// Who answers.
+    pub pool: Pool,
+    /// Whether the matched path prefix is removed before the request is passed on.
+    pub strip: bool,
+}
+
+/// All routes, and the certificate policy of each of their hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RouteTable {
+    /// In the order in which they are matched.
+    pub routes: BTreeMap<RouteKey, Route>,
+    /// For every host in `routes`, no others.
+    pub tls: BTreeMap<Hostname, TlsMode>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_specific_key_comes_first() {
+        let key = |host: &str, path: &str| RouteKey {
+            host: Hostname::parse(host).expect("a host"),
+            path: PathPrefix::parse(path).expect("a path"),
+        };
+        let mut keys = [
+            key("*", "/"),
+            key("*.example.com", "/"),
+            key("b.example.com", "/"),
+            key("a.example.com", "/"),
+            key("a.example.com", "/a"),
+            key("a.example.com", "/api"),
+            key("*.example.com", "/long/path"),
+        ];
+        keys.sort();
+        let shown: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "a.example.com/api",
+                "a.example.com/a",
+                "a.example.com",
+                "b.example.com",
+                "*.example.com/long/path",
+                "*.example.com",
+                "*",
+            ]
+        );
+    }
+}
