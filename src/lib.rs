@@ -1,5 +1,7 @@
 //! Routes labelled Docker containers through a Caddy that it supervises.
 
+pub mod diagnostic;
 pub mod discovery;
+pub mod labels;
 pub mod model;
 pub mod routes;

@@ -6,6 +6,7 @@
 mod app;
 mod container;
 mod name;
+mod route;
 
 pub use app::{AppKey, Owner};
 pub use container::{
@@ -13,3 +14,4 @@ pub use container::{
     Snapshot,
 };
 pub use name::{Hostname, NameError, PathPrefix, Port, Token};
+pub use route::{LbPolicy, RouteId, RouteName, Scheme};

@@ -3,8 +3,16 @@
 //! Owns precedence, ownership of hosts and the choice of upstreams. Deliberately knows neither
 //! Docker nor Caddy: it takes a snapshot and gives a table with diagnostics.
 
+mod build;
+mod claims;
+mod forms;
+mod place;
+mod report;
 mod table;
+mod upstream;
 
-pub use table::{
-    LbPolicy, Pool, Route, RouteKey, RouteName, RouteTable, Scheme, TlsMode, Upstream, UpstreamTls,
-};
+pub use crate::model::{LbPolicy, RouteName, Scheme};
+pub use build::{Built, Inputs, LastGood, Refused, build};
+pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
+pub use report::{Row, RowState};
+pub use table::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use crate::model::{AppKey, ContainerRef, Hostname, PathPrefix, Token};
+use crate::model::{ContainerRef, Hostname, LbPolicy, PathPrefix, RouteId, Scheme};
 
 /// Which requests a route answers. `Ord` puts the more specific first: exact host before wildcard
 /// before `*`, then longer paths before shorter ones before none, because Caddy takes the first
@@ -46,37 +46,6 @@ impl fmt::Display for RouteKey {
     }
 }
 
-/// The name of a route within its app: `default` for the keys directly under the prefix.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum RouteName {
-    /// The route of the keys directly under the prefix.
-    Default,
-    /// A route of `routes.<name>.…`.
-    Named(String),
-}
-
-impl fmt::Display for RouteName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::Named(name) => f.write_str(name),
-        }
-    }
-}
-
-/// The protocol towards the container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheme {
-    /// HTTP/1.1 in clear text.
-    #[default]
-    Http,
-    /// HTTP over TLS.
-    Https,
-    /// HTTP/2 in clear text.
-    H2c,
-}
-
 /// Where a host's certificate comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,29 +56,6 @@ pub enum TlsMode {
     Internal,
     /// None: the host is served on the HTTP port only.
     Off,
-}
-
-/// How requests are shared among the containers of a pool.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LbPolicy {
-    /// The one with the fewest requests under way.
-    #[default]
-    LeastConn,
-    /// Any.
-    Random,
-    /// Each in turn.
-    RoundRobin,
-    /// The first that can be dialled.
-    First,
-    /// By the client's address.
-    ClientIpHash,
-    /// By the request's path and query.
-    UriHash,
-    /// By the value of this request header.
-    Header(Token),
-    /// By a cookie of this name, set at the first answer.
-    Cookie(Token),
 }
 
 /// How the certificate of an `https` container is checked.
@@ -147,10 +93,8 @@ pub struct Pool {
 /// What is served under one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Route {
-    /// Whose route it is.
-    pub app: AppKey,
-    /// Its name within the app.
-    pub name: RouteName,
+    /// Whose route it is, and which.
+    pub id: RouteId,
     /// Who answers.
     pub pool: Pool,
     /// Whether the matched path prefix is removed before the request is passed on.

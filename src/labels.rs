@@ -1,0 +1,14 @@
+//! From a container's labels to what it asks for.
+//!
+//! Owns the one table of keys ([`KEYS`]) and everything that is said about a wrong label.
+//! Parsing never fails: it gives what could be read and a list of diagnostics. Deliberately looks
+//! at one container at a time and knows nothing of other containers, networks or ports.
+
+mod hints;
+mod parse;
+mod schema;
+mod tree;
+mod value;
+
+pub use parse::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting, parse};
+pub use schema::{KEYS, Key, KeyInfo, Scope, key_info};

@@ -1,0 +1,130 @@
+//! Labels sorted into the container's own keys and those of each of its routes.
+
+use std::collections::BTreeMap;
+
+use super::hints::unknown_key_help;
+use super::schema::{KEYS, Key, Scope};
+use crate::diagnostic::{Code, Diagnostic, LabelRef};
+use crate::model::{Container, RouteName};
+
+/// Longest name of a route, in bytes: it is shown in tables and stored.
+const ROUTE_NAME_BYTES_MAX: usize = 64;
+
+/// The labels of one scope, by key.
+pub(super) type Scoped = BTreeMap<Key, LabelRef>;
+
+/// What a container's labels say, still as text.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// Keys that hold for the container.
+    pub(super) container: Scoped,
+    /// Keys of its routes.
+    pub(super) routes: BTreeMap<RouteName, Scoped>,
+    /// Whether a key was not understood, so that something may be missing here.
+    pub(super) doubtful: bool,
+}
+
+/// Sorts all labels under `<prefix>.`; what is not understood becomes a diagnostic.
+pub(super) fn sort(container: &Container, prefix: &str, found: &mut Vec<Diagnostic>) -> Tree {
+    let mut tree = Tree::default();
+    for (whole, value) in &container.labels {
+        let rest = whole
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.strip_prefix('.'));
+        let Some(rest) = rest else { continue };
+        let label = LabelRef {
+            key: whole.clone(),
+            value: value.clone(),
+        };
+        match place(rest) {
+            Ok((None, key)) => drop(tree.container.insert(key, label)),
+            Ok((Some(route), key)) => {
+                drop(tree.routes.entry(route).or_default().insert(key, label));
+            }
+            Err(wrong) => {
+                tree.doubtful = true;
+                if let Wrong::Key { route: Some(route) } = &wrong {
+                    tree.routes.entry(route.clone()).or_default();
+                }
+                found.push(wrong.diagnostic(container, prefix, rest, label));
+            }
+        }
+    }
+    tree
+}
+
+/// Why a key has no place.
+enum Wrong {
+    /// No such key, under this route where one is named.
+    Key { route: Option<RouteName> },
+    /// The route's name is not one.
+    RouteName,
+    /// A key of the container under a route.
+    ContainerKey,
+}
+
+fn place(rest: &str) -> Result<(Option<RouteName>, Key), Wrong> {
+    let named = rest
+        .strip_prefix("routes.")
+        .and_then(|named| named.split_once('.'));
+    let (route, name) = match named {
+        Some((route, name)) => {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+            let fits = (1..=ROUTE_NAME_BYTES_MAX).contains(&route.len());
+            if !fits || !route.chars().all(allowed) || route == "default" {
+                return Err(Wrong::RouteName);
+            }
+            (RouteName::Named(route.to_owned()), name)
+        }
+        None => (RouteName::Default, rest),
+    };
+    let is_named = named.is_some();
+    match KEYS.iter().find(|info| info.name == name) {
+        None => Err(Wrong::Key {
+            route: is_named.then_some(route),
+        }),
+        Some(info) if info.scope != Scope::Container => Ok((Some(route), info.key)),
+        Some(_) if is_named => Err(Wrong::ContainerKey),
+        Some(info) => Ok((None, info.key)),
+    }
+}
+
+impl Wrong {
+    fn diagnostic(
+        self,
+        container: &Container,
+        prefix: &str,
+        rest: &str,
+        label: LabelRef,
+    ) -> Diagnostic {
+        let whole = label.key.clone();
+        let (message, help) = match self {
+            Self::Key { route: _ } => (
+                format!("`{whole}` is not a label of the agent"),
+                unknown_key_help(prefix, rest),
+            ),
+            Self::RouteName => (
+                format!("the route name in `{whole}` is not one"),
+                format!(
+                    "name it with letters, digits, `-` and `_`, not `default`: \
+                     `{prefix}.routes.api.host`"
+                ),
+            ),
+            Self::ContainerKey => {
+                let name = rest.rsplit_once('.').map_or(rest, |(_, name)| name);
+                (
+                    format!("`{whole}` holds for the whole container, not for one route"),
+                    format!("write `{prefix}.{name}`"),
+                )
+            }
+        };
+        let container = container.reference();
+        Diagnostic {
+            container,
+            code: Code::UnknownKey,
+            label: Some(label),
+            message,
+            help,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Who owns a host: the first to claim it, until ten minutes after its last container is gone.
+//!
+//! Pure: time and the claims of before come in, the claims of now go out. The shell keeps them in
+//! the state directory, so a restart of the agent or a redeploy of the owner changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Hostname, Owner};
+
+/// How long a claim outlives its owner's last container, in seconds: a redeploy that builds an
+/// image or waits for a registry is shorter than that.
+pub const CLAIM_GRACE_SECONDS: u64 = 600;
+
+/// One claim on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Who owns the host.
+    pub owner: Owner,
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+    /// When its last container went, in seconds since 1970; `None` while it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<u64>,
+    /// Projects that the owner lets add paths under the host.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub share: BTreeSet<String>,
+}
+
+/// All claims, by host.
+pub type Claims = BTreeMap<Hostname, Claim>;
+
+/// That an owner's containers ask for a host now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asking {
+    pub(super) host: Hostname,
+    pub(super) owner: Owner,
+    /// Creation of the oldest of its containers that asks; decides among claims first seen
+    /// together.
+    pub(super) created: i64,
+    /// Whether the route is narrowed by a path, so that a share of the host is enough for it.
+    pub(super) only_paths: bool,
+    /// Projects that this owner would let in.
+    pub(super) share: BTreeSet<String>,
+}
+
+/// The claims that hold, given those of before and what is asked for now.
+pub(super) fn settle(before: &Claims, asking: &[Asking], now: u64) -> Claims {
+    let mut claims = before.clone();
+    claims.retain(|_, claim| {
+        claim
+            .released
+            .is_none_or(|at| at + CLAIM_GRACE_SECONDS > now)
+    });
+    let mut newcomers: Vec<&Asking> = asking.iter().collect();
+    // A route for every path claims before one for some paths: who brings the site owns it.
+    newcomers.sort_by_key(|ask| (ask.only_paths, ask.created, ask.owner.clone()));
+    for ask in newcomers {
+        claims.entry(ask.host.clone()).or_insert_with(|| Claim {
+            owner: ask.owner.clone(),
+            since: now,
+            released: None,
+            share: BTreeSet::new(),
+        });
+    }
+    let mut of_host: BTreeMap<&Hostname, Vec<&Asking>> = BTreeMap::new();
+    for ask in asking {
+        of_host.entry(&ask.host).or_default().push(ask);
+    }
+    for (host, claim) in &mut claims {
+        let asking = of_host.get(host).map_or(&[][..], Vec::as_slice);
+        let mut own = asking
+            .iter()
+            .filter(|ask| ask.owner == claim.owner)
+            .peekable();
+        if own.peek().is_some() {
+            claim.released = None;
+            claim.share = own.flat_map(|ask| ask.share.clone()).collect();
+        } else {
+            claim.released = claim.released.or(Some(now));
+        }
+    }
+    claims
+}
+
+/// Whether this owner may serve the host; the claim that says no otherwise.
+pub(super) fn may_serve<'a>(
+    claims: &'a Claims,
+    host: &Hostname,
+    owner: &Owner,
+    has_path: bool,
+) -> Result<(), &'a Claim> {
+    match claims.get(host) {
+        None => Ok(()),
+        Some(claim) if claim.owner == *owner => Ok(()),
+        Some(claim) if has_path && claim.share.contains(owner.name()) => Ok(()),
+        Some(claim) => Err(claim),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(owner: &str, created: i64) -> Asking {
+        Asking {
+            host: host(),
+            owner: Owner::Project(owner.to_owned()),
+            created,
+            only_paths: false,
+            share: BTreeSet::new(),
+        }
+    }
+
+    fn host() -> Hostname {
+        Hostname::parse("a.example").expect("a host")
+    }
+
+    fn owner(claims: &Claims) -> Option<&str> {
+        claims.get(&host()).map(|claim| claim.owner.name())
+    }
+
+    #[test]
+    fn the_first_to_ask_owns_it_whoever_is_older() {
+        let first = settle(&Claims::new(), &[ask("b", 200)], 1_000);
+        let both = settle(&first, &[ask("a", 100), ask("b", 200)], 1_001);
+        assert_eq!(owner(&both), Some("b"));
+        assert_eq!(both[&host()].since, 1_000);
+    }
+
+    #[test]
+    fn age_decides_between_claims_first_seen_together() {
+        let claims = settle(&Claims::new(), &[ask("a", 200), ask("b", 100)], 1_000);
+        assert_eq!(owner(&claims), Some("b"));
+        let same_age = settle(&Claims::new(), &[ask("b", 1), ask("a", 1)], 1_000);
+        assert_eq!(owner(&same_age), Some("a"));
+    }
+
+    #[test]
+    fn whoever_brings_the_site_owns_it_before_one_who_adds_a_path() {
+        let path = Asking {
+            only_paths: true,
+            ..ask("a", 1)
+        };
+        let claims = settle(&Claims::new(), &[path, ask("b", 2)], 1_000);
+        assert_eq!(owner(&claims), Some("b"));
+    }
+
+    #[test]
+    fn a_claim_outlives_its_last_container_by_ten_minutes() {
+        let mut claims = settle(&Claims::new(), &[ask("a", 1)], 1_000);
+        claims = settle(&claims, &[ask("b", 2)], 1_100);
+        assert_eq!(owner(&claims), Some("a"));
+        claims = settle(&claims, &[ask("b", 2)], 1_699);
+        assert_eq!(owner(&claims), Some("a"));
+        claims = settle(&claims, &[ask("b", 2)], 1_700);
+        assert_eq!(owner(&claims), Some("b"));
+    }
+
+    #[test]
+    fn a_return_within_the_grace_renews_the_claim() {
+        let mut claims = settle(&Claims::new(), &[ask("a", 1)], 1_000);
+        claims = settle(&claims, &[], 1_100);
+        claims = settle(&claims, &[ask("a", 5)], 1_500);
+        claims = settle(&claims, &[ask("b", 2)], 2_000);
+        assert_eq!(owner(&claims), Some("a"));
+    }
+
+    #[test]
+    fn a_share_is_for_paths_only_and_outlives_a_gap() {
+        let share = BTreeSet::from(["blog".to_owned()]);
+        let claims = settle(
+            &Claims::new(),
+            &[Asking {
+                share,
+                ..ask("a", 1)
+            }],
+            1_000,
+        );
+        let gap = settle(&claims, &[], 1_001);
+        let blog = Owner::Project("blog".to_owned());
+        assert!(may_serve(&gap, &host(), &blog, true).is_ok());
+        assert!(may_serve(&gap, &host(), &blog, false).is_err());
+        let other = Owner::Project("other".to_owned());
+        assert!(may_serve(&gap, &host(), &other, true).is_err());
+    }
+}

@@ -1,0 +1,293 @@
+//! Puts forms under their keys: who may serve a host, who wins a key, which certificate a host has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::build::Inputs;
+use super::claims::{self, Claim, Claims};
+use super::forms::{Form, Member};
+use super::report::{Row, RowState};
+use super::table::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::labels::{RouteSpec, TlsSetting};
+use crate::model::{Hostname, PathPrefix, RouteId, RouteName, Scheme};
+
+/// The table, who is in it, and what became of everybody.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    pub(super) table: RouteTable,
+    pub(super) ids: BTreeSet<RouteId>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// Places all forms.
+pub(super) fn place(
+    forms: &[Form],
+    claims: &Claims,
+    inputs: &Inputs<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> Placed {
+    let mut placed = Placed::default();
+    let mut winners: BTreeMap<RouteKey, &Form> = BTreeMap::new();
+    let mut sorted: Vec<&Form> = forms.iter().collect();
+    sorted.sort_by_key(|form| form.id.clone());
+    for form in sorted {
+        for host in &form.spec.hosts {
+            let has_path = !form.spec.paths.is_empty();
+            let owner = &form.id.app.owner;
+            if let Err(claim) = claims::may_serve(claims, host, owner, has_path) {
+                let diagnostic = host_taken(form, host, claim, inputs.prefix);
+                placed.refuse(form, host, &diagnostic.message);
+                found.push(diagnostic);
+                continue;
+            }
+            for key in keys(host, &form.spec.paths) {
+                let owns = claims.get(host).is_some_and(|claim| claim.owner == *owner);
+                match winners.get(&key).copied() {
+                    None => drop(winners.insert(key, form)),
+                    Some(first) if owns && first.id.app.owner != *owner => {
+                        lose(first, &key, form, &mut placed, found);
+                        winners.insert(key, form);
+                    }
+                    Some(first) => lose(form, &key, first, &mut placed, found),
+                }
+            }
+        }
+    }
+    let policies = Policies::decide(&winners, claims, inputs);
+    for (key, form) in winners {
+        placed.add(key, form, &policies, inputs, found);
+    }
+    placed
+}
+
+fn keys<'a>(host: &'a Hostname, paths: &'a [PathPrefix]) -> impl Iterator<Item = RouteKey> + 'a {
+    let every = paths.is_empty().then_some(None);
+    let each = every.into_iter().chain(paths.iter().cloned().map(Some));
+    each.map(|path| RouteKey {
+        host: host.clone(),
+        path,
+    })
+}
+
+fn host_taken(form: &Form, host: &Hostname, claim: &Claim, prefix: &str) -> Diagnostic {
+    let claimant = &form.id.app.owner;
+    let in_gap = match claim.released {
+        Some(_) => " (it has no container now; the claim ends ten minutes after its last one)",
+        None => "",
+    };
+    Diagnostic {
+        container: form.definer.clone(),
+        code: Code::HostTaken,
+        label: None,
+        message: format!("the host `{host}` belongs to {}{in_gap}", claim.owner),
+        help: format!(
+            "choose another host, or let {} add `{prefix}.share={}` to serve a path of it",
+            claim.owner,
+            claimant.name()
+        ),
+    }
+}
+
+/// Says that `loser` does not get `key`, which `winner` has.
+fn lose(
+    loser: &Form,
+    key: &RouteKey,
+    winner: &Form,
+    placed: &mut Placed,
+    found: &mut Vec<Diagnostic>,
+) {
+    let diagnostic = Diagnostic {
+        container: loser.definer.clone(),
+        code: Code::RouteTaken,
+        label: None,
+        message: format!("`{key}` is served by the route `{}` already", winner.id),
+        help: "give one of the two another host or path".to_owned(),
+    };
+    placed.refuse(loser, &key.host, &diagnostic.message);
+    found.push(diagnostic);
+}
+
+/// The certificate policy of every host.
+struct Policies(BTreeMap<Hostname, (TlsSetting, RouteId)>);
+
+impl Policies {
+    /// The default route of the host's owner decides, else its first route by name.
+    fn decide(winners: &BTreeMap<RouteKey, &Form>, claims: &Claims, inputs: &Inputs<'_>) -> Self {
+        let mut deciders: BTreeMap<&Hostname, &Form> = BTreeMap::new();
+        for (key, form) in winners {
+            let rank = |form: &Form| {
+                let owner = claims.get(&key.host).map(|claim| &claim.owner);
+                let is_owner = owner == Some(&form.id.app.owner);
+                let is_default = form.id.route == RouteName::Default;
+                (
+                    !is_owner,
+                    !is_default,
+                    form.spec.tls.is_none(),
+                    form.id.clone(),
+                )
+            };
+            let decider = deciders.entry(&key.host).or_insert(form);
+            if rank(form) < rank(decider) {
+                *decider = form;
+            }
+        }
+        let setting = |form: &Form| form.spec.tls.unwrap_or(inputs.default_tls);
+        let decided = deciders.into_iter();
+        Self(
+            decided
+                .map(|(h, f)| (h.clone(), (setting(f), f.id.clone())))
+                .collect(),
+        )
+    }
+
+    fn of(&self, host: &Hostname) -> TlsSetting {
+        self.0
+            .get(host)
+            .map(|(setting, _)| *setting)
+            .unwrap_or_default()
+    }
+
+    /// The diagnostic of a route that wants another policy than the one in force.
+    fn conflict(&self, host: &Hostname, form: &Form, prefix: &str) -> Option<Diagnostic> {
+        let (in_force, decider) = self.0.get(host)?;
+        let asked = form.spec.tls.filter(|asked| asked != in_force)?;
+        let (asked, in_force) = (asked.as_str(), in_force.as_str());
+        Some(Diagnostic {
+            container: form.definer.clone(),
+            code: Code::TlsDiffers,
+            label: None,
+            message: format!(
+                "the route `{}` asks for `tls={asked}`, but `{decider}` decides `tls={in_force}` \
+                 for the host `{host}`; the route answers 503",
+                form.id.route
+            ),
+            help: format!(
+                "remove the label, or write `{prefix}.tls={asked}` at the host's default route"
+            ),
+        })
+    }
+}
+
+impl Placed {
+    fn add(
+        &mut self,
+        key: RouteKey,
+        form: &Form,
+        policies: &Policies,
+        inputs: &Inputs<'_>,
+        found: &mut Vec<Diagnostic>,
+    ) {
+        let setting = policies.of(&key.host);
+        if setting == TlsSetting::Auto && inputs.lacks_certificate(&key.host) {
+            self.refuse(
+                form,
+                &key.host,
+                "there is no certificate for the wildcard host",
+            );
+            return;
+        }
+        let conflict = policies.conflict(&key.host, form, inputs.prefix);
+        let reason = conflict
+            .as_ref()
+            .map(|diagnostic| diagnostic.message.clone());
+        let upstreams = if conflict.is_some() {
+            Vec::new()
+        } else {
+            upstreams(&form.members)
+        };
+        found.extend(conflict);
+        for member in &form.members {
+            self.rows.push(row(&key, form, member, reason.as_deref()));
+        }
+        let spec = &form.spec;
+        let pool = Pool {
+            scheme: spec.scheme,
+            tls: upstream_tls(spec),
+            policy: spec.policy.clone(),
+            upstreams,
+        };
+        let strip = spec.strip && key.path.is_some();
+        self.ids.insert(form.id.clone());
+        self.table
+            .tls
+            .insert(key.host.clone(), mode(&key.host, setting));
+        self.table.routes.insert(
+            key,
+            Route {
+                id: form.id.clone(),
+                pool,
+                strip,
+            },
+        );
+    }
+
+    fn refuse(&mut self, form: &Form, host: &Hostname, reason: &str) {
+        for member in &form.members {
+            self.rows.push(Row {
+                host: host.to_string(),
+                app: Some(form.id.app.clone()),
+                route: Some(form.id.route.clone()),
+                ..Row::refused(member.container.clone(), reason)
+            });
+        }
+    }
+}
+
+fn row(key: &RouteKey, form: &Form, member: &Member, conflict: Option<&str>) -> Row {
+    let (state, reason) = match (&member.address, conflict) {
+        (_, Some(conflict)) => (RowState::Refused, Some(conflict.to_owned())),
+        (Ok(_), None) => (RowState::Routed, None),
+        (Err(why), None) => (RowState::from(why), Some(why.reason())),
+    };
+    Row {
+        host: key.host.to_string(),
+        path: key.path.as_ref().map_or(String::new(), ToString::to_string),
+        app: Some(form.id.app.clone()),
+        route: Some(form.id.route.clone()),
+        container: member.container.clone(),
+        address: member.address.as_ref().ok().copied(),
+        state,
+        reason,
+    }
+}
+
+fn upstreams(members: &[Member]) -> Vec<Upstream> {
+    let ready = members.iter().filter_map(|member| {
+        let address = *member.address.as_ref().ok()?;
+        Some(Upstream {
+            address,
+            container: member.container.clone(),
+        })
+    });
+    let mut upstreams: Vec<Upstream> = ready.collect();
+    upstreams.sort();
+    upstreams.dedup_by_key(|upstream| upstream.address);
+    upstreams
+}
+
+fn upstream_tls(spec: &RouteSpec) -> Option<UpstreamTls> {
+    if spec.scheme != Scheme::Https {
+        return None;
+    }
+    if spec.upstream_skip_verify {
+        return Some(UpstreamTls::SkipVerify);
+    }
+    let exact = spec.hosts.iter().find(|host| host.openness() == 0);
+    let first = spec
+        .upstream_server_name
+        .as_ref()
+        .or(exact)
+        .or(spec.hosts.first());
+    Some(UpstreamTls::Verify(
+        first.expect("a route spec has a host").clone(),
+    ))
+}
+
+fn mode(host: &Hostname, setting: TlsSetting) -> TlsMode {
+    match setting {
+        TlsSetting::Off => TlsMode::Off,
+        TlsSetting::Internal => TlsMode::Internal,
+        TlsSetting::Auto if host.is_internal() => TlsMode::Internal,
+        TlsSetting::Auto => TlsMode::Public,
+    }
+}
