@@ -1,5 +1,6 @@
 //! Routes labelled Docker containers through a Caddy that it supervises.
 
+pub mod caddy;
 pub mod diagnostic;
 pub mod discovery;
 pub mod labels;
