@@ -24,6 +24,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub use self::debounce::DebounceOptions;
+pub(crate) use self::report::say_certificate_problems;
 
 use self::apply::{Desired, Loads};
 use self::look::{Looks, Subscription};

@@ -107,4 +107,10 @@ impl Settings {
     pub fn storage_dir(&self) -> PathBuf {
         self.state_dir.join("caddy")
     }
+
+    /// Where checked copies of the certificate directory are kept for Caddy.
+    #[must_use]
+    pub fn certificate_copies(&self) -> PathBuf {
+        self.state_dir.join("certificates")
+    }
 }

@@ -99,6 +99,13 @@ impl StateFile {
             }
         }
     }
+
+    /// Reads what is kept, or an empty state; changes nothing and says nothing.
+    #[must_use]
+    pub fn peek(&self) -> State {
+        let bytes = std::fs::read(&self.path).ok();
+        bytes.and_then(|bytes| parse(&bytes).ok()).unwrap_or_default()
+    }
 }
 
 fn parse(bytes: &[u8]) -> Result<State, String> {

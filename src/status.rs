@@ -3,6 +3,7 @@
 //! Owns [`Status`], the one structure behind the status socket, the `routes` command and the
 //! tests. Deliberately computes nothing: the reconcile loop writes it, everybody else reads.
 
+pub mod client;
 mod server;
 
 use std::sync::Arc;
