@@ -116,7 +116,11 @@ impl Agent {
         let mut result = Ok(());
         let stages = [
             ("reconcile", self.stop_loop.clone(), STOP_GRACE),
-            ("supervise", self.stop_caddy.clone(), STOP_GRACE + self.stop_timeout),
+            (
+                "supervise",
+                self.stop_caddy.clone(),
+                STOP_GRACE + self.stop_timeout,
+            ),
             ("status", self.stop_status.clone(), Duration::from_secs(1)),
         ];
         let mut ended = Vec::new();
@@ -124,7 +128,9 @@ impl Agent {
             token.cancel();
             let stopped = async {
                 while !ended.contains(&stage) {
-                    let Some(next) = self.tasks.join_next().await else { break };
+                    let Some(next) = self.tasks.join_next().await else {
+                        break;
+                    };
                     let (task, outcome) = resumed(next);
                     ended.push(task);
                     if let Err(error) = outcome {
@@ -133,7 +139,11 @@ impl Agent {
                 }
             };
             if tokio::time::timeout(grace, stopped).await.is_err() {
-                warn!(task = stage, ?grace, "A task was still running; going on without it.");
+                warn!(
+                    task = stage,
+                    ?grace,
+                    "A task was still running; going on without it."
+                );
             }
         }
         self.tasks.shutdown().await;
@@ -152,7 +162,7 @@ fn resumed(joined: Result<Outcome, tokio::task::JoinError>) -> Outcome {
 }
 
 /// Names a task and gives its error a common type.
-fn task<E>(
+fn task<E: 'static>(
     name: &'static str,
     body: impl Future<Output = Result<(), E>> + Send + 'static,
     error: fn(E) -> AgentError,
@@ -183,7 +193,11 @@ async fn watch_certificates(
 
 fn certificates(settings: &Settings) -> CertificateSet {
     let copies = settings.certificate_copies();
-    settings.certificates.as_ref().map(|dir| scan(dir, &copies)).unwrap_or_default()
+    settings
+        .certificates
+        .as_ref()
+        .map(|dir| scan(dir, &copies))
+        .unwrap_or_default()
 }
 
 /// Hands on a set that differs from the last, and says its problems once.

@@ -40,7 +40,8 @@ pub fn scan(directory: &Path, copies: &Path) -> CertificateSet {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) => {
-            let problem = format!("cannot be read: {error}; create it, or correct `--certificates`");
+            let problem =
+                format!("cannot be read: {error}; create it, or correct `--certificates`");
             set.problems.insert(directory.to_owned(), problem);
             return set;
         }
@@ -65,13 +66,19 @@ pub fn scan(directory: &Path, copies: &Path) -> CertificateSet {
 }
 
 fn usable(certificate: &Path, copies: &Path) -> Result<(Hostname, CertificatePair), String> {
-    let stem = certificate.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let stem = certificate
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or_default();
     let name = match stem.strip_prefix('_') {
         Some(rest) => format!("*{rest}"),
         None => stem.to_owned(),
     };
     let name = Hostname::parse(&name).map_err(|error| {
-        format!("the file's name is no host name: found {}; name it `<host>.crt`", error.found)
+        format!(
+            "the file's name is no host name: found {}; name it `<host>.crt`",
+            error.found
+        )
     })?;
     let key = certificate.with_extension("key");
     let certificate_pem = read(certificate)?;
@@ -81,7 +88,12 @@ fn usable(certificate: &Path, copies: &Path) -> Result<(Hostname, CertificatePai
         let mut digest = Sha256::new();
         digest.update(&certificate_pem);
         digest.update(&key_pem);
-        let name: String = digest.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect();
+        let name: String = digest
+            .finalize()
+            .iter()
+            .take(16)
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let path = copies.join(format!("{name}.{extension}"));
         if !path.exists() {
             replace_file(&path, pem).map_err(|e| format!("cannot be copied: {e}"))?;
@@ -94,9 +106,13 @@ fn usable(certificate: &Path, copies: &Path) -> Result<(Hostname, CertificatePai
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let length = std::fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?.len();
+    let length = std::fs::metadata(path)
+        .map_err(|e| format!("cannot be read: {e}"))?
+        .len();
     if length > FILE_BYTES_MAX {
-        return Err(format!("has {length} bytes, at most {FILE_BYTES_MAX} are read"));
+        return Err(format!(
+            "has {length} bytes, at most {FILE_BYTES_MAX} are read"
+        ));
     }
     std::fs::read(path).map_err(|e| format!("cannot be read: {e}"))
 }
@@ -113,7 +129,9 @@ fn check(certificate: &[u8], key: &[u8]) -> Result<(), String> {
     let provider = rustls::crypto::ring::default_provider();
     match CertifiedKey::from_der(chain, key, &provider) {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("certificate and key do not belong together: {error}")),
+        Err(error) => Err(format!(
+            "certificate and key do not belong together: {error}"
+        )),
     }
 }
 
@@ -127,22 +145,34 @@ mod tests {
         for (name, content) in files {
             std::fs::write(directory.path().join(name), content).expect("written");
         }
-        scan(directory.path(), copies.path()).problems.into_values().collect()
+        scan(directory.path(), copies.path())
+            .problems
+            .into_values()
+            .collect()
     }
 
     #[test]
     fn a_wrong_pair_is_said_and_left_out() {
         let said = problems(&[("a.example.crt", "short"), ("a.example.key", "short")]);
-        assert_eq!(said, ["there is no certificate (`BEGIN CERTIFICATE`) in it"]);
+        assert_eq!(
+            said,
+            ["there is no certificate (`BEGIN CERTIFICATE`) in it"]
+        );
         let said = problems(&[("a.example.crt", "x")]);
         assert!(said.iter().all(|text| text.contains("its key")), "{said:?}");
         let said = problems(&[("a b.crt", "x"), ("a b.key", "x")]);
-        assert!(said.iter().all(|text| text.contains("no host name")), "{said:?}");
+        assert!(
+            said.iter().all(|text| text.contains("no host name")),
+            "{said:?}"
+        );
     }
 
     #[test]
     fn a_missing_directory_is_said() {
-        let set = scan(Path::new("/nonexistent/certificates"), Path::new("/nonexistent"));
+        let set = scan(
+            Path::new("/nonexistent/certificates"),
+            Path::new("/nonexistent"),
+        );
         assert_eq!(set.problems.len(), 1);
         assert!(set.pairs.is_empty());
     }

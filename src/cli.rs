@@ -114,7 +114,11 @@ pub fn command() -> clap::Command {
 
 impl Failed {
     pub(crate) fn new(exit: Exit, error: anyhow::Error, help: impl Into<String>) -> Self {
-        Self { exit, error, help: help.into() }
+        Self {
+            exit,
+            error,
+            help: help.into(),
+        }
     }
 
     #[expect(clippy::print_stderr, reason = "the message of a command line program")]
@@ -129,7 +133,10 @@ impl Failed {
 
 /// A runtime with all of Tokio's drivers.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build();
     runtime.map_err(|e| Failed::new(Exit::Failure, e.into(), ""))
 }
 
@@ -137,15 +144,20 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
 pub(crate) fn print(text: &str) -> Result<(), Failed> {
     use std::io::Write;
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failed::new(Exit::Failure, error.into(), "standard output cannot be written"))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failed::new(
+            Exit::Failure,
+            error.into(),
+            "standard output cannot be written",
+        )),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 /// Writes to standard error.
-#[expect(clippy::print_stderr, reason = "what a command line program says beside its output")]
+#[expect(
+    clippy::print_stderr,
+    reason = "what a command line program says beside its output"
+)]
 pub(crate) fn complain(text: &str) {
     eprintln!("{text}");
 }

@@ -9,6 +9,7 @@ mod name;
 mod route;
 
 pub use app::{AppKey, Owner};
+pub(crate) use container::has_prefix;
 pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
     Snapshot,

@@ -16,8 +16,11 @@ use crate::state::StateFile;
 pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
     let state = StateFile::in_directory(&settings.state_dir).peek();
     let copies = settings.certificate_copies();
-    let certificates =
-        settings.certificates.as_ref().map(|dir| scan(dir, &copies)).unwrap_or_default();
+    let certificates = settings
+        .certificates
+        .as_ref()
+        .map(|dir| scan(dir, &copies))
+        .unwrap_or_default();
     let built = build(&Inputs {
         snapshot,
         claims: &state.claims,

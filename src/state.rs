@@ -73,7 +73,9 @@ impl StateFile {
     /// The file in this directory.
     #[must_use]
     pub fn in_directory(directory: &Path) -> Self {
-        Self { path: directory.join("state.json") }
+        Self {
+            path: directory.join("state.json"),
+        }
     }
 
     /// Reads what is kept. Nothing there is an empty state; something unreadable is put aside as
@@ -104,7 +106,9 @@ impl StateFile {
     #[must_use]
     pub fn peek(&self) -> State {
         let bytes = std::fs::read(&self.path).ok();
-        bytes.and_then(|bytes| parse(&bytes).ok()).unwrap_or_default()
+        bytes
+            .and_then(|bytes| parse(&bytes).ok())
+            .unwrap_or_default()
     }
 }
 
@@ -115,11 +119,20 @@ fn parse(bytes: &[u8]) -> Result<State, String> {
     }
     let Version { version } = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
     if version != VERSION {
-        return Err(format!("it has version {version}, this agent reads {VERSION}"));
+        return Err(format!(
+            "it has version {version}, this agent reads {VERSION}"
+        ));
     }
     let stored: Stored = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-    let last_good = stored.last_good.into_iter().map(|form| (form.route, form.labels)).collect();
-    Ok(State { claims: stored.claims, last_good })
+    let last_good = stored
+        .last_good
+        .into_iter()
+        .map(|form| (form.route, form.labels))
+        .collect();
+    Ok(State {
+        claims: stored.claims,
+        last_good,
+    })
 }
 
 fn print(state: &State) -> Vec<u8> {
@@ -128,7 +141,11 @@ fn print(state: &State) -> Vec<u8> {
         labels: labels.clone(),
     };
     let last_good = state.last_good.iter().map(form).collect();
-    let stored = Stored { version: VERSION, claims: state.claims.clone(), last_good };
+    let stored = Stored {
+        version: VERSION,
+        claims: state.claims.clone(),
+        last_good,
+    };
     serde_json::to_vec_pretty(&stored).expect("strings and numbers always serialise")
 }
 
@@ -138,7 +155,10 @@ impl Store for StateFile {
         let path = self.path.clone();
         let written = tokio::task::spawn_blocking(move || replace_file(&path, &bytes)).await;
         let written = written.unwrap_or_else(|end| Err(std::io::Error::other(end)));
-        written.map_err(|source| StateError::Write { path: self.path.clone(), source })
+        written.map_err(|source| StateError::Write {
+            path: self.path.clone(),
+            source,
+        })
     }
 }
 
@@ -146,7 +166,12 @@ impl Store for StateFile {
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let beside = path.with_extension("new");
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
     file.write_all(bytes)?;
     file.sync_data()?;
     std::fs::rename(&beside, path)
@@ -162,9 +187,17 @@ mod tests {
 
     fn state() -> State {
         let owner = Owner::Project("shop".to_owned());
-        let app = AppKey { owner: owner.clone(), name: "web".to_owned() };
+        let app = AppKey {
+            owner: owner.clone(),
+            name: "web".to_owned(),
+        };
         let host = Hostname::parse("a.example").expect("a host");
-        let claim = Claim { owner, since: 5, released: Some(7), share: ["blog".to_owned()].into() };
+        let claim = Claim {
+            owner,
+            since: 5,
+            released: Some(7),
+            share: ["blog".to_owned()].into(),
+        };
         let labels = BTreeMap::from([("sh0.host".to_owned(), "a.example".to_owned())]);
         let route = RouteName::Named("api".to_owned());
         State {
@@ -188,7 +221,12 @@ mod tests {
         let file = StateFile::in_directory(directory.path());
         let whole = print(&state());
         let cut = whole.get(..whole.len() / 2).expect("shorter").to_vec();
-        for bytes in [cut, b"garbage".to_vec(), br#"{"version":2}"#.to_vec(), Vec::new()] {
+        for bytes in [
+            cut,
+            b"garbage".to_vec(),
+            br#"{"version":2}"#.to_vec(),
+            Vec::new(),
+        ] {
             std::fs::write(directory.path().join("state.json"), bytes).expect("written");
             assert_eq!(file.load(), State::default());
             assert!(directory.path().join("state.json.unreadable").exists());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
-use crate::routes::{Row, RouteTable};
+use crate::routes::{RouteTable, Row};
 
 pub use server::{StatusError, serve};
 

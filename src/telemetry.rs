@@ -42,12 +42,12 @@ pub fn chain(error: &dyn Error) -> String {
 pub fn begin(format: LogFormat, level: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
     let filter = EnvFilter::builder().parse(level)?;
     let is_terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Human => builder.with_ansi(is_terminal).with_target(false).try_init(),
-        LogFormat::Auto if is_terminal => {
-            builder.with_ansi(true).with_target(false).try_init()
-        }
+        LogFormat::Auto if is_terminal => builder.with_ansi(true).with_target(false).try_init(),
         LogFormat::Auto | LogFormat::Json => builder.json().flatten_event(true).try_init(),
     }
 }

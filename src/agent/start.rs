@@ -23,9 +23,7 @@ use crate::reconcile::{Channels, Options, World, reconcile};
 use crate::settings::Settings;
 use crate::state::StateFile;
 use crate::status::{Status, serve};
-use crate::supervise::{
-    BinaryError, ChildOptions, Phase, Ping, Timing, caddy_version, supervise,
-};
+use crate::supervise::{BinaryError, ChildOptions, Phase, Ping, Timing, caddy_version, supervise};
 
 /// Why the agent cannot start. Each has a fix, which [`StartError::help`] says.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +87,9 @@ impl Agent {
         private_directory("state", &settings.certificate_copies())?;
         private_directory("state", &settings.storage_dir())?;
         let lock = lock(&settings.runtime_dir)?;
-        let version = caddy_version(&settings.caddy).await.map_err(StartError::Caddy)?;
+        let version = caddy_version(&settings.caddy)
+            .await
+            .map_err(StartError::Caddy)?;
         let docker = Docker::new(docker_options(&settings)).map_err(StartError::Docker)?;
         info!(
             agent = env!("CARGO_PKG_VERSION"),
@@ -120,20 +120,39 @@ impl Agent {
             status,
             stop: stop_loop.clone(),
         };
-        let world = World { engine: docker, admin: admin.clone(), store, wall_clock };
+        let world = World {
+            engine: docker,
+            admin: admin.clone(),
+            store,
+            wall_clock,
+        };
         let options = loop_options(settings);
         let mut tasks: JoinSet<Outcome> = JoinSet::new();
         tasks.spawn(async move {
             reconcile(world, options, state, channels).await;
             ("reconcile", Ok(()))
         });
-        let (child, stops) = (child_options(settings), (stop_caddy.clone(), kill_caddy.clone()));
+        let (child, stops) = (
+            child_options(settings),
+            (stop_caddy.clone(), kill_caddy.clone()),
+        );
         let supervised = async move {
-            supervise(child, AdminPing(admin), start_configs, phase, stops.0, stops.1).await
+            supervise(
+                child,
+                AdminPing(admin),
+                start_configs,
+                phase,
+                stops.0,
+                stops.1,
+            )
+            .await
         };
         tasks.spawn(task("supervise", supervised, AgentError::Supervise));
-        let (socket, latest, stop) =
-            (settings.status_socket(), statuses.clone(), stop_status.clone());
+        let (socket, latest, stop) = (
+            settings.status_socket(),
+            statuses.clone(),
+            stop_status.clone(),
+        );
         let served = async move { serve(&socket, latest, stop).await };
         tasks.spawn(task("status", served, AgentError::Status));
         let (watched, stop) = (Arc::clone(settings), stop_status.clone());
@@ -174,8 +193,16 @@ impl Ping for AdminPing {
 
 /// Makes a directory that only this user may enter, and tries to write to it.
 fn private_directory(what: &'static str, path: &Path) -> Result<(), StartError> {
-    let wrong = |source| StartError::Directory { what, path: path.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(wrong)?;
+    let wrong = |source| StartError::Directory {
+        what,
+        path: path.to_owned(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(wrong)?;
     let probe = path.join(".writable");
     File::create(&probe).map_err(wrong)?;
     std::fs::remove_file(&probe).map_err(wrong)
@@ -191,13 +218,18 @@ fn lock(runtime_dir: &Path) -> Result<File, StartError> {
         source,
     };
     let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path);
     let file = file.map_err(wrong)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(StartError::Running { path: runtime_dir.to_owned() })
-        }
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::Running {
+            path: runtime_dir.to_owned(),
+        }),
         Err(std::fs::TryLockError::Error(source)) => Err(wrong(source)),
     }
 }
@@ -215,14 +247,19 @@ fn child_options(settings: &Settings) -> ChildOptions {
         some => some.to_vec(),
     };
     let ports = [settings.http_port, settings.https_port];
-    let addresses = listen.iter().flat_map(|ip| ports.map(|port| SocketAddr::new(*ip, port)));
+    let addresses = listen
+        .iter()
+        .flat_map(|ip| ports.map(|port| SocketAddr::new(*ip, port)));
     ChildOptions {
         binary: settings.caddy.clone(),
         admin_socket: settings.admin_socket(),
         pid_file: settings.runtime_dir.join("caddy.json"),
         home_dir: settings.storage_dir(),
         listen: addresses.collect(),
-        timing: Timing { stop_timeout: settings.stop_timeout, ..Timing::default() },
+        timing: Timing {
+            stop_timeout: settings.stop_timeout,
+            ..Timing::default()
+        },
     }
 }
 
@@ -254,7 +291,12 @@ pub(crate) fn render_options(settings: &Settings) -> RenderOptions {
 }
 
 /// Seconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the wall clock"
+)]
 pub(crate) fn wall_clock() -> u64 {
-    std::time::SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    std::time::SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

@@ -14,6 +14,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::Deserialize;
 
 use super::message;
+pub(crate) use super::message::is_environment;
 use super::render::ADMIN_ORIGIN;
 
 /// A load of 10,000 hosts takes 2 s on two idle cores and does not wait for old connections; 30
@@ -168,7 +169,8 @@ impl AdminClient {
         operation: &'static str,
         limit: Duration,
     ) -> Result<Response, AdminError> {
-        (request.timeout(limit).send().await).map_err(|source| self.broken(source, operation, limit))
+        (request.timeout(limit).send().await)
+            .map_err(|source| self.broken(source, operation, limit))
     }
 
     /// Reads an answer, which is `Ok` with a 2xx status.
@@ -206,6 +208,24 @@ impl AdminClient {
         AdminError::Unreachable {
             socket: self.socket.clone(),
             source: source.into(),
+        }
+    }
+}
+
+impl AdminClient {
+    /// Whether Caddy serves a config. It opens the socket before it has provisioned its first
+    /// config; this path waits for a load under way, and is `null` without a config.
+    pub async fn serving(&self) -> bool {
+        let request = self.request(Method::GET, "/config/admin/listen");
+        let answer = self
+            .send(request, "GET /config/admin/listen", PING_TIMEOUT)
+            .await;
+        match answer {
+            Ok(response) if response.status().is_success() => response
+                .text()
+                .await
+                .is_ok_and(|text| text.trim() != "null"),
+            Ok(_) | Err(_) => false,
         }
     }
 }
@@ -265,10 +285,6 @@ mod tests {
             "no JSON at all\n",
             &expect!["WaitForChange: Caddy refuses the config: no JSON at all"],
         );
-        check(
-            503,
-            "",
-            &expect!["Retry: Caddy answered with status 503: "],
-        );
+        check(503, "", &expect!["Retry: Caddy answered with status 503: "]);
     }
 }

@@ -17,7 +17,12 @@ const ANSWER_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Args)]
 pub(crate) struct RoutesArgs {
     /// Directory for sockets, as given to `run`
-    #[arg(long, env = "SH0_RUNTIME_DIR", default_value = "/run/sh0-agent", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "SH0_RUNTIME_DIR",
+        default_value = "/run/sh0-agent",
+        value_name = "DIR"
+    )]
     runtime_dir: PathBuf,
     /// Print the agent's status as JSON
     #[arg(long)]
@@ -63,9 +68,8 @@ struct ShownContainer {
 /// Prints the routes of the running agent.
 pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
     let socket = args.runtime_dir.join("status.sock");
-    let asked = runtime()?.block_on(async {
-        tokio::time::timeout(ANSWER_WAIT, client::ask(&socket)).await
-    });
+    let asked = runtime()?
+        .block_on(async { tokio::time::timeout(ANSWER_WAIT, client::ask(&socket)).await });
     let answer = match asked {
         Ok(answer) => answer.with_context(|| format!("no agent answers at `{}`", socket.display())),
         Err(_) => Err(anyhow::anyhow!(
@@ -104,13 +108,21 @@ fn table(shown: &Shown) -> String {
     let rows: Vec<[String; 6]> = shown.rows.iter().map(cells).collect();
     let widths: Vec<usize> = (0..HEADINGS.len())
         .map(|column| {
-            let cells = rows.iter().map(|row| row.get(column).map_or(0, |c| c.chars().count()));
-            cells.chain(HEADINGS.get(column).map(|heading| heading.len())).max().unwrap_or(0)
+            let cells = rows
+                .iter()
+                .map(|row| row.get(column).map_or(0, |c| c.chars().count()));
+            cells
+                .chain(HEADINGS.get(column).map(|heading| heading.len()))
+                .max()
+                .unwrap_or(0)
         })
         .collect();
     let headings = HEADINGS.map(str::to_owned);
     for row in std::iter::once(&headings).chain(&rows) {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         let line = cells.collect::<Vec<_>>().join("  ");
         text.push_str(line.trim_end());
         text.push('\n');
@@ -121,10 +133,14 @@ fn table(shown: &Shown) -> String {
 fn warnings(shown: &Shown) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(error) = &shown.docker.error {
-        warnings.push(format!("Docker does not answer, routes stay as they are: {error}"));
+        warnings.push(format!(
+            "Docker does not answer, routes stay as they are: {error}"
+        ));
     }
     if shown.docker.network_missing {
-        warnings.push("the routing network does not exist; create it with `docker network create`".to_owned());
+        warnings.push(
+            "the routing network does not exist; create it with `docker network create`".to_owned(),
+        );
     }
     if shown.caddy.phase != "up" {
         warnings.push(format!("Caddy is not serving: {}", shown.caddy.phase));
@@ -136,14 +152,24 @@ fn warnings(shown: &Shown) -> Vec<String> {
 }
 
 fn cells(row: &ShownRow) -> [String; 6] {
-    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let or_dash = |text: &str| {
+        if text.is_empty() {
+            "-".to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
     let state = match &row.reason {
         Some(reason) => format!("{}: {}", row.state, reason.replace('\n', " ")),
         None => row.state.clone(),
     };
     [
         or_dash(&row.host),
-        if row.host.is_empty() { "-".to_owned() } else { or_slash(&row.path) },
+        if row.host.is_empty() {
+            "-".to_owned()
+        } else {
+            or_slash(&row.path)
+        },
         row.app.as_ref().map_or("-".to_owned(), ToString::to_string),
         row.container.name.clone(),
         or_dash(row.address.as_deref().unwrap_or_default()),
@@ -152,5 +178,9 @@ fn cells(row: &ShownRow) -> [String; 6] {
 }
 
 fn or_slash(path: &str) -> String {
-    if path.is_empty() { "/".to_owned() } else { path.to_owned() }
+    if path.is_empty() {
+        "/".to_owned()
+    } else {
+        path.to_owned()
+    }
 }

@@ -31,7 +31,12 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "SH0_LOG_FORMAT", value_enum, default_value = "auto")]
     log_format: Format,
     /// Levels of the log: error, warn, info, debug or trace
-    #[arg(long, env = "SH0_LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    #[arg(
+        long,
+        env = "SH0_LOG_LEVEL",
+        default_value = "info",
+        value_name = "LEVEL"
+    )]
     log_level: String,
 }
 
@@ -49,11 +54,10 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failed> {
     runtime()?.block_on(until_signal(args.settings.into()))
 }
 
-/// The signals that we obey.
+/// The signals that end the agent.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    hangup: Signal,
 }
 
 impl Signals {
@@ -61,7 +65,6 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -76,14 +79,15 @@ impl Signals {
 async fn until_signal(settings: Settings) -> Result<(), Failed> {
     let broken = |error: std::io::Error| Failed::new(Exit::Failure, error.into(), "");
     let mut signals = Signals::listen().map_err(broken)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(broken)?;
     let mut agent = tokio::select! {
-        started = Agent::start(settings) => started.map_err(|error| start_failed(error))?,
+        started = Agent::start(settings) => started.map_err(start_failed)?,
         () = signals.stop() => return Ok(()),
     };
     loop {
         tokio::select! {
             ended = agent.join() => return Err(ended_by_itself(agent, ended).await),
-            _ = signals.hangup.recv() => {
+            _ = hangup.recv() => {
                 info!("Looking at all containers again, as SIGHUP asks.");
                 agent.resync();
             }
@@ -122,5 +126,9 @@ async fn ended_by_itself(agent: Agent, error: AgentError) -> Failed {
     if let Err(further) = stopped {
         warn!(error = %telemetry::chain(&further), "Another task failed while stopping.");
     }
-    Failed::new(Exit::Failure, error.into(), "this is a fault of the agent; please report it")
+    Failed::new(
+        Exit::Failure,
+        error.into(),
+        "this is a fault of the agent; please report it",
+    )
 }

@@ -55,10 +55,20 @@ pub(crate) struct SettingsArgs {
     #[arg(long, env = "SH0_CERTIFICATES", value_name = "DIR")]
     certificates: Option<PathBuf>,
     /// Directory for what must outlive a restart
-    #[arg(long, env = "SH0_STATE_DIR", default_value = "/var/lib/sh0-agent", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "SH0_STATE_DIR",
+        default_value = "/var/lib/sh0-agent",
+        value_name = "DIR"
+    )]
     state_dir: PathBuf,
     /// Directory for sockets
-    #[arg(long, env = "SH0_RUNTIME_DIR", default_value = "/run/sh0-agent", value_name = "DIR")]
+    #[arg(
+        long,
+        env = "SH0_RUNTIME_DIR",
+        default_value = "/run/sh0-agent",
+        value_name = "DIR"
+    )]
     runtime_dir: PathBuf,
     /// Caddy binary, 2.11.4 or newer
     #[arg(long, env = "SH0_CADDY", default_value = "caddy", value_name = "PATH")]
@@ -137,7 +147,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err(wrong()),
     };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
+    number
+        .checked_mul(milliseconds)
+        .map(Duration::from_millis)
+        .ok_or_else(wrong)
 }
 
 /// A duration that a timer can repeat.
@@ -173,8 +186,12 @@ fn tls(text: &str) -> Result<TlsSetting, String> {
 }
 
 fn https_url(text: &str) -> Result<String, String> {
-    let is_url = text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty());
-    is_url.then(|| text.to_owned()).ok_or_else(|| "expected a URL with `https://`".to_owned())
+    let is_url = text
+        .strip_prefix("https://")
+        .is_some_and(|rest| !rest.is_empty());
+    is_url
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expected a URL with `https://`".to_owned())
 }
 
 #[cfg(test)]

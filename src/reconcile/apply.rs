@@ -18,8 +18,11 @@ use crate::supervise::{ExitCause, Phase, StartConfig};
 use crate::telemetry::chain;
 
 /// Waits before a failed load is tried again; after them, the last of `RETRY_PACE`.
-const RETRIES: [Duration; 3] =
-    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+const RETRIES: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
 /// The health monitor's pace, at which a load is retried for ever after.
 const RETRY_PACE: Duration = Duration::from_secs(5);
 /// So many first configs may fail before Caddy is started with 503s only.
@@ -76,7 +79,9 @@ where
 {
     /// Builds the table and the config from the newest snapshot, and notes whether they changed.
     pub(super) fn rebuild(&mut self) {
-        let Some(snapshot) = &self.snapshot else { return };
+        let Some(snapshot) = &self.snapshot else {
+            return;
+        };
         let certificates = Arc::clone(&self.channels.certificates.borrow_and_update());
         let built = build(&Inputs {
             snapshot,
@@ -97,15 +102,25 @@ where
         }
         self.say_diagnostics(&built.diagnostics);
         self.overdue.note(&built.addressless, Instant::now());
-        self.options.render.certificates.clone_from(&certificates.pairs);
+        self.options
+            .render
+            .certificates
+            .clone_from(&certificates.pairs);
         let rendered = render(&built.table, &self.options.render);
-        let before = self.desired.as_ref().map(|desired| &desired.rendered.fingerprint);
+        let before = self
+            .desired
+            .as_ref()
+            .map(|desired| &desired.rendered.fingerprint);
         if before != Some(&rendered.fingerprint) {
             self.status.generation += 1;
             self.loads.debounce.change(Instant::now());
         }
         let generation = self.status.generation;
-        self.desired = Some(Arc::new(Desired { generation, rendered, built }));
+        self.desired = Some(Arc::new(Desired {
+            generation,
+            rendered,
+            built,
+        }));
         self.offer_start_config();
         self.publish();
     }
@@ -126,7 +141,9 @@ where
             json: Arc::clone(&rendered.json),
         };
         self.channels.start_config.send_if_modified(|offered| {
-            let is_new = offered.as_ref().is_none_or(|offered| offered.id != config.id);
+            let is_new = offered
+                .as_ref()
+                .is_none_or(|offered| offered.id != config.id);
             if is_new {
                 *offered = Some(config);
             }
@@ -137,7 +154,10 @@ where
     /// When the next load is due; `None` while one is under way or nothing can be loaded.
     pub(super) fn load_due(&self) -> Option<Instant> {
         let can_load = self.loads.in_flight.is_none() && self.loads.serving.is_some();
-        let due = self.loads.retry_at.or_else(|| self.loads.debounce.deadline());
+        let due = self
+            .loads
+            .retry_at
+            .or_else(|| self.loads.debounce.deadline());
         due.filter(|_| can_load)
     }
 
@@ -152,15 +172,24 @@ where
         if id == *serving || self.loads.rejected.as_ref() == Some(&id) {
             return;
         }
-        debug!(generation = desired.generation, epoch, "Sending the config.");
+        debug!(
+            generation = desired.generation,
+            epoch, "Sending the config."
+        );
         let (admin, json) = (self.world.admin.clone(), Arc::clone(&desired.rendered.json));
         self.loads.sent = Some((*epoch, Arc::clone(desired)));
         self.loads.in_flight = Some(Box::pin(async move { admin.load(json).await }));
     }
 
     pub(super) fn on_loaded(&mut self, loaded: Result<(), AdminError>) {
-        let Some((epoch, sent)) = self.loads.sent.take() else { return };
-        let is_same_process = self.loads.serving.as_ref().is_some_and(|(now, _)| *now == epoch);
+        let Some((epoch, sent)) = self.loads.sent.take() else {
+            return;
+        };
+        let is_same_process = self
+            .loads
+            .serving
+            .as_ref()
+            .is_some_and(|(now, _)| *now == epoch);
         match loaded {
             Ok(()) if is_same_process => {
                 self.loads.failures = 0;
@@ -179,7 +208,10 @@ where
     }
 
     fn retry_load(&mut self, error: &AdminError) {
-        let wait = RETRIES.get(self.loads.failures).copied().unwrap_or(RETRY_PACE);
+        let wait = RETRIES
+            .get(self.loads.failures)
+            .copied()
+            .unwrap_or(RETRY_PACE);
         let text = chain(error);
         if self.loads.failures == 0 || self.loads.failures == RETRIES.len() {
             warn!(error = %text, retry_in = ?wait, "Could not load the config; the newest is tried again.");
@@ -206,8 +238,11 @@ where
     fn remember_good(&mut self, built: &Built) {
         let mut last_good = self.state.last_good.clone();
         last_good.extend(built.good.clone());
-        let apps: std::collections::BTreeSet<_> =
-            built.rows.iter().filter_map(|row| row.app.as_ref()).collect();
+        let apps: std::collections::BTreeSet<_> = built
+            .rows
+            .iter()
+            .filter_map(|row| row.app.as_ref())
+            .collect();
         let owners: std::collections::BTreeSet<_> =
             built.claims.values().map(|claim| &claim.owner).collect();
         last_good.retain(|id, _| apps.contains(&id.app) || owners.contains(&id.app.owner));
@@ -253,7 +288,10 @@ where
             Some(desired) => self.accept(desired),
             None => self.accepted = None,
         }
-        let is_current = self.desired.as_ref().is_some_and(|desired| desired.id() == id);
+        let is_current = self
+            .desired
+            .as_ref()
+            .is_some_and(|desired| desired.id() == id);
         if !is_current {
             self.loads.debounce.change(Instant::now());
         }
@@ -261,12 +299,23 @@ where
 
     /// Caddy ended. If it never served its config, the config may be to blame.
     fn on_ended(&mut self, id: &str, cause: &ExitCause) {
-        let ExitCause::Exited { before_up: true, last_words, .. } = cause else { return };
+        let ExitCause::Exited {
+            before_up: true,
+            last_words,
+            ..
+        } = cause
+        else {
+            return;
+        };
         self.loads.start_failures += 1;
         if self.loads.start_failures == START_TRIES_MAX {
             error!(reason = %last_words, "Caddy does not start with its config; starting it with 503 answers, to go on by loads.");
         }
-        if self.accepted.as_ref().is_some_and(|accepted| accepted.id() == id) {
+        if self
+            .accepted
+            .as_ref()
+            .is_some_and(|accepted| accepted.id() == id)
+        {
             self.accepted = None;
         }
         let sent = self.desired.clone().filter(|desired| desired.id() == id);

@@ -15,12 +15,19 @@ pub(super) struct Backoff {
 impl Backoff {
     /// Waits from `min` to `max`; swapped bounds are put right.
     pub(super) fn new(min: Duration, max: Duration) -> Self {
-        Self { min: min.min(max), max: max.max(min), tries: 0, seed: 0x9e37_79b9_7f4a_7c15 }
+        Self {
+            min: min.min(max),
+            max: max.max(min),
+            tries: 0,
+            seed: 0x9e37_79b9_7f4a_7c15,
+        }
     }
 
     /// The next wait: between half of the doubled bound and all of it.
     pub(super) fn next(&mut self) -> Duration {
-        let doubled = self.min.saturating_mul(2_u32.saturating_pow(self.tries.min(20)));
+        let doubled = self
+            .min
+            .saturating_mul(2_u32.saturating_pow(self.tries.min(20)));
         self.tries = self.tries.saturating_add(1);
         let bound = doubled.min(self.max);
         // xorshift64 (Marsaglia 2003): spread is all that is asked of it.
@@ -46,8 +53,14 @@ mod tests {
         let (min, max) = (Duration::from_millis(100), Duration::from_secs(5));
         let mut backoff = Backoff::new(min, max);
         let waits: Vec<Duration> = (0..100).map(|_| backoff.next()).collect();
-        assert!(waits.iter().all(|wait| (min..=max).contains(wait)), "{waits:?}");
-        assert!(waits.iter().skip(8).all(|wait| *wait >= max / 2), "{waits:?}");
+        assert!(
+            waits.iter().all(|wait| (min..=max).contains(wait)),
+            "{waits:?}"
+        );
+        assert!(
+            waits.iter().skip(8).all(|wait| *wait >= max / 2),
+            "{waits:?}"
+        );
         backoff.reset();
         assert_eq!(backoff.next(), min);
     }

@@ -16,7 +16,10 @@ pub struct DebounceOptions {
 
 impl Default for DebounceOptions {
     fn default() -> Self {
-        Self { quiet: Duration::from_millis(50), max_wait: Duration::from_millis(250) }
+        Self {
+            quiet: Duration::from_millis(50),
+            max_wait: Duration::from_millis(250),
+        }
     }
 }
 
@@ -38,7 +41,11 @@ struct Pending {
 impl Debounce {
     pub(super) fn new(options: DebounceOptions) -> Self {
         let quiet = options.quiet.min(options.max_wait);
-        Self { options: DebounceOptions { quiet, ..options }, pending: None, fired: None }
+        Self {
+            options: DebounceOptions { quiet, ..options },
+            pending: None,
+            fired: None,
+        }
     }
 
     /// Notes a change.
@@ -46,13 +53,22 @@ impl Debounce {
         let DebounceOptions { quiet, max_wait } = self.options;
         let is_idle = self.fired.is_none_or(|fired| now >= fired + quiet);
         self.pending = Some(match &self.pending {
-            None if is_idle => Pending { first: now, due: now },
-            None => Pending { first: now, due: now + quiet },
+            None if is_idle => Pending {
+                first: now,
+                due: now,
+            },
+            None => Pending {
+                first: now,
+                due: now + quiet,
+            },
             // What is due at once stays due.
             Some(pending) if pending.due <= now => Pending { ..*pending },
             Some(pending) => {
                 let due = (now + quiet).min(pending.first + max_wait);
-                Pending { first: pending.first, due }
+                Pending {
+                    first: pending.first,
+                    due,
+                }
             }
         });
     }

@@ -54,7 +54,12 @@ pub(super) struct Subscription {
 impl Subscription {
     pub(super) fn due(now: Instant) -> Self {
         let backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-        Self { notices: None, open_at: Some(now), opened: now, backoff }
+        Self {
+            notices: None,
+            open_at: Some(now),
+            opened: now,
+            backoff,
+        }
     }
 }
 

@@ -35,7 +35,10 @@ impl Refusals {
     }
 
     fn add(&mut self, id: RouteId, labels: Labels, message: &str) {
-        self.forms.entry(id).or_default().insert(labels, message.to_owned());
+        self.forms
+            .entry(id)
+            .or_default()
+            .insert(labels, message.to_owned());
     }
 
     fn take_back(&mut self, id: &RouteId, labels: &Labels) {
@@ -50,7 +53,11 @@ impl Refusals {
         if self.forms.is_empty() {
             return;
         }
-        let apps: BTreeSet<_> = built.rows.iter().filter_map(|row| row.app.as_ref()).collect();
+        let apps: BTreeSet<_> = built
+            .rows
+            .iter()
+            .filter_map(|row| row.app.as_ref())
+            .collect();
         self.forms.retain(|id, _| apps.contains(&id.app));
     }
 
@@ -83,7 +90,9 @@ where
     /// found; the config has been rebuilt then.
     pub(super) fn blame(&mut self, sent: &Arc<Desired>, message: &str) -> bool {
         let named = sent.rendered.blame(message);
-        let named = named.and_then(|key| sent.built.table.routes.get(key)).map(|r| r.id.clone());
+        let named = named
+            .and_then(|key| sent.built.table.routes.get(key))
+            .map(|r| r.id.clone());
         let known = named.and_then(|id| Some((id.clone(), self.labels_of(sent, &id)?)));
         if let Some((id, labels)) = known {
             error!(route = %id, reason = %message, "Caddy refused a route; everything else is served without it.");
@@ -107,13 +116,20 @@ where
     }
 
     fn labels_of(&self, sent: &Desired, id: &RouteId) -> Option<Labels> {
-        sent.built.good.get(id).or_else(|| self.state.last_good.get(id)).cloned()
+        sent.built
+            .good
+            .get(id)
+            .or_else(|| self.state.last_good.get(id))
+            .cloned()
     }
 
     /// The routes whose form is not the one that was last accepted.
     fn changed(&self, sent: &Desired) -> VecDeque<(RouteId, Labels)> {
         let good = sent.built.good.iter();
         let changed = good.filter(|(id, labels)| self.state.last_good.get(id) != Some(labels));
-        changed.take(SUSPECTS_MAX).map(|(id, labels)| (id.clone(), labels.clone())).collect()
+        changed
+            .take(SUSPECTS_MAX)
+            .map(|(id, labels)| (id.clone(), labels.clone()))
+            .collect()
     }
 }

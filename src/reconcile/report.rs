@@ -39,8 +39,10 @@ impl Overdue {
         let ids: BTreeSet<&ContainerId> = addressless.iter().map(|c| &c.id).collect();
         self.0.retain(|id, _| ids.contains(id));
         for container in addressless {
-            let pending =
-                Pending { container: container.clone(), say_at: Some(now + ADDRESS_WAIT) };
+            let pending = Pending {
+                container: container.clone(),
+                say_at: Some(now + ADDRESS_WAIT),
+            };
             self.0.entry(container.id.clone()).or_insert(pending);
         }
     }
@@ -50,7 +52,11 @@ impl Overdue {
     }
 
     pub(super) fn say(&mut self, now: Instant) {
-        for pending in self.0.values_mut().filter(|p| p.say_at.is_some_and(|at| at <= now)) {
+        for pending in self
+            .0
+            .values_mut()
+            .filter(|p| p.say_at.is_some_and(|at| at <= now))
+        {
             let container = &pending.container;
             warn!(%container, "The container runs, but Docker has given it no address on its routing network.");
             pending.say_at = None;
@@ -67,7 +73,9 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, gener
     }
     let addresses = |route: &Route| {
         let upstreams = route.pool.upstreams.iter();
-        upstreams.map(|u| format!("{} {}", u.container.name, u.address)).collect::<Vec<_>>()
+        upstreams
+            .map(|u| format!("{} {}", u.container.name, u.address))
+            .collect::<Vec<_>>()
     };
     let mut changed = 0_usize;
     let keys: BTreeSet<_> = before.routes.keys().chain(after.routes.keys()).collect();
@@ -96,7 +104,12 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, gener
             }
         }
     }
-    info!(generation, routes = after.routes.len(), changed, "Caddy serves the newest config.");
+    info!(
+        generation,
+        routes = after.routes.len(),
+        changed,
+        "Caddy serves the newest config."
+    );
 }
 
 impl<E, A, S> Loop<E, A, S>
@@ -108,7 +121,11 @@ where
     /// Logs the findings that are new, and how many were mended.
     pub(super) fn say_diagnostics(&mut self, now: &[Diagnostic]) {
         let before = &self.status.diagnostics;
-        for diagnostic in now.iter().filter(|d| !before.contains(d)).take(LOGGED_CHANGES_MAX) {
+        for diagnostic in now
+            .iter()
+            .filter(|d| !before.contains(d))
+            .take(LOGGED_CHANGES_MAX)
+        {
             let code = diagnostic.code;
             match code.severity() {
                 Severity::Error => warn!(%code, "{}", diagnostic.one_line()),

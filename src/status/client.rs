@@ -19,9 +19,15 @@ pub async fn ask(socket: &Path) -> Result<Vec<u8>, Error> {
     // HTTP/1.0: the answer ends with the connection and is never chunked (RFC 9112, section 6.3).
     stream.write_all(b"GET /status HTTP/1.0\r\n\r\n").await?;
     let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await?;
+    stream
+        .take(ANSWER_BYTES_MAX)
+        .read_to_end(&mut answer)
+        .await?;
     let unusable = |what: &str| Error::new(ErrorKind::InvalidData, what.to_owned());
-    let body = answer.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4);
+    let body = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map(|at| at + 4);
     let body = body.ok_or_else(|| unusable("the answer is not HTTP"))?;
     let head = answer.get(..body).unwrap_or_default();
     if !head.starts_with(b"HTTP/1.0 200") && !head.starts_with(b"HTTP/1.1 200") {

@@ -40,8 +40,15 @@ type Latest = watch::Receiver<Arc<Status>>;
 ///
 /// # Errors
 /// When the socket cannot be made or served.
-pub async fn serve(path: &Path, latest: Latest, stop: CancellationToken) -> Result<(), StatusError> {
-    let bind = |source| StatusError::Bind { path: path.to_owned(), source };
+pub async fn serve(
+    path: &Path,
+    latest: Latest,
+    stop: CancellationToken,
+) -> Result<(), StatusError> {
+    let bind = |source| StatusError::Bind {
+        path: path.to_owned(),
+        source,
+    };
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(bind(error)),
         Ok(()) | Err(_) => {}

@@ -84,7 +84,10 @@ fn listen(options: &RenderOptions, port: u16) -> Vec<String> {
 fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
     let mut list = RouteList::new(ServerName::Http);
     for openness in [0, 1] {
-        list.redirects(&hosts(table, openness, |mode| mode != TlsMode::Off), options);
+        list.redirects(
+            &hosts(table, openness, |mode| mode != TlsMode::Off),
+            options,
+        );
         list.serve(table, options, openness, |mode| mode == TlsMode::Off);
     }
     list.serve(table, options, 2, |_| true);
