@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn the_route_is_named_by_server_and_index() {
-        let refused = "loading config: loading new config: loading http app module: provision http: ";
+        let refused =
+            "loading config: loading new config: loading http app module: provision http: ";
         let check = |text: &str, expected| {
             assert_eq!(named_route(&format!("{refused}{text}")), expected, "{text}");
         };

@@ -84,7 +84,10 @@ fn listen(options: &RenderOptions, port: u16) -> Vec<String> {
 fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
     let mut list = RouteList::new(ServerName::Http);
     for openness in [0, 1] {
-        list.redirects(&hosts(table, openness, |mode| mode != TlsMode::Off), options);
+        list.redirects(
+            &hosts(table, openness, |mode| mode != TlsMode::Off),
+            options,
+        );
         list.serve(table, options, openness, |mode| mode == TlsMode::Off);
     }
     list.serve(table, options, 2, |_| true);
@@ -235,9 +238,10 @@ fn id(server: ServerName, key: &RouteKey) -> String {
 
 /// What a request must look like for this key; `None` is any.
 fn matcher(key: &RouteKey) -> Option<Matcher> {
-    let host = match key.host.is_catch_all() {
-        true => Vec::new(),
-        false => vec![key.host.as_str().to_owned()],
+    let host = if key.host.is_catch_all() {
+        Vec::new()
+    } else {
+        vec![key.host.as_str().to_owned()]
     };
     let path = match &key.path {
         None => Vec::new(),
