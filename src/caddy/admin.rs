@@ -20,7 +20,7 @@ use super::render::ADMIN_ORIGIN;
 /// A load of 10,000 hosts takes 2 s on two idle cores and does not wait for old connections; 30
 /// times that is a machine in trouble. When it ends the wait, Caddy may still apply the config:
 /// sending it again is then a no-op.
-pub const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
+pub const LOAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// A ping takes 2 ms; a Caddy that needs 2 s is one that hangs.
 pub const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Caddy answers before it begins to stop, so this is a ping, too.

@@ -5,7 +5,6 @@
 //! field here exists in Caddy 2.11.4, the oldest we accept. Ordered maps and `Vec`s only: equal
 //! configs are equal bytes.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -54,11 +53,18 @@ pub struct AdminConfig {
     pub persist: bool,
 }
 
-/// Caddy's logs, by name.
+/// What Caddy logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Logging {
-    /// Only `default` is used.
-    pub logs: BTreeMap<&'static str, Log>,
+    /// By name.
+    pub logs: Logs,
+}
+
+/// Caddy's logs; we use one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Logs {
+    /// The one that everything goes to.
+    pub default: Log,
 }
 
 /// One log.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::config::{
     Admin, AdminConfig, Apps, CaddyDuration, CertificateAuthority, Config, Http, Log, LogEncoder,
-    LogWriter, Logging, Pki, Server, ServerName, Storage, Tls,
+    LogWriter, Logging, Logs, Pki, Server, ServerName, Storage, Tls,
 };
 use super::{Fingerprint, message};
 use crate::routes::{RouteKey, RouteTable};
@@ -139,7 +139,7 @@ fn config(
             config: AdminConfig { persist: false },
         },
         logging: Logging {
-            logs: BTreeMap::from([("default", log)]),
+            logs: Logs { default: log },
         },
         storage: Storage::FileSystem {
             root: text(&options.storage_dir),

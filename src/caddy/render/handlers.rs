@@ -112,9 +112,12 @@ fn transport_tls(tls: Option<&UpstreamTls>) -> TransportTls {
 /// Beyond ASCII, Caddy's `strip_path_prefix` compares only with the percent-encoded form
 /// (`trimPathPrefix` in modules/caddyhttp/rewrite/rewrite.go).
 fn percent_encoded(path: &str) -> String {
-    let encode = |byte: u8| match byte.is_ascii() {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
+    let encode = |byte: u8| {
+        if byte.is_ascii() {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
     };
     path.bytes().map(encode).collect()
 }

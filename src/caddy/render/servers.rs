@@ -238,9 +238,10 @@ fn id(server: ServerName, key: &RouteKey) -> String {
 
 /// What a request must look like for this key; `None` is any.
 fn matcher(key: &RouteKey) -> Option<Matcher> {
-    let host = match key.host.is_catch_all() {
-        true => Vec::new(),
-        false => vec![key.host.as_str().to_owned()],
+    let host = if key.host.is_catch_all() {
+        Vec::new()
+    } else {
+        vec![key.host.as_str().to_owned()]
     };
     let path = match &key.path {
         None => Vec::new(),
