@@ -213,10 +213,9 @@ impl Scene {
     }
 
     pub(super) async fn until(&mut self, what: &str, wanted: impl FnMut(&Phase) -> bool) -> Phase {
-        match timeout(PATIENCE, self.phase.wait_for(wanted)).await {
-            Ok(phase) => phase.expect("it runs").clone(),
-            Err(_) => panic!("not in time: {what}; {:?}", *self.phase.borrow()),
-        }
+        let seen = timeout(PATIENCE, self.phase.wait_for(wanted)).await;
+        let seen = seen.map(|phase| phase.expect("it runs").clone());
+        seen.unwrap_or_else(|_| panic!("not in time: {what}; {:?}", *self.phase.borrow()))
     }
 
     pub(super) async fn until_up(&mut self) -> (u64, u32) {
