@@ -1,10 +1,6 @@
-//! Tests against the real parts. Run with `cargo nextest run -P e2e`; `SH0_CADDY` names the Caddy
-//! binary (default: `caddy` on the `PATH`).
+//! Tests with the real Docker Engine and the real Caddy; nothing in them is faked.
+//!
+//! They run serially, in nextest's profile `e2e`. Caddy is the binary that `SH0_CADDY` names, else
+//! `caddy` of the `PATH`.
 
-#[path = "../contract/admin.rs"]
-mod admin_contract;
-mod child;
-#[path = "../contract/tables.rs"]
-mod tables;
-
-mod caddy;
+mod supervise;

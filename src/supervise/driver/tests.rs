@@ -297,7 +297,7 @@ async fn a_port_of_ours_that_is_taken_is_named_and_waited_for() {
 /// A crash of the agent must not take the routes with it; its successor finds the record.
 #[tokio::test]
 async fn a_dropped_supervisor_leaves_its_child_and_the_next_one_removes_it() {
-    let mut scene = Scene::new("touch serves; exec sleep 60");
+    let mut scene = Scene::new("touch serves; while :; do sleep 0.05; done");
     scene.give("any", b"");
     let (_, pid) = scene.until_up().await;
     scene.task.shutdown().await;
