@@ -85,16 +85,13 @@ fn usable(certificate: &Path, copies: &Path) -> Result<(Hostname, CertificatePai
     let key_pem = read(&key).map_err(|e| format!("its key `{}` {e}", key.display()))?;
     check(&certificate_pem, &key_pem)?;
     let copy = |extension: &str, pem: &[u8]| -> Result<PathBuf, String> {
-        let mut digest = Sha256::new();
-        digest.update(&certificate_pem);
-        digest.update(&key_pem);
-        let name: String = digest
-            .finalize()
-            .iter()
-            .take(16)
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        let path = copies.join(format!("{name}.{extension}"));
+        let digest = Sha256::new()
+            .chain_update(&certificate_pem)
+            .chain_update(&key_pem)
+            .finalize();
+        let (name, _) = digest.split_at(16);
+        let name = u128::from_be_bytes(name.try_into().expect("sixteen bytes"));
+        let path = copies.join(format!("{name:032x}.{extension}"));
         if !path.exists() {
             replace_file(&path, pem).map_err(|e| format!("cannot be copied: {e}"))?;
         }

@@ -11,4 +11,8 @@ pub mod model;
 pub mod plan;
 pub mod reconcile;
 pub mod routes;
+pub mod settings;
+pub mod state;
+pub mod status;
 pub mod supervise;
+pub mod telemetry;

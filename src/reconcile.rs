@@ -112,7 +112,6 @@ enum Reason {
 
 /// Everything that can wake the loop.
 enum Event {
-    Stop,
     Subscribe,
     Notice(Option<Result<Notice, EngineError>>),
     Look(Reason),
@@ -185,11 +184,9 @@ pub async fn reconcile<E, A, S>(
         overdue: report::Overdue::default(),
         status: Status::default(),
     };
-    loop {
-        match this.next(&mut resync).await {
-            Event::Stop => break,
-            event => this.handle(event),
-        }
+    let stop = this.channels.stop.clone();
+    while let Some(event) = stop.run_until_cancelled(this.next(&mut resync)).await {
+        this.handle(event);
     }
     this.finish().await;
 }
@@ -205,7 +202,6 @@ where
         let load_due = self.load_due();
         tokio::select! {
             biased;
-            () = self.channels.stop.cancelled() => Event::Stop,
             Ok(()) = self.channels.phase.changed() => Event::Phase,
             loaded = done(&mut self.loads.in_flight) => Event::Loaded(loaded),
             looked = done(&mut self.looks.in_flight) => Event::Looked(looked),
@@ -226,12 +222,11 @@ where
     /// Decides: what an event means.
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Stop => {}
             Event::Subscribe => self.subscribe(),
             Event::Notice(notice) => self.on_notice(notice),
             Event::Look(reason) => self.look(reason),
             Event::Looked(looked) => self.on_looked(looked),
-            Event::NetworkChecked(checked) => self.on_network_checked(checked),
+            Event::NetworkChecked(checked) => self.on_network_checked(&checked),
             Event::Certificates => self.rebuild(),
             Event::Phase => self.on_phase(),
             Event::LoadDue => self.load(),

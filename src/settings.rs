@@ -81,10 +81,10 @@ impl Default for Settings {
             allow_catch_all: false,
             upstreams: UpstreamsMode::Direct,
             debounce: DebounceOptions::default(),
-            resync_interval: Duration::from_secs(60),
+            resync_interval: Duration::from_mins(1),
             stop_timeout: Duration::from_secs(5),
             grace_period: Duration::from_secs(30),
-            stream_close_delay: Duration::from_secs(24 * 60 * 60),
+            stream_close_delay: Duration::from_hours(24),
         }
     }
 }

@@ -99,7 +99,9 @@ const HEADINGS: [&str; 6] = ["HOST", "PATH", "APP", "CONTAINER", "ADDRESS", "STA
 fn table(shown: &Shown) -> String {
     let mut text = String::new();
     for warning in warnings(shown) {
-        text.push_str(&format!("! {warning}\n"));
+        text.push_str("! ");
+        text.push_str(&warning);
+        text.push('\n');
     }
     if shown.rows.is_empty() {
         text.push_str("No container asks for a route. Label one `sh0.host=app.example.com`.\n");

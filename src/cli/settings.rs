@@ -18,8 +18,12 @@ enum Upstreams {
     Direct,
 }
 
-/// The settings as flags.
+/// The settings as flags. Their doc comments are the help on the terminal.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "shown on the terminal, where back-ticks are noise"
+)]
 pub(crate) struct SettingsArgs {
     /// Docker endpoint: unix:///path, /path or tcp://host:port [default: /var/run/docker.sock]
     #[arg(long, env = "DOCKER_HOST", value_name = "ENDPOINT")]
@@ -201,8 +205,8 @@ mod tests {
     #[test]
     fn durations_have_a_unit() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(duration("24h"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
+        assert_eq!(duration("24h"), Ok(Duration::from_hours(24)));
         for wrong in ["", "5", "s", "-1s", "1.5s", "99999999999999999999h", "5 s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }

@@ -171,8 +171,8 @@ where
         }
     }
 
-    pub(super) fn on_network_checked(&mut self, checked: Result<bool, EngineError>) {
-        let Ok(exists) = checked else { return };
+    pub(super) fn on_network_checked(&mut self, checked: &Result<bool, EngineError>) {
+        let Ok(exists) = *checked else { return };
         let network = &self.options.network;
         let was_missing = std::mem::replace(&mut self.status.docker.network_missing, !exists);
         if !exists && !was_missing {

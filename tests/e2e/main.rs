@@ -3,4 +3,11 @@
 //! They run serially, in nextest's profile `e2e`. Caddy is the binary that `SH0_CADDY` names, else
 //! `caddy` of the `PATH`.
 
+#[path = "../contract/admin.rs"]
+mod admin_contract;
+mod child;
+#[path = "../contract/tables.rs"]
+mod tables;
+
+mod caddy;
 mod supervise;
