@@ -6,8 +6,10 @@
 #[path = "../contract/admin.rs"]
 mod admin_contract;
 mod child;
+mod harness;
 #[path = "../contract/tables.rs"]
 mod tables;
 
 mod caddy;
+mod lifecycle;
 mod supervise;
