@@ -8,3 +8,4 @@ mod tables;
 
 mod caddy_admin;
 mod render;
+mod tidy;
