@@ -7,6 +7,8 @@ mod app;
 mod container;
 mod name;
 
+pub(crate) use container::has_prefix;
+
 pub use app::{AppKey, Owner};
 pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,

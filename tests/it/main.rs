@@ -1,0 +1,15 @@
+//! The fast integration tests: real sockets or fakes, no Docker and no Caddy.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::allow_attributes,
+    reason = "tests"
+)]
+
+#[path = "../contract/engine.rs"]
+mod engine_contract;
+
+mod docker_socket;
+mod fakes;
