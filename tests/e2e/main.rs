@@ -1,13 +1,14 @@
-//! Tests with the real Docker Engine and the real Caddy; nothing in them is faked.
-//!
-//! They run serially, in nextest's profile `e2e`. Caddy is the binary that `SH0_CADDY` names, else
-//! `caddy` of the `PATH`.
+//! The tests with real parts: a Docker engine, Caddy, and the agent's own binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::allow_attributes,
+    reason = "tests"
+)]
 
-#[path = "../contract/admin.rs"]
-mod admin_contract;
-mod child;
-#[path = "../contract/tables.rs"]
-mod tables;
+#[path = "../contract/engine.rs"]
+mod engine_contract;
 
-mod caddy;
-mod supervise;
+mod engine;

@@ -1,4 +1,3 @@
-//! In-memory doubles of the parts beyond our seams. They behave, and pass the same contract tests
-//! as the real parts.
+//! Fakes of the seams, and the contracts that keep them honest.
 
-pub(crate) mod caddy;
+pub mod engine;
