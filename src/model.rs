@@ -8,8 +8,6 @@ mod container;
 mod name;
 mod route;
 
-pub(crate) use container::has_prefix;
-
 pub use app::{AppKey, Owner};
 pub(crate) use container::has_prefix;
 pub use container::{

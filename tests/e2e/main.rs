@@ -1,4 +1,7 @@
-//! The tests with real parts: a Docker engine, Caddy, and the agent's own binary.
+//! Tests with the real Docker Engine and the real Caddy; nothing in them is faked.
+//!
+//! They run serially, in nextest's profile `e2e`. Caddy is the binary that `SH0_CADDY` names, else
+//! `caddy` of the `PATH`.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,7 +11,14 @@
     reason = "tests"
 )]
 
+#[path = "../contract/admin.rs"]
+mod admin_contract;
+mod child;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
+#[path = "../contract/tables.rs"]
+mod tables;
 
+mod caddy;
 mod engine;
+mod supervise;

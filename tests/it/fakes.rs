@@ -1,3 +1,5 @@
-//! Fakes of the seams, and the contracts that keep them honest.
+//! In-memory doubles of the parts beyond our seams. They behave, and pass the same contract tests
+//! as the real parts.
 
-pub mod engine;
+pub(crate) mod caddy;
+pub(crate) mod engine;

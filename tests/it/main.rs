@@ -8,8 +8,15 @@
     reason = "tests"
 )]
 
+#[path = "../contract/admin.rs"]
+mod admin_contract;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
-
-mod docker_socket;
 mod fakes;
+#[path = "../contract/tables.rs"]
+mod tables;
+
+mod caddy_admin;
+mod docker_socket;
+mod render;
+mod tidy;
