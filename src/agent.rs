@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 pub use self::start::StartError;
-pub(crate) use self::start::{render_options, wall_clock};
 
 use crate::certificates::{CertificateSet, scan};
 use crate::reconcile::say_certificate_problems;

@@ -3,9 +3,9 @@
 //! Uses the claims and last good forms of the state directory if there are any, and writes
 //! nothing.
 
-use crate::agent::{render_options, wall_clock};
 use crate::caddy::render::{Rendered, render};
 use crate::certificates::scan;
+use crate::clock::wall_clock;
 use crate::model::Snapshot;
 use crate::routes::{Built, Inputs, Refused, build};
 use crate::settings::Settings;
@@ -33,7 +33,7 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         certificate_names: &certificates.names,
         now: wall_clock(),
     });
-    let mut options = render_options(settings);
+    let mut options = settings.render_options();
     options.certificates = certificates.pairs;
     let rendered = render(&built.table, &options);
     (built, rendered)

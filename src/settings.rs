@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::caddy::render::AcmeOptions;
+use crate::caddy::render::{AcmeOptions, RenderOptions};
 use crate::labels::TlsSetting;
 use crate::reconcile::DebounceOptions;
 
@@ -112,5 +112,22 @@ impl Settings {
     #[must_use]
     pub fn certificate_copies(&self) -> PathBuf {
         self.state_dir.join("certificates")
+    }
+
+    /// What every config holds besides routes; without certificates, which are read from their
+    /// directory.
+    #[must_use]
+    pub fn render_options(&self) -> RenderOptions {
+        RenderOptions {
+            http_port: self.http_port,
+            https_port: self.https_port,
+            listen: self.listen.clone(),
+            admin_socket: self.admin_socket(),
+            storage_dir: self.storage_dir(),
+            grace_period: self.grace_period,
+            stream_close_delay: self.stream_close_delay,
+            acme: self.acme.clone(),
+            certificates: Vec::new(),
+        }
     }
 }

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -16,8 +15,8 @@ use super::{
     Agent, AgentError, Outcome, certificates, publish_certificates, task, watch_certificates,
 };
 use crate::caddy::admin::{Admin, AdminClient};
-use crate::caddy::render::RenderOptions;
 use crate::certificates::CertificateSet;
+use crate::clock::wall_clock;
 use crate::discovery::{Docker, DockerOptions, EngineError};
 use crate::reconcile::{Channels, Options, World, reconcile};
 use crate::settings::Settings;
@@ -269,34 +268,8 @@ fn loop_options(settings: &Settings) -> Options {
         network: settings.network.clone(),
         default_tls: settings.default_tls,
         allow_catch_all: settings.allow_catch_all,
-        render: render_options(settings),
+        render: settings.render_options(),
         debounce: settings.debounce,
         resync_interval: settings.resync_interval,
     }
-}
-
-/// What every config holds besides routes, without the certificates.
-pub(crate) fn render_options(settings: &Settings) -> RenderOptions {
-    RenderOptions {
-        http_port: settings.http_port,
-        https_port: settings.https_port,
-        listen: settings.listen.clone(),
-        admin_socket: settings.admin_socket(),
-        storage_dir: settings.storage_dir(),
-        grace_period: settings.grace_period,
-        stream_close_delay: settings.stream_close_delay,
-        acme: settings.acme.clone(),
-        certificates: Vec::new(),
-    }
-}
-
-/// Seconds since 1970.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the wall clock"
-)]
-pub(crate) fn wall_clock() -> u64 {
-    std::time::SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
 }

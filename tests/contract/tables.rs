@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use sh0_agent::caddy::render::{AcmeOptions, CertificatePair, RenderOptions};
-use sh0_agent::model::{AppKey, ContainerId, ContainerRef, Hostname, Owner, PathPrefix, Token};
-use sh0_agent::routes::{
-    LbPolicy, Pool, Route, RouteKey, RouteName, RouteTable, Scheme, TlsMode, Upstream, UpstreamTls,
+use sh0_agent::model::{
+    AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PathPrefix, RouteId, RouteName,
+    Scheme, Token,
 };
+use sh0_agent::routes::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
 
 /// One route to be, and its host's TLS mode.
 #[derive(Debug, Clone)]
@@ -38,11 +39,13 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
             path,
         },
         route: Route {
-            app: AppKey {
-                owner: Owner::Project("shop".to_owned()),
-                name: "web".to_owned(),
+            id: RouteId {
+                app: AppKey {
+                    owner: Owner::Project("shop".to_owned()),
+                    name: "web".to_owned(),
+                },
+                route: RouteName::Default,
             },
-            name: RouteName::Default,
             pool: Pool {
                 scheme: Scheme::Http,
                 tls: None,

@@ -2,3 +2,4 @@
 //! as the real parts.
 
 pub(crate) mod caddy;
+pub(crate) mod engine;

@@ -1,10 +1,22 @@
-//! The fast tests: no Docker, no Caddy, no processes.
+//! The fast integration tests: real sockets or fakes, no Docker and no Caddy.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::allow_attributes,
+    reason = "tests"
+)]
 
 #[path = "../contract/admin.rs"]
 mod admin_contract;
+#[path = "../contract/engine.rs"]
+mod engine_contract;
 mod fakes;
 #[path = "../contract/tables.rs"]
 mod tables;
 
 mod caddy_admin;
+mod docker_socket;
 mod render;
+mod tidy;

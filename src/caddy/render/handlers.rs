@@ -8,8 +8,8 @@ use crate::caddy::config::{
     CaddyDuration, Handler, HeaderOps, Headers, LoadBalancing, Replacement, ReverseProxy,
     SelectionPolicy, StaticResponse, Transport, TransportTls, Upstream as ConfigUpstream,
 };
-use crate::model::Hostname;
-use crate::routes::{LbPolicy, Pool, Route, RouteKey, Scheme, Upstream, UpstreamTls};
+use crate::model::{Hostname, LbPolicy, Scheme};
+use crate::routes::{Pool, Route, RouteKey, Upstream, UpstreamTls};
 
 /// How long a request waits for an upstream that refuses connections: the default of the label
 /// `retry`. It bridges a server that restarts inside its container.

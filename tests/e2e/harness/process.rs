@@ -6,10 +6,6 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A program to run; the one place that makes one.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests start programs, and remove things when they are dropped, where nothing can wait"
-)]
 pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     Command::new(program)
 }
