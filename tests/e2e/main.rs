@@ -23,4 +23,6 @@ mod tables;
 mod caddy;
 mod engine;
 mod lifecycle;
+mod network;
+mod startup;
 mod supervise;
