@@ -19,6 +19,7 @@ mod tables;
 mod agent;
 mod caddy_admin;
 mod docker_socket;
+mod model;
 mod render;
 mod scene;
 mod tidy;
