@@ -1,3 +1,3 @@
 //! Fakes of the seams, and the contracts that keep them honest.
 
-pub mod engine;
+pub(crate) mod engine;

@@ -11,5 +11,6 @@
 #[path = "../contract/engine.rs"]
 mod engine_contract;
 
+mod docker_server;
 mod docker_socket;
 mod fakes;
