@@ -12,6 +12,9 @@
 mod admin_contract;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
+
+mod docker_server;
+mod docker_socket;
 mod fakes;
 #[path = "../contract/tables.rs"]
 mod tables;
