@@ -12,15 +12,13 @@
 mod admin_contract;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
-
-mod docker_server;
-mod docker_socket;
 mod fakes;
 #[path = "../contract/tables.rs"]
 mod tables;
 
 mod agent;
 mod caddy_admin;
+mod docker_server;
 mod docker_socket;
 mod model;
 mod render;
