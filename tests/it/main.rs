@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::allow_attributes,
+    clippy::string_slice,
     reason = "tests"
 )]
 

@@ -98,7 +98,7 @@ fn named(n: u8, host: u8) -> sh0_agent::model::Container {
 
 fn change(engine: &FakeEngine, action: &str, n: u8, state: ContainerState) {
     engine.change(action, &id(&named(n, 1)), |container| {
-        container.state = state
+        container.state = state;
     });
 }
 
