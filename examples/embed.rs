@@ -20,7 +20,9 @@ use tokio::time::{Instant, timeout_at};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let seconds = std::env::args().nth(1).map_or(Ok(30), |text| text.parse())?;
+    let seconds = std::env::args()
+        .nth(1)
+        .map_or(Ok(30), |text| text.parse())?;
     telemetry::begin(LogFormat::Auto, "warn").map_err(|reason| reason.to_string())?;
     let folder = tempfile::tempdir()?;
     let settings = Settings {
@@ -42,9 +44,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
             continue;
         }
         shown = now.applied;
-        println!("config {} is live with {} routes:", now.generation, now.table.routes.len());
+        println!(
+            "config {} is live with {} routes:",
+            now.generation,
+            now.table.routes.len()
+        );
         for row in &now.rows {
-            println!("  {}{} {} {}", row.host, row.path, row.container, row.state.as_str());
+            println!(
+                "  {}{} {} {}",
+                row.host,
+                row.path,
+                row.container,
+                row.state.as_str()
+            );
         }
     }
     agent.shutdown().await?;

@@ -22,6 +22,7 @@ mod caddy_admin;
 mod docker_server;
 mod docker_socket;
 mod model;
+mod readme;
 mod render;
 mod scene;
 mod tidy;
