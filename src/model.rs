@@ -7,11 +7,14 @@ mod app;
 mod container;
 mod name;
 mod route;
+mod shown;
 
 pub use app::{AppKey, Owner};
 pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
     Snapshot,
 };
+pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{Hostname, NameError, PathPrefix, Port, Token};
 pub use route::{LbPolicy, RouteId, RouteName, Scheme};
+pub(crate) use shown::shown;

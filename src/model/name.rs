@@ -11,6 +11,8 @@ use std::num::NonZeroU16;
 
 use serde::Serialize;
 
+use super::shown;
+
 /// Why a text is not such a name: what was expected, and what was found in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError {
@@ -29,7 +31,9 @@ impl NameError {
     }
 }
 
-/// Longest token (header or cookie name) in bytes.
+/// Characters of a wrong value that a message repeats: enough to recognise it.
+pub(crate) const FOUND_CHARS_MAX: usize = 40;
+/// Longest token in bytes.
 const TOKEN_BYTES_MAX: usize = 128;
 
 /// A TCP port, 1 to 65535.
@@ -50,14 +54,17 @@ impl Port {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let expected = "a number from 1 to 65535";
         let text = text.trim();
+        if text.is_empty() {
+            return Err(NameError::new(expected, "nothing"));
+        }
+        // Rust's own parser would also take `+80`.
+        if !text.chars().all(|c| c.is_ascii_digit()) {
+            let found = format!("`{}`, which is not a number", shown(text, FOUND_CHARS_MAX));
+            return Err(NameError::new(expected, found));
+        }
         let port = text.parse::<u16>().ok().and_then(Self::new);
         port.ok_or_else(|| {
-            let digits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
-            let found = match text {
-                "" => "nothing",
-                _ if digits => "a number outside of that range",
-                _ => "not a number",
-            };
+            let found = format!("`{}`, which is out of range", shown(text, FOUND_CHARS_MAX));
             NameError::new(expected, found)
         })
     }
@@ -75,7 +82,8 @@ impl fmt::Display for Port {
     }
 }
 
-/// A header or cookie name: the `token` of RFC 9110, section 5.6.2.
+/// A name without surprises, for headers, cookies, apps, networks and projects: a token of RFC
+/// 9110, section 5.6.2, of letters, digits, `-`, `_` and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Token(String);
 
@@ -91,7 +99,10 @@ impl Token {
             return Err(NameError::new(expected, "nothing"));
         }
         if text.len() > TOKEN_BYTES_MAX {
-            let found = format!("{} characters, at most {TOKEN_BYTES_MAX}", text.len());
+            let found = format!(
+                "{} bytes, at most {TOKEN_BYTES_MAX} are allowed",
+                text.len()
+            );
             return Err(NameError::new(expected, found));
         }
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -118,13 +129,11 @@ mod tests {
     #[test]
     fn ports_are_1_to_65535() {
         assert_eq!(Port::parse("8080").map(Port::get), Ok(8080));
-        let found = |text: &str| Port::parse(text).map_err(|e| e.found);
-        assert_eq!(found("0"), Err("a number outside of that range".to_owned()));
-        assert_eq!(
-            found("70000"),
-            Err("a number outside of that range".to_owned())
-        );
-        assert_eq!(found("80a"), Err("not a number".to_owned()));
-        assert_eq!(found(""), Err("nothing".to_owned()));
+        let found = |text: &str| Port::parse(text).expect_err("wrong").found;
+        assert_eq!(found("0"), "`0`, which is out of range");
+        assert_eq!(found("70000"), "`70000`, which is out of range");
+        assert_eq!(found("+80"), "`+80`, which is not a number");
+        assert_eq!(found("80/tcp"), "`80/tcp`, which is not a number");
+        assert_eq!(found(""), "nothing");
     }
 }

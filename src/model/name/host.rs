@@ -37,6 +37,11 @@ impl Hostname {
             return Ok(Self(ip.to_string()));
         }
         let text = text.strip_suffix('.').unwrap_or(text);
+        // Said here and not after the mapping, whose time grows faster than the text.
+        let chars = text.chars().count();
+        if chars > HOST_BYTES_MAX {
+            return Err(wrong(too_long(chars)));
+        }
         let (wildcard, rest) = match text.strip_prefix("*.") {
             Some(rest) => ("*.", rest),
             None => ("", text),
@@ -48,7 +53,9 @@ impl Hostname {
         }
         let ascii = idna::domain_to_ascii(rest)
             .map_err(|_| wrong("characters that no host name may have".to_owned()))?;
-        Self::check_labels(&ascii, wildcard.len()).map_err(wrong)?;
+        // The mapping knows other full stops (`。`), also as the last character.
+        let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
+        Self::check_labels(ascii, wildcard.len()).map_err(wrong)?;
         Ok(Self(format!("{wildcard}{ascii}")))
     }
 
@@ -62,6 +69,9 @@ impl Hostname {
         if text.contains('/') {
             return Err("a path (write it as the label `path`)".to_owned());
         }
+        if text.contains(char::is_whitespace) {
+            return Err("a space (write several hosts with commas between)".to_owned());
+        }
         let is_ip = parse_ip(text).is_some();
         if !is_ip && text.contains(':') {
             return Err("a port (the agent's own ports are settings of the agent)".to_owned());
@@ -72,9 +82,7 @@ impl Hostname {
     fn check_labels(ascii: &str, prefix_bytes: usize) -> Result<(), String> {
         let bytes = ascii.len() + prefix_bytes;
         if bytes > HOST_BYTES_MAX {
-            return Err(format!(
-                "{bytes} characters, at most {HOST_BYTES_MAX} are allowed"
-            ));
+            return Err(too_long(bytes));
         }
         for label in ascii.split('.') {
             if label.is_empty() {
@@ -153,6 +161,10 @@ impl Hostname {
     }
 }
 
+fn too_long(chars: usize) -> String {
+    format!("{chars} characters, at most {HOST_BYTES_MAX} are allowed")
+}
+
 fn parse_ip(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
     match bare {
@@ -204,6 +216,7 @@ mod tests {
         check_host("127.0.0.1", &expect!["127.0.0.1"]);
         check_host("[::1]", &expect!["::1"]);
         check_host("my_app.local", &expect!["my_app.local"]);
+        check_host("a。example。", &expect!["a.example"]);
     }
 
     #[test]
@@ -242,6 +255,10 @@ mod tests {
         check_host(
             &format!("{}example", "a.".repeat(150)),
             &expect!["found 307 characters, at most 253 are allowed"],
+        );
+        check_host(
+            "a.example b.example",
+            &expect!["found a space (write several hosts with commas between)"],
         );
     }
 

@@ -58,7 +58,8 @@ impl PathPrefix {
         }
         // Caddy compares paths without regard to case (modules/caddyhttp/matchers.go,
         // MatchPath), so two spellings of one path are one key.
-        Ok((!path.is_empty()).then(|| Self(path.to_lowercase())))
+        let lowercase = path.chars().map(lowercase).collect();
+        Ok((!path.is_empty()).then_some(Self(lowercase)))
     }
 
     /// The normalised text, lowercase and without a trailing slash.
@@ -66,6 +67,12 @@ impl PathPrefix {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// One character for one, as Go's `strings.ToLower` in Caddy's matcher does: Rust's
+/// `str::to_lowercase` also knows a final `ς` and gives two characters for `İ`.
+fn lowercase(c: char) -> char {
+    c.to_lowercase().next().unwrap_or(c)
 }
 
 impl fmt::Display for PathPrefix {
@@ -83,6 +90,7 @@ mod tests {
         let parse = |text: &str| PathPrefix::parse(text).map(|p| p.map(|p| p.to_string()));
         assert_eq!(parse("/API/v1/"), Ok(Some("/api/v1".to_owned())));
         assert_eq!(parse("/"), Ok(None));
+        assert_eq!(parse("/ΟΔΟΣ/İ"), Ok(Some("/οδοσ/i".to_owned())));
         for wrong in [
             "", "api", "/a/../b", "/a*", "/a?b", "/a#b", "/{env.X}", "/a%2f", "/a//b",
         ] {
