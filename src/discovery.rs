@@ -4,10 +4,20 @@
 //! deliberately without opinions about labels: it hands out whole snapshots and notices that carry
 //! no data.
 
+mod convert;
+mod docker;
+mod echo;
+mod endpoint;
+mod exposed;
+mod failure;
+mod relevance;
+
 use std::future::Future;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
+
+pub use docker::{Docker, DockerOptions};
 
 use crate::model::{ContainerId, Snapshot};
 
@@ -15,8 +25,6 @@ use crate::model::{ContainerId, Snapshot};
 /// again, so a lost, late or doubled notice does no harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// The engine answered the request for events: the stream is open.
-    Connected,
     /// Look again; the cause is for the log.
     LookAgain {
         /// The engine's word for what happened: `start`, `health_status: healthy`, `connect` …
@@ -85,6 +93,42 @@ pub enum EngineError {
     },
 }
 
+impl EngineError {
+    /// What a person can check or type to mend it, in one or two sentences.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Endpoint { .. } => format!(
+                "give `--docker` or DOCKER_HOST as {}; TLS and SSH are not supported yet",
+                endpoint::FORMS
+            ),
+            Self::Unreachable { endpoint, .. } => format!(
+                "check that Docker runs (`docker version`) and listens at `{endpoint}`, or name \
+                 another endpoint with `--docker` or DOCKER_HOST"
+            ),
+            Self::Permission { endpoint, .. } => format!(
+                "run the agent as root, or let its user use `{endpoint}`: `sudo usermod -aG docker \
+                 <user>`, then log in again"
+            ),
+            Self::Timeout { .. } => "check that the engine is alive (`docker ps` should answer at \
+                                     once); when it hangs too, restart Docker"
+                .to_owned(),
+            Self::Refused {
+                status: 401 | 403 | 405,
+                ..
+            } => format!(
+                "a proxy before the engine must let these through: {}; with \
+                 docker-socket-proxy: VERSION=1 EVENTS=1 CONTAINERS=1 NETWORKS=1",
+                docker::REQUESTS
+            ),
+            Self::Refused { .. } => "see the engine's log (`journalctl -u docker`)".to_owned(),
+            Self::Broken { .. } => "check that a Docker engine is what answers there; when it is, \
+                                    it was probably going away, and the agent asks again"
+                .to_owned(),
+        }
+    }
+}
+
 /// The seam to a container engine. Fakes implement it for tests of the loop.
 pub trait Engine: Send + Sync + 'static {
     /// All containers in any state, in one complete list.
@@ -93,7 +137,8 @@ pub trait Engine: Send + Sync + 'static {
     /// When the list could not be had whole; there is no partial snapshot.
     fn snapshot(&self) -> impl Future<Output = Result<Snapshot, EngineError>> + Send;
 
-    /// Notices, from shortly before now on. The stream subscribes at its first poll; it ends, or
+    /// Notices, from shortly before now on. Where the engine's events run ahead of its list, a
+    /// notice comes again a little later. The stream subscribes at its first poll; it ends, or
     /// gives an error and then ends, when the connection does: the caller opens a new one and
     /// looks again.
     fn notices(&self) -> BoxStream<'static, Result<Notice, EngineError>>;

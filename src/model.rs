@@ -10,6 +10,7 @@ mod route;
 mod shown;
 
 pub use app::{AppKey, Owner};
+pub(crate) use container::has_prefix;
 pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
     Snapshot,

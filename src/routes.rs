@@ -11,7 +11,6 @@ mod report;
 mod table;
 mod upstream;
 
-pub use crate::model::{LbPolicy, RouteName, Scheme};
 pub use build::{Built, Inputs, LastGood, Refused, build};
 pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
 pub use report::{Row, RowState};

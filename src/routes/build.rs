@@ -14,7 +14,9 @@ use super::table::RouteTable;
 use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
 use crate::labels::{RouteSpec, Standing, TlsSetting, parse};
-use crate::model::{AppKey, Container, Hostname, Labels, Owner, RouteId, RouteName, Snapshot};
+use crate::model::{
+    AppKey, Container, ContainerRef, Hostname, Labels, Owner, RouteId, RouteName, Snapshot,
+};
 
 /// The labels under the prefix by which each route was last accepted.
 pub type LastGood = BTreeMap<RouteId, Labels>;
@@ -61,6 +63,8 @@ pub struct Built {
     pub rows: Vec<Row>,
     /// Everything wrong, sorted.
     pub diagnostics: Vec<Diagnostic>,
+    /// Running containers without an address on their network; it comes by itself, or never.
+    pub addressless: Vec<ContainerRef>,
 }
 
 /// Builds the table. Never fails.
@@ -87,12 +91,18 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         .filter(|form| !form.is_last_good && placed.ids.contains(&form.id))
         .map(|form| (form.id.clone(), form.labels.clone()))
         .collect();
+    let lacks_address = |c: &&Candidate<'_>| matches!(c.ip, Err(NotReady::NoAddress { .. }));
+    let addressless = apps.values().flatten().filter(lacks_address);
+    let addressless = addressless
+        .map(|candidate| candidate.container.reference())
+        .collect();
     Built {
         table: placed.table,
         claims,
         good,
         rows,
         diagnostics: found,
+        addressless,
     }
 }
 

@@ -1,10 +1,31 @@
-//! The fast tests: no Docker, no Caddy, no processes.
-
+//! The fast integration tests: real sockets or fakes, no Docker and no Caddy.
 #![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::allow_attributes,
+    clippy::string_slice,
     clippy::needless_raw_string_hashes,
-    reason = "expect-test writes its literals with them"
+    reason = "tests"
 )]
 
+#[path = "../contract/admin.rs"]
+mod admin_contract;
+#[path = "../contract/engine.rs"]
+mod engine_contract;
+mod fakes;
 mod fixture;
+#[path = "../contract/tables.rs"]
+mod tables;
+
+mod agent;
+mod caddy_admin;
+mod docker_server;
+mod docker_socket;
+mod model;
 mod plan;
 mod properties;
+mod render;
+mod scene;
+mod tidy;

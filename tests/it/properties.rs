@@ -149,11 +149,7 @@ fn container(projects: &'static [&'static str]) -> impl Strategy<Value = Contain
                     state,
                     health,
                     created,
-                    network_mode: match mode {
-                        0 => NetworkMode::Host,
-                        1 => NetworkMode::Container(ids.next().expect("two ids")),
-                        _ => NetworkMode::Attached,
-                    },
+                    network_mode: mode_of(mode, ids.next().expect("two ids")),
                     networks: attached
                         .map(|()| ("sh0-net".to_owned(), address))
                         .into_iter()
@@ -162,6 +158,14 @@ fn container(projects: &'static [&'static str]) -> impl Strategy<Value = Contain
                 }
             },
         )
+}
+
+fn mode_of(choice: u8, lender: ContainerId) -> NetworkMode {
+    match choice {
+        0 => NetworkMode::Host,
+        1 => NetworkMode::Container(lender),
+        _ => NetworkMode::Attached,
+    }
 }
 
 fn containers() -> impl Strategy<Value = Vec<Container>> {

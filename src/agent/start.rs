@@ -1,0 +1,258 @@
+//! Checks the machine and starts the tasks.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::info;
+
+use super::{
+    Agent, AgentError, Outcome, Stops, certificates, publish_certificates, task, watch_certificates,
+};
+use crate::caddy::admin::{Admin, AdminClient};
+use crate::certificates::CertificateSet;
+use crate::clock::wall_clock;
+use crate::discovery::{Docker, DockerOptions, EngineError};
+use crate::reconcile::{Channels, Options, World, reconcile};
+use crate::settings::Settings;
+use crate::state::StateFile;
+use crate::status::{Status, serve};
+use crate::supervise::{BinaryError, ChildOptions, Phase, Ping, Timing, caddy_version, supervise};
+
+/// Why the agent cannot start. Each has a fix, which [`StartError::help`] says.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A directory cannot be made or written.
+    #[error("the {what} directory `{}` cannot be used", .path.display())]
+    Directory {
+        /// `state` or `runtime`.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another agent uses the runtime directory.
+    #[error("another sh0-agent uses the runtime directory `{}`", .path.display())]
+    Running {
+        /// Where.
+        path: PathBuf,
+    },
+    /// There is no usable Caddy.
+    #[error("there is no usable Caddy")]
+    Caddy(#[source] BinaryError),
+    /// The Docker endpoint is of no known form.
+    #[error("the Docker endpoint cannot be used")]
+    Docker(#[source] EngineError),
+}
+
+impl StartError {
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Directory { what, path, .. } => format!(
+                "make it writable for this user (`sudo install -d -o $USER {}`), or choose \
+                 another with `--{what}-dir`",
+                path.display()
+            ),
+            Self::Running { .. } => {
+                "stop the other one, or give this one directories and ports of its own \
+                 (`--runtime-dir`, `--state-dir`, `--http-port`, `--https-port`)"
+                    .to_owned()
+            }
+            Self::Caddy(error) => error.help(),
+            Self::Docker(error) => error.help(),
+        }
+    }
+}
+
+impl Agent {
+    /// Checks directories and the Caddy binary, then starts all tasks. Docker and free ports are
+    /// not needed for a start: the agent waits for them.
+    ///
+    /// # Errors
+    /// When something is missing that does not come by waiting.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let settings = Arc::new(settings);
+        private_directory("state", &settings.state_dir)?;
+        private_directory("runtime", &settings.runtime_dir)?;
+        private_directory("state", &settings.certificate_copies())?;
+        private_directory("state", &settings.storage_dir())?;
+        let lock = lock(&settings.runtime_dir)?;
+        let version = caddy_version(&settings.caddy)
+            .await
+            .map_err(StartError::Caddy)?;
+        let docker = Docker::new(docker_options(&settings)).map_err(StartError::Docker)?;
+        info!(
+            agent = env!("CARGO_PKG_VERSION"),
+            caddy = %version,
+            network = %settings.network,
+            "Starting."
+        );
+        Ok(Self::spawn(&settings, docker, lock))
+    }
+
+    fn spawn(settings: &Arc<Settings>, docker: Docker, lock: File) -> Self {
+        let admin = AdminClient::new(settings.admin_socket());
+        let store = StateFile::in_directory(&settings.state_dir);
+        let state = store.load();
+        let (phase, phases) = watch::channel(Phase::Idle);
+        let (start_config, start_configs) = watch::channel(None);
+        let (status, statuses) = watch::channel(Arc::new(Status::default()));
+        let (sets, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
+        publish_certificates(&sets, certificates(settings));
+        let (resync, resyncs) = mpsc::channel(1);
+        let stops = Stops::default();
+        let channels = Channels {
+            phase: phases,
+            start_config,
+            certificates: certificate_sets,
+            resync: resyncs,
+            status,
+            stop: stops.reconcile.clone(),
+        };
+        let world = World {
+            engine: docker,
+            admin: admin.clone(),
+            store,
+            wall_clock,
+        };
+        let options = loop_options(settings);
+        let child = child_options(settings);
+        let (stop, abort) = (stops.supervise.clone(), stops.kill_caddy.clone());
+        let supervised = async move {
+            supervise(child, AdminPing(admin), start_configs, phase, stop, abort).await
+        };
+        let (socket, latest) = (settings.status_socket(), statuses.clone());
+        let stop = stops.status.clone();
+        let served = async move { serve(&socket, latest, stop).await };
+        let (watched, stop) = (Arc::clone(settings), stops.status.clone());
+        let mut tasks: JoinSet<Outcome> = JoinSet::new();
+        tasks.spawn(async move {
+            reconcile(world, options, state, channels).await;
+            ("reconcile", Ok(()))
+        });
+        tasks.spawn(task("supervise", supervised, AgentError::Supervise));
+        tasks.spawn(task("status", served, AgentError::Status));
+        tasks.spawn(async move {
+            watch_certificates(watched, sets, stop).await;
+            ("certificates", Ok(()))
+        });
+        let stop_timeout = settings.stop_timeout;
+        Self {
+            status: statuses,
+            resync,
+            tasks,
+            stops,
+            stop_timeout,
+            _lock: lock,
+        }
+    }
+}
+
+/// The admin socket as the supervisor sees it.
+struct AdminPing(AdminClient);
+
+impl Ping for AdminPing {
+    async fn ping(&self) -> bool {
+        self.0.ping().await.is_ok()
+    }
+
+    async fn serving(&self) -> bool {
+        self.0.serving().await
+    }
+
+    async fn stop(&self) -> bool {
+        self.0.stop().await.is_ok()
+    }
+}
+
+/// Makes a directory that only this user may enter, and tries to write to it.
+fn private_directory(what: &'static str, path: &Path) -> Result<(), StartError> {
+    let wrong = |source| StartError::Directory {
+        what,
+        path: path.to_owned(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(wrong)?;
+    let probe = path.join(".writable");
+    File::create(&probe).map_err(wrong)?;
+    std::fs::remove_file(&probe).map_err(wrong)
+}
+
+/// Takes the lock of the runtime directory; the system gives it back when the process ends,
+/// however it ends.
+fn lock(runtime_dir: &Path) -> Result<File, StartError> {
+    let path = runtime_dir.join("agent.lock");
+    let wrong = |source| StartError::Directory {
+        what: "runtime",
+        path: runtime_dir.to_owned(),
+        source,
+    };
+    let mut options = OpenOptions::new();
+    let file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path);
+    let file = file.map_err(wrong)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::Running {
+            path: runtime_dir.to_owned(),
+        }),
+        Err(std::fs::TryLockError::Error(source)) => Err(wrong(source)),
+    }
+}
+
+fn docker_options(settings: &Settings) -> DockerOptions {
+    DockerOptions {
+        endpoint: settings.docker.clone(),
+        label_prefix: settings.label_prefix.clone(),
+    }
+}
+
+fn child_options(settings: &Settings) -> ChildOptions {
+    let listen = match settings.listen.as_slice() {
+        [] => vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+        some => some.to_vec(),
+    };
+    let ports = [settings.http_port, settings.https_port];
+    let addresses = listen
+        .iter()
+        .flat_map(|ip| ports.map(|port| SocketAddr::new(*ip, port)));
+    ChildOptions {
+        binary: settings.caddy.clone(),
+        admin_socket: settings.admin_socket(),
+        pid_file: settings.runtime_dir.join("caddy.json"),
+        home_dir: settings.storage_dir(),
+        listen: addresses.collect(),
+        timing: Timing {
+            stop_timeout: settings.stop_timeout,
+            ..Timing::default()
+        },
+    }
+}
+
+fn loop_options(settings: &Settings) -> Options {
+    Options {
+        prefix: settings.label_prefix.clone(),
+        network: settings.network.clone(),
+        default_tls: settings.default_tls,
+        allow_catch_all: settings.allow_catch_all,
+        render: settings.render_options(),
+        debounce: settings.debounce,
+        resync_interval: settings.resync_interval,
+    }
+}

@@ -1,0 +1,268 @@
+//! The `http` app: servers, routes, handlers.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::CaddyDuration;
+
+/// The web servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Http {
+    /// The port on which ACME's HTTP challenge arrives.
+    pub http_port: u16,
+    /// The port on which ACME's TLS challenge arrives.
+    pub https_port: u16,
+    /// How long old servers wait for their connections after a load.
+    pub grace_period: CaddyDuration,
+    /// By name.
+    pub servers: BTreeMap<ServerName, Server>,
+}
+
+/// The names of our servers; Caddy's errors speak of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerName {
+    /// On the HTTP port.
+    Http,
+    /// On the HTTPS port.
+    Https,
+}
+
+impl ServerName {
+    /// The name in the config.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// One web server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Server {
+    /// `:port` or `ip:port`.
+    pub listen: Vec<String>,
+    /// `None` is all that Caddy knows: `h1`, `h2`, `h3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocols: Option<[&'static str; 1]>,
+    /// The first that matches answers.
+    pub routes: Vec<Route>,
+    /// `None` is a server without TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_connection_policies: Option<[TlsConnectionPolicy; 1]>,
+    /// What Caddy does by itself.
+    pub automatic_https: AutomaticHttps,
+}
+
+/// How TLS connections are accepted: Caddy's defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TlsConnectionPolicy {}
+
+/// What Caddy does by itself for the hosts of a server's routes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AutomaticHttps {
+    /// Nothing at all.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub disable: bool,
+    /// No redirects: Caddy's own drop the port and catch unknown hosts.
+    pub disable_redirects: bool,
+    /// Hosts that get no certificate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skip: Vec<String>,
+}
+
+/// One route of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// Unique in the whole config.
+    #[serde(rename = "@id", skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Alternatives; empty matches every request.
+    #[serde(rename = "match", skip_serializing_if = "Vec::is_empty")]
+    pub matchers: Vec<Matcher>,
+    /// What happens to the request, in order.
+    pub handle: Vec<Handler>,
+    /// Whether later routes are left alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
+}
+
+/// What must hold, all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Matcher {
+    /// One of these hosts, in lower case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host: Vec<String>,
+    /// One of these paths; `*` at the end is any rest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
+    /// These header fields match.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub header_regexp: BTreeMap<&'static str, Pattern>,
+}
+
+/// A regular expression (RE2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pattern {
+    /// Its text.
+    pub pattern: &'static str,
+}
+
+/// One step of what happens to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "handler", rename_all = "snake_case")]
+pub enum Handler {
+    /// Changes header fields.
+    Headers(Headers),
+    /// Changes the path.
+    Rewrite {
+        /// Removed from the path's beginning, without regard to case.
+        strip_path_prefix: String,
+    },
+    /// Passes the request on.
+    ReverseProxy(Box<ReverseProxy>),
+    /// Answers.
+    StaticResponse(StaticResponse),
+}
+
+/// Changes of header fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Headers {
+    /// Of the request.
+    pub request: HeaderOps,
+}
+
+/// What is done to header fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct HeaderOps {
+    /// Set to these values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<&'static str, Vec<String>>,
+    /// Replacements within the value, one after another.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub replace: BTreeMap<&'static str, Vec<Replacement>>,
+}
+
+/// A replacement within a header field's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Replacement {
+    /// Of every occurrence of a text.
+    Text {
+        /// What is searched.
+        search: String,
+        /// What stands there afterwards.
+        replace: String,
+    },
+    /// Of every match of a pattern.
+    Regexp {
+        /// What is searched (RE2).
+        search_regexp: &'static str,
+        /// What stands there afterwards; `$1` is the first group.
+        replace: &'static str,
+    },
+}
+
+/// Passes a request to one of several upstreams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReverseProxy {
+    /// Whom to dial.
+    pub upstreams: Vec<Upstream>,
+    /// How to choose, and how long to try.
+    pub load_balancing: LoadBalancing,
+    /// How to speak; `None` is HTTP/1.1 in clear text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
+    /// Header fields set on the way to the upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Headers>,
+    /// How long upgraded connections (websockets) outlive the config they began under.
+    pub stream_close_delay: CaddyDuration,
+}
+
+/// One upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Upstream {
+    /// `ip:port`.
+    pub dial: String,
+}
+
+/// How an upstream is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoadBalancing {
+    /// Which one.
+    pub selection_policy: SelectionPolicy,
+    /// How long it is tried when none can be dialled.
+    pub try_duration: CaddyDuration,
+    /// The pause between two tries.
+    pub try_interval: CaddyDuration,
+}
+
+/// Which upstream is chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "policy", rename_all = "snake_case")]
+pub enum SelectionPolicy {
+    /// The one with the fewest requests.
+    LeastConn,
+    /// Any.
+    Random,
+    /// Each in turn.
+    RoundRobin,
+    /// The first that is up.
+    First,
+    /// By the client's address.
+    ClientIpHash,
+    /// By path and query.
+    UriHash,
+    /// By a request header.
+    Header {
+        /// Its name.
+        field: String,
+    },
+    /// By a cookie.
+    Cookie {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// How an upstream is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "protocol", rename_all = "snake_case")]
+pub enum Transport {
+    /// HTTP.
+    Http {
+        /// Versions other than the default.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        versions: Vec<&'static str>,
+        /// `None` is clear text.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tls: Option<TransportTls>,
+    },
+}
+
+/// TLS towards an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct TransportTls {
+    /// The name that the certificate must carry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    /// Whether any certificate will do.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub insecure_skip_verify: bool,
+}
+
+/// An answer of Caddy's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StaticResponse {
+    /// The HTTP status.
+    pub status_code: u16,
+    /// Header fields. Placeholders are expanded.
+    pub headers: BTreeMap<&'static str, Vec<String>>,
+    /// The body. Placeholders are expanded.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub body: String,
+}

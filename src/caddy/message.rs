@@ -1,0 +1,107 @@
+//! What Caddy's error texts say: which route is to blame, or that the machine is.
+//!
+//! Caddy answers 400 for every failure of a load, so its words are all there is to tell a wrong
+//! config from a busy port. This is the only place that reads them. Texts of users (a regular
+//! expression of a label, say) may stand inside such a message, but only behind the words that
+//! name their route: whoever is named as a route is to blame, whatever else the text says.
+
+use super::config::ServerName;
+
+/// The texts of the operating system's errors, as Go spells them (`syscall/zerrors_linux_*.go`),
+/// that concern binding, permission and I/O, and Go's own words for a wait that ended.
+const ENVIRONMENT_TEXTS: &[&str] = &[
+    "address already in use",
+    "cannot assign requested address",
+    "address family not supported by protocol",
+    "permission denied",
+    "operation not permitted",
+    "no such file or directory",
+    "not a directory",
+    "is a directory",
+    "too many open files",
+    "no space left on device",
+    "disk quota exceeded",
+    "read-only file system",
+    "input/output error",
+    "cannot allocate memory",
+    "no buffer space available",
+    "stale file handle",
+    "connection refused",
+    "network is unreachable",
+    "i/o timeout",
+    "context deadline exceeded",
+];
+
+/// The server and the index of the route that a message names, as in `server https: setting up
+/// route handlers: route 5: …` (`modules/caddyhttp/app.go` and `autohttps.go`).
+pub(crate) fn named_route(message: &str) -> Option<(ServerName, usize)> {
+    let (_, rest) = message.split_once("server ")?;
+    let (name, rest) = rest.split_once(": setting up route ")?;
+    let server = match name {
+        "http" => ServerName::Http,
+        "https" => ServerName::Https,
+        _ => return None,
+    };
+    let (_, rest) = rest.split_once(": route ")?;
+    let (index, _) = rest.split_once(':')?;
+    Some((server, index.parse().ok()?))
+}
+
+/// Whether a refusal is about the machine (a port, a permission, a disk) and may pass by itself.
+pub(crate) fn is_environment(message: &str) -> bool {
+    named_route(message).is_none()
+        && (ENVIRONMENT_TEXTS.iter()).any(|text| message.contains(&format!(": {text}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_route_is_named_by_server_and_index() {
+        let refused =
+            "loading config: loading new config: loading http app module: provision http: ";
+        let check = |text: &str, expected| {
+            assert_eq!(named_route(&format!("{refused}{text}")), expected, "{text}");
+        };
+        check(
+            "server https: setting up route handlers: route 5: loading handler modules: position 0: x",
+            Some((ServerName::Https, 5)),
+        );
+        check(
+            "server http: setting up route matchers: route 12: loading matcher modules: x",
+            Some((ServerName::Http, 12)),
+        );
+        check("server http: setting up TLS connection policies: x", None);
+        check("server other: setting up route handlers: route 5: x", None);
+        check("getting tls app: loading certificates: x", None);
+        check(
+            "server https: setting up route handlers: route 5: server http: setting up route handlers: route 1: x",
+            Some((ServerName::Https, 5)),
+        );
+    }
+
+    #[test]
+    fn trouble_of_the_machine_is_told_from_a_wrong_config() {
+        for environment in [
+            "loading config: loading new config: http app module: start: listening on :80: listen tcp :80: bind: address already in use",
+            "loading config: loading new config: http app module: start: listening on :80: listen tcp :80: bind: permission denied",
+            "loading config: loading new config: http app module: start: listening on 10.9.9.9:80: listen tcp 10.9.9.9:80: bind: cannot assign requested address",
+            "loading config: loading new config: starting caddy administration endpoint: listen unix /run/x/admin.sock: bind: no such file or directory",
+            "loading config: loading new config: loading http app module: provision http: getting tls app: loading tls app module: provision tls: loading certificates: open /etc/x/a.crt: no such file or directory",
+            "loading config: loading new config: loading pki app module: provision pki: provisioning CA 'local': generating root: saving root certificate: mkdir /var/lib/x: read-only file system",
+            "loading config: loading new config: loading pki app module: provision pki: provisioning CA 'local': generating root: saving root key: write /var/lib/x/k: no space left on device",
+            "loading config: loading new config: http app module: start: listening on :80: listen tcp :80: bind: address already in use; additionally, aborting app pki: x",
+        ] {
+            assert!(is_environment(environment), "{environment}");
+        }
+        for config in [
+            "loading config: loading new config: json: unknown field \"permission denied\"",
+            "loading config: loading new config: loading http app module: provision http: server http: setting up route handlers: route 3: loading handler modules: position 0: loading module 'reverse_proxy': provision http.handlers.reverse_proxy: open /x/ca.pem: no such file or directory",
+            "loading config: loading new config: loading http app module: provision http: getting tls app: loading tls app module: provision tls: loading certificates: tls: private key does not match public key",
+            "loading config: indexing config: duplicate ID 'a' found at /config/x and /config/y",
+        ] {
+            assert!(!is_environment(config), "{config}");
+        }
+    }
+}

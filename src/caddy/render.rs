@@ -1,0 +1,164 @@
+//! The route table as a Caddy config: whole, every time.
+//!
+//! Pure. Owns the order of routes, the pages that Caddy answers with itself, and the knowledge
+//! which place in the config belongs to which route. Deliberately does not check names again (the
+//! table's types cannot be wrong) and does not decide whether a config is sent.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{
+    Admin, AdminConfig, Apps, CaddyDuration, CertificateAuthority, Config, Http, Log, LogEncoder,
+    LogWriter, Logging, Logs, Pki, Server, ServerName, Storage, Tls,
+};
+use super::{Fingerprint, message};
+use crate::routes::{RouteKey, RouteTable};
+
+mod handlers;
+mod servers;
+mod tls;
+
+/// The host name by which we ask Caddy's admin endpoint, and the only origin it is told to accept.
+pub const ADMIN_ORIGIN: &str = "sh0-agent";
+
+/// What the config depends on besides the routes. All paths are absolute and UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderOptions {
+    /// The port for plain HTTP and ACME's HTTP challenge.
+    pub http_port: u16,
+    /// The port for HTTPS and HTTP/3.
+    pub https_port: u16,
+    /// The addresses to listen on; empty is all, IPv4 and IPv6.
+    pub listen: Vec<IpAddr>,
+    /// The socket of Caddy's admin endpoint.
+    pub admin_socket: PathBuf,
+    /// The folder for certificates, keys and the internal authority.
+    pub storage_dir: PathBuf,
+    /// How long connections of the old config may finish after a load. They are not cut in the
+    /// middle of a request.
+    pub grace_period: Duration,
+    /// How long websockets outlive the config they began under.
+    pub stream_close_delay: Duration,
+    /// How public certificates are obtained.
+    pub acme: AcmeOptions,
+    /// Certificates that the operator gave.
+    pub certificates: Vec<CertificatePair>,
+}
+
+/// How public certificates are obtained. All `None` is Caddy's default: Let's Encrypt.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AcmeOptions {
+    /// The account's address. With it and without `ca`, `ZeroSSL` is asked when Let's Encrypt
+    /// fails, as Caddy does by default.
+    pub email: Option<String>,
+    /// The URL of another authority's directory.
+    pub ca: Option<String>,
+    /// A PEM file with the root of that directory's own certificate.
+    pub ca_root: Option<PathBuf>,
+}
+
+/// A certificate with its key, both PEM files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CertificatePair {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+/// A config, the bytes to send, and how to read Caddy's complaints about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The config.
+    pub config: Config,
+    /// Its canonical bytes: equal tables and options give equal bytes.
+    pub json: Arc<[u8]>,
+    /// The fingerprint of those bytes.
+    pub fingerprint: Fingerprint,
+    /// Which key stands at which index of a server's routes. Routes of our own (normalisation,
+    /// redirects, 404) are in no key's place.
+    pub places: BTreeMap<(ServerName, usize), RouteKey>,
+}
+
+impl Rendered {
+    /// The route that Caddy's refusal names, or `None` when it names none or one of our own.
+    #[must_use]
+    pub fn blame(&self, caddy_message: &str) -> Option<&RouteKey> {
+        self.places.get(&message::named_route(caddy_message)?)
+    }
+
+    fn new(config: Config, places: BTreeMap<(ServerName, usize), RouteKey>) -> Self {
+        let json = serde_json::to_vec(&config).expect("the config has text keys only");
+        Self {
+            fingerprint: Fingerprint::of(&json),
+            json: json.into(),
+            config,
+            places,
+        }
+    }
+}
+
+/// The config that serves this table.
+#[must_use]
+pub fn render(table: &RouteTable, options: &RenderOptions) -> Rendered {
+    let (servers, places) = servers::servers(table, options);
+    let tls = (servers.contains_key(&ServerName::Https)).then(|| tls::tls(table, options));
+    Rendered::new(config(options, servers, tls.flatten()), places)
+}
+
+/// The config that answers every HTTP request with 503 and `Retry-After`: for a start without any
+/// known routes, and for when Caddy refuses everything else. It has no HTTPS, certificates or
+/// issuers, so that nothing in it can be refused that is not also in every other config.
+#[must_use]
+pub fn render_unavailable(options: &RenderOptions) -> Rendered {
+    let servers = BTreeMap::from([(ServerName::Http, servers::unavailable(options))]);
+    Rendered::new(config(options, servers, None), BTreeMap::new())
+}
+
+/// What every config has in common.
+fn config(
+    options: &RenderOptions,
+    servers: BTreeMap<ServerName, Server>,
+    tls: Option<Tls>,
+) -> Config {
+    let log = Log {
+        writer: LogWriter::Stderr,
+        encoder: LogEncoder::Json,
+    };
+    // Caddy would put its own root into the machine's trust store.
+    let authority = CertificateAuthority {
+        install_trust: false,
+    };
+    Config {
+        admin: Admin {
+            listen: format!("unix/{}", text(&options.admin_socket)),
+            origins: vec![ADMIN_ORIGIN.to_owned()],
+            config: AdminConfig { persist: false },
+        },
+        logging: Logging {
+            logs: Logs { default: log },
+        },
+        storage: Storage::FileSystem {
+            root: text(&options.storage_dir),
+        },
+        apps: Apps {
+            http: Http {
+                http_port: options.http_port,
+                https_port: options.https_port,
+                grace_period: CaddyDuration(options.grace_period),
+                servers,
+            },
+            tls,
+            pki: Pki {
+                certificate_authorities: BTreeMap::from([("local", authority)]),
+            },
+        },
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

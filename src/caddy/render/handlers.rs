@@ -1,0 +1,193 @@
+//! What happens to a request once its route is found.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::RenderOptions;
+use crate::caddy::config::{
+    CaddyDuration, Handler, HeaderOps, Headers, LoadBalancing, Replacement, ReverseProxy,
+    SelectionPolicy, StaticResponse, Transport, TransportTls, Upstream as ConfigUpstream,
+};
+use crate::model::{Hostname, LbPolicy, Scheme};
+use crate::routes::{Pool, Route, RouteKey, Upstream, UpstreamTls};
+
+/// How long a request waits for an upstream that refuses connections: the default of the label
+/// `retry`. It bridges a server that restarts inside its container.
+const TRY_DURATION: Duration = Duration::from_secs(5);
+/// The pause between two tries. Caddy's 250 ms would be added to every request whose first choice
+/// is a replica that just died; a refused connection costs microseconds, so 20 tries a second for
+/// a waiting request are cheap.
+const TRY_INTERVAL: Duration = Duration::from_millis(50);
+/// What `Retry-After` says, in seconds: a container's start takes about that long.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+/// Everything that happens to the requests of one route.
+pub(super) fn handlers(key: &RouteKey, route: &Route, options: &RenderOptions) -> Vec<Handler> {
+    if route.pool.upstreams.is_empty() {
+        return vec![not_ready(&key.host)];
+    }
+    let strip = (route.strip.then_some(()).and(key.path.as_ref())).map(|path| Handler::Rewrite {
+        strip_path_prefix: percent_encoded(path.as_str()),
+    });
+    let proxy = Handler::ReverseProxy(Box::new(reverse_proxy(&route.pool, options)));
+    strip.into_iter().chain([proxy]).collect()
+}
+
+/// The address that Caddy dials for an upstream. The only place that decides it.
+pub(super) fn dial(upstream: &Upstream) -> String {
+    upstream.address.to_string()
+}
+
+fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
+    let upstreams = pool.upstreams.iter().map(|upstream| ConfigUpstream {
+        dial: dial(upstream),
+    });
+    // Towards an `https` upstream Caddy sets Host to the upstream's address (from 2.11 on,
+    // `RequestHeaderOps` in reverseproxy/httptransport.go); applications want to see their own.
+    let host_header = || Headers {
+        request: HeaderOps {
+            set: BTreeMap::from([("Host", vec!["{http.request.hostport}".to_owned()])]),
+            ..HeaderOps::default()
+        },
+    };
+    ReverseProxy {
+        upstreams: upstreams.collect(),
+        load_balancing: LoadBalancing {
+            selection_policy: selection_policy(&pool.policy),
+            try_duration: CaddyDuration(TRY_DURATION),
+            try_interval: CaddyDuration(TRY_INTERVAL),
+        },
+        transport: transport(pool),
+        headers: (pool.scheme == Scheme::Https).then(host_header),
+        stream_close_delay: CaddyDuration(options.stream_close_delay),
+    }
+}
+
+fn selection_policy(policy: &LbPolicy) -> SelectionPolicy {
+    match policy {
+        LbPolicy::LeastConn => SelectionPolicy::LeastConn,
+        LbPolicy::Random => SelectionPolicy::Random,
+        LbPolicy::RoundRobin => SelectionPolicy::RoundRobin,
+        LbPolicy::First => SelectionPolicy::First,
+        LbPolicy::ClientIpHash => SelectionPolicy::ClientIpHash,
+        LbPolicy::UriHash => SelectionPolicy::UriHash,
+        LbPolicy::Header(name) => SelectionPolicy::Header {
+            field: name.as_str().to_owned(),
+        },
+        LbPolicy::Cookie(name) => SelectionPolicy::Cookie {
+            name: name.as_str().to_owned(),
+        },
+    }
+}
+
+fn transport(pool: &Pool) -> Option<Transport> {
+    match pool.scheme {
+        Scheme::Http => None,
+        Scheme::H2c => Some(Transport::Http {
+            versions: vec!["h2c"],
+            tls: None,
+        }),
+        Scheme::Https => Some(Transport::Http {
+            versions: Vec::new(),
+            tls: Some(transport_tls(pool.tls.as_ref())),
+        }),
+    }
+}
+
+fn transport_tls(tls: Option<&UpstreamTls>) -> TransportTls {
+    match tls {
+        // Caddy then verifies against the dialled address: strict, never less.
+        None => TransportTls::default(),
+        Some(UpstreamTls::Verify(name)) => TransportTls {
+            server_name: Some(name.as_str().to_owned()),
+            ..TransportTls::default()
+        },
+        Some(UpstreamTls::SkipVerify) => TransportTls {
+            insecure_skip_verify: true,
+            ..TransportTls::default()
+        },
+    }
+}
+
+/// Beyond ASCII, Caddy's `strip_path_prefix` compares only with the percent-encoded form
+/// (`trimPathPrefix` in modules/caddyhttp/rewrite/rewrite.go).
+fn percent_encoded(path: &str) -> String {
+    let encode = |byte: u8| {
+        if byte.is_ascii() {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    path.bytes().map(encode).collect()
+}
+
+/// Puts the request's host into the form that later matchers compare with: in lower case and
+/// without a trailing dot, the port kept. Caddy has no placeholder for a text in lower case.
+pub(super) fn normalise_host() -> Handler {
+    let lower = ('A'..='Z').map(|letter| Replacement::Text {
+        search: letter.to_string(),
+        replace: letter.to_ascii_lowercase().to_string(),
+    });
+    let trailing_dot = Replacement::Regexp {
+        search_regexp: r"\.(:[0-9]*)?$",
+        replace: "$1",
+    };
+    Handler::Headers(Headers {
+        request: HeaderOps {
+            replace: BTreeMap::from([("Host", lower.chain([trailing_dot]).collect())]),
+            ..HeaderOps::default()
+        },
+    })
+}
+
+/// Sends the client to HTTPS: `origin` is `https://` with a host and, where it is not 443, a port.
+pub(super) fn redirect(origin: &str) -> Handler {
+    Handler::StaticResponse(StaticResponse {
+        status_code: 308,
+        headers: BTreeMap::from([("Location", vec![format!("{origin}{{http.request.uri}}")])]),
+        body: String::new(),
+    })
+}
+
+/// The answer where no route is. Without it Caddy would answer an empty 200.
+pub(super) fn not_found() -> Handler {
+    page(404, "Not found: there is no site at this address.\n")
+}
+
+/// The answer of a config without routes.
+pub(super) fn unavailable() -> Handler {
+    page(
+        503,
+        "This server is not ready to serve its sites. Please try again in a few seconds.\n",
+    )
+}
+
+fn not_ready(host: &Hostname) -> Handler {
+    let site = match host.openness() {
+        0 => host.as_str(),
+        _ => "This site",
+    };
+    page(
+        503,
+        &format!("{site} is not ready. Please try again in a few seconds.\n"),
+    )
+}
+
+/// A page of plain text for a person; nothing of the request is in it.
+fn page(status_code: u16, body: &str) -> Handler {
+    let one = |value: &str| vec![value.to_owned()];
+    let mut headers = BTreeMap::from([
+        ("Cache-Control", one("no-store")),
+        ("Content-Type", one("text/plain; charset=utf-8")),
+        ("X-Content-Type-Options", one("nosniff")),
+    ]);
+    if status_code == 503 {
+        headers.insert("Retry-After", one(RETRY_AFTER_SECONDS));
+    }
+    Handler::StaticResponse(StaticResponse {
+        status_code,
+        headers,
+        body: body.to_owned(),
+    })
+}

@@ -1,0 +1,259 @@
+//! The two servers and the order of their routes.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::{RenderOptions, handlers};
+use crate::caddy::config::{
+    AutomaticHttps, Handler, Matcher, Pattern, Route, Server, ServerName, TlsConnectionPolicy,
+};
+use crate::model::Hostname;
+use crate::routes::{RouteKey, RouteTable, TlsMode};
+
+/// Which key stands where.
+pub(super) type Places = BTreeMap<(ServerName, usize), RouteKey>;
+
+/// The servers for this table, and the places of its keys in them. The `https` server is there
+/// only if a host has TLS.
+pub(super) fn servers(
+    table: &RouteTable,
+    options: &RenderOptions,
+) -> (BTreeMap<ServerName, Server>, Places) {
+    let mut places = Places::new();
+    let mut servers = BTreeMap::new();
+    let routes = http_routes(table, options).finish(&mut places);
+    servers.insert(ServerName::Http, http(options, routes));
+    if table.tls.values().any(|&mode| mode != TlsMode::Off) {
+        let (list, without_tls) = https_routes(table, options);
+        let server = https(options, list.finish(&mut places), without_tls);
+        servers.insert(ServerName::Https, server);
+    }
+    (servers, places)
+}
+
+/// The server of a config that has no routes.
+pub(super) fn unavailable(options: &RenderOptions) -> Server {
+    let answer = Route {
+        id: None,
+        matchers: Vec::new(),
+        handle: vec![handlers::unavailable()],
+        terminal: false,
+    };
+    http(options, vec![answer])
+}
+
+fn http(options: &RenderOptions, routes: Vec<Route>) -> Server {
+    Server {
+        listen: listen(options, options.http_port),
+        // The others need TLS, and Caddy would say so in two warnings at every load.
+        protocols: Some(["h1"]),
+        routes,
+        tls_connection_policies: None,
+        automatic_https: AutomaticHttps {
+            disable: true,
+            disable_redirects: true,
+            skip: Vec::new(),
+        },
+    }
+}
+
+fn https(options: &RenderOptions, routes: Vec<Route>, without_tls: Vec<String>) -> Server {
+    Server {
+        listen: listen(options, options.https_port),
+        protocols: None,
+        routes,
+        tls_connection_policies: Some([TlsConnectionPolicy {}]),
+        automatic_https: AutomaticHttps {
+            disable: false,
+            disable_redirects: true,
+            skip: without_tls,
+        },
+    }
+}
+
+fn listen(options: &RenderOptions, port: u16) -> Vec<String> {
+    match options.listen.as_slice() {
+        [] => vec![format!(":{port}")],
+        addresses => (addresses.iter())
+            .map(|&ip| SocketAddr::new(ip, port).to_string())
+            .collect(),
+    }
+}
+
+/// Plain HTTP: hosts without TLS are served, the others are sent to HTTPS, `*` is served. A less
+/// open redirect or route always stands before a more open one, so neither hides the other.
+/// ACME's HTTP challenges are answered before any route (`HandleHTTPChallenge` in
+/// modules/caddyhttp/server.go).
+fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
+    let mut list = RouteList::new(ServerName::Http);
+    for openness in [0, 1] {
+        list.redirects(
+            &hosts(table, openness, |mode| mode != TlsMode::Off),
+            options,
+        );
+        list.serve(table, options, openness, |mode| mode == TlsMode::Off);
+    }
+    list.serve(table, options, 2, |_| true);
+    list
+}
+
+/// HTTPS: hosts with TLS, and `*`. A host without TLS that a wildcard or `*` would catch is 404
+/// here rather than another app's; such hosts are returned too, so that they get no certificate.
+fn https_routes(table: &RouteTable, options: &RenderOptions) -> (RouteList, Vec<String>) {
+    let mut list = RouteList::new(ServerName::Https);
+    let mut without_tls = Vec::new();
+    let catch_all = table.tls.keys().any(Hostname::is_catch_all);
+    let caught = |host: &Hostname| {
+        let wildcard = host.covering_wildcard().and_then(|w| table.tls.get(&w));
+        catch_all || wildcard.is_some_and(|&mode| mode != TlsMode::Off)
+    };
+    for openness in [0, 1] {
+        list.serve(table, options, openness, |mode| mode != TlsMode::Off);
+        let mut off = hosts(table, openness, |mode| mode == TlsMode::Off);
+        off.retain(|host| caught(host));
+        if !off.is_empty() {
+            list.push(matching_hosts(&off), handlers::not_found());
+            without_tls.extend(texts(&off));
+        }
+    }
+    list.serve(table, options, 2, |_| true);
+    (list, without_tls)
+}
+
+fn hosts(table: &RouteTable, openness: u8, mode: impl Fn(TlsMode) -> bool) -> Vec<&Hostname> {
+    (table.tls.iter())
+        .filter(|&(host, &m)| host.openness() == openness && mode(m))
+        .map(|(host, _)| host)
+        .collect()
+}
+
+fn texts(hosts: &[&Hostname]) -> Vec<String> {
+    hosts.iter().map(|host| host.as_str().to_owned()).collect()
+}
+
+fn matching_hosts(hosts: &[&Hostname]) -> Matcher {
+    Matcher {
+        host: texts(hosts),
+        ..Matcher::default()
+    }
+}
+
+/// The routes of one server as they are put together.
+struct RouteList {
+    server: ServerName,
+    routes: Vec<Route>,
+    keys: BTreeMap<usize, RouteKey>,
+}
+
+impl RouteList {
+    /// A list that begins with the normalisation of the host.
+    fn new(server: ServerName) -> Self {
+        let unusual = Pattern {
+            pattern: r"[A-Z]|\.(:|$)",
+        };
+        let normalise = Route {
+            id: None,
+            matchers: vec![Matcher {
+                header_regexp: BTreeMap::from([("Host", unusual)]),
+                ..Matcher::default()
+            }],
+            handle: vec![handlers::normalise_host()],
+            terminal: false,
+        };
+        Self {
+            server,
+            routes: vec![normalise],
+            keys: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a route of our own.
+    fn push(&mut self, matcher: Matcher, handler: Handler) {
+        self.routes.push(Route {
+            id: None,
+            matchers: vec![matcher],
+            handle: vec![handler],
+            terminal: true,
+        });
+    }
+
+    /// Adds the table's routes whose host is this open and has such a TLS mode, in table order.
+    fn serve(
+        &mut self,
+        table: &RouteTable,
+        options: &RenderOptions,
+        openness: u8,
+        mode: impl Fn(TlsMode) -> bool,
+    ) {
+        for (key, route) in &table.routes {
+            let served = table.tls.get(&key.host).copied().is_some_and(&mode);
+            if key.host.openness() != openness || !served {
+                continue;
+            }
+            self.keys.insert(self.routes.len(), key.clone());
+            self.routes.push(Route {
+                id: Some(id(self.server, key)),
+                matchers: matcher(key).into_iter().collect(),
+                handle: handlers::handlers(key, route, options),
+                terminal: true,
+            });
+        }
+    }
+
+    /// Adds redirects of these hosts to HTTPS: one route for all names. An IPv6 address needs one
+    /// of its own, because `{http.request.host}` comes without its brackets.
+    fn redirects(&mut self, hosts: &[&Hostname], options: &RenderOptions) {
+        let port = match options.https_port {
+            443 => String::new(),
+            port => format!(":{port}"),
+        };
+        let (ipv6, names): (Vec<_>, Vec<_>) =
+            hosts.iter().partition(|host| host.as_str().contains(':'));
+        if !names.is_empty() {
+            let origin = format!("https://{{http.request.host}}{port}");
+            self.push(matching_hosts(&names), handlers::redirect(&origin));
+        }
+        for host in ipv6 {
+            let origin = format!("https://[{host}]{port}");
+            self.push(matching_hosts(&[host]), handlers::redirect(&origin));
+        }
+    }
+
+    /// Ends the list with the explicit 404, and says which key stands where.
+    fn finish(mut self, places: &mut Places) -> Vec<Route> {
+        self.routes.push(Route {
+            id: None,
+            matchers: Vec::new(),
+            handle: vec![handlers::not_found()],
+            terminal: false,
+        });
+        let server = self.server;
+        places.extend((self.keys.into_iter()).map(|(index, key)| ((server, index), key)));
+        self.routes
+    }
+}
+
+/// The id of a key's route: neither hosts nor paths contain `|`, so no two keys share one, and
+/// without `/` it can be asked for under `/id/` of the admin API.
+fn id(server: ServerName, key: &RouteKey) -> String {
+    format!("{}|{key}", server.as_str()).replace('/', "|")
+}
+
+/// What a request must look like for this key; `None` is any.
+fn matcher(key: &RouteKey) -> Option<Matcher> {
+    let host = if key.host.is_catch_all() {
+        Vec::new()
+    } else {
+        vec![key.host.as_str().to_owned()]
+    };
+    let path = match &key.path {
+        None => Vec::new(),
+        Some(path) => vec![path.to_string(), format!("{path}/*")],
+    };
+    let matcher = Matcher {
+        host,
+        path,
+        ..Matcher::default()
+    };
+    (matcher != Matcher::default()).then_some(matcher)
+}

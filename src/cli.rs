@@ -1,0 +1,163 @@
+//! The command line: flags and their environment variables, one file per subcommand.
+//!
+//! Owns everything that is printed on standard output and every exit code. Deliberately thin: it
+//! parses, calls the library and shows what came back.
+
+mod render;
+mod routes;
+mod run;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// How the program ends; written down in `--help` and the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All went well; a stop by SIGTERM or SIGINT is that, too.
+    Success,
+    /// Something failed while it ran.
+    Failure,
+    /// A flag or an environment variable is wrong (`EX_USAGE` of sysexits.h).
+    Usage,
+    /// Nobody to ask: no agent or no Docker answers (`EX_UNAVAILABLE`).
+    Unavailable,
+    /// The machine lacks something that waiting does not bring: a Caddy, a writable directory
+    /// (`EX_CONFIG`).
+    Config,
+}
+
+impl Exit {
+    /// The number.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Failure => 1,
+            Self::Usage => 64,
+            Self::Unavailable => 69,
+            Self::Config => 78,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Why a command ended without success: what went wrong, what to type, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    exit: Exit,
+    error: anyhow::Error,
+    help: String,
+}
+
+const AFTER_HELP: &str = "\
+Label a container `sh0.host=app.example.com`, attach it to the network `sh0-net`, and it is live.
+
+Exit codes: 0 success or a stop that was asked for; 1 a failure while running; 64 a wrong flag or
+environment variable; 69 no agent or no Docker answers; 78 no usable Caddy or directory.";
+
+/// Routes labelled Docker containers through a Caddy that it supervises.
+#[derive(Debug, Parser)]
+#[command(name = "sh0-agent", version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the agent: follow Docker, keep Caddy running and configured.
+    Run(Box<run::RunArgs>),
+    /// Show every route of the running agent, and why a labelled container has none.
+    Routes(routes::RoutesArgs),
+    /// Print the Caddy config for the running containers, or for a file of containers.
+    Render(Box<render::RenderArgs>),
+}
+
+/// Runs the command line given to the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error).into(),
+    };
+    let outcome = match args.command {
+        Command::Run(args) => run::run(*args),
+        Command::Routes(args) => routes::routes(&args),
+        Command::Render(args) => render::render(*args),
+    };
+    match outcome {
+        Ok(()) => Exit::Success.into(),
+        Err(failed) => failed.show().into(),
+    }
+}
+
+/// Shows clap's message; `--help` and `--version` are no errors.
+fn usage(error: &clap::Error) -> Exit {
+    if error.print().is_err() || error.use_stderr() {
+        return Exit::Usage;
+    }
+    Exit::Success
+}
+
+/// The whole command, for the tests that hold the README against it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+impl Failed {
+    pub(crate) fn new(exit: Exit, error: anyhow::Error, help: impl Into<String>) -> Self {
+        Self {
+            exit,
+            error,
+            help: help.into(),
+        }
+    }
+
+    #[expect(clippy::print_stderr, reason = "the message of a command line program")]
+    fn show(&self) -> Exit {
+        eprintln!("error: {:#}", self.error);
+        if !self.help.is_empty() {
+            eprintln!("  help: {}", self.help);
+        }
+        self.exit
+    }
+}
+
+/// A runtime with all of Tokio's drivers.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build();
+    runtime.map_err(|e| Failed::new(Exit::Failure, e.into(), ""))
+}
+
+/// Writes to standard output; a reader that has gone (`| head`) is no error.
+pub(crate) fn print(text: &str) -> Result<(), Failed> {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failed::new(
+            Exit::Failure,
+            error.into(),
+            "standard output cannot be written",
+        )),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes to standard error.
+#[expect(
+    clippy::print_stderr,
+    reason = "what a command line program says beside its output"
+)]
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,188 @@
+//! `sh0-agent routes`: asks the running agent.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Deserialize;
+
+use super::{Exit, Failed, runtime};
+use crate::status::client;
+
+/// A local socket that does not answer within this time has no agent behind it.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+
+/// What `routes` takes.
+#[derive(Debug, Args)]
+pub(crate) struct RoutesArgs {
+    /// Directory for sockets, as given to `run`
+    #[arg(
+        long,
+        env = "SH0_RUNTIME_DIR",
+        default_value = "/run/sh0-agent",
+        value_name = "DIR"
+    )]
+    runtime_dir: PathBuf,
+    /// Print the agent's status as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is shown of the status.
+#[derive(Debug, Deserialize)]
+struct Shown {
+    docker: ShownDocker,
+    caddy: ShownCaddy,
+    rows: Vec<ShownRow>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShownDocker {
+    error: Option<String>,
+    network_missing: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShownCaddy {
+    phase: String,
+    load_error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShownRow {
+    host: String,
+    path: String,
+    app: Option<crate::model::AppKey>,
+    container: ShownContainer,
+    address: Option<String>,
+    state: String,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShownContainer {
+    name: String,
+}
+
+/// Prints the routes of the running agent.
+pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
+    let socket = args.runtime_dir.join("status.sock");
+    let asked = runtime()?
+        .block_on(async { tokio::time::timeout(ANSWER_WAIT, client::ask(&socket)).await });
+    let answer = match asked {
+        Ok(answer) => answer.with_context(|| format!("no agent answers at `{}`", socket.display())),
+        Err(_) => Err(anyhow::anyhow!(
+            "the agent at `{}` did not answer within {ANSWER_WAIT:?}",
+            socket.display()
+        )),
+    };
+    let answer = answer.map_err(|error| {
+        let help = "start it with `sh0-agent run`, or name its `--runtime-dir`";
+        Failed::new(Exit::Unavailable, error, help)
+    })?;
+    let unreadable = |error: serde_json::Error| {
+        let help = "the running agent and this program are of different versions";
+        Failed::new(Exit::Failure, error.into(), help)
+    };
+    if args.json {
+        let value: serde_json::Value = serde_json::from_slice(&answer).map_err(unreadable)?;
+        return super::print(&format!("{value:#}\n"));
+    }
+    let shown: Shown = serde_json::from_slice(&answer).map_err(unreadable)?;
+    super::print(&table(&shown))
+}
+
+const HEADINGS: [&str; 6] = ["HOST", "PATH", "APP", "CONTAINER", "ADDRESS", "STATE"];
+
+/// The routes as a table, with what is wrong above it.
+fn table(shown: &Shown) -> String {
+    let mut text = String::new();
+    for warning in warnings(shown) {
+        text.push_str("! ");
+        text.push_str(&warning);
+        text.push('\n');
+    }
+    if shown.rows.is_empty() {
+        text.push_str("No container asks for a route. Label one `sh0.host=app.example.com`.\n");
+        return text;
+    }
+    let rows: Vec<[String; 6]> = shown.rows.iter().map(cells).collect();
+    let widths: Vec<usize> = (0..HEADINGS.len())
+        .map(|column| {
+            let cells = rows
+                .iter()
+                .map(|row| row.get(column).map_or(0, |c| c.chars().count()));
+            cells
+                .chain(HEADINGS.get(column).map(|heading| heading.len()))
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let headings = HEADINGS.map(str::to_owned);
+    for row in std::iter::once(&headings).chain(&rows) {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn warnings(shown: &Shown) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(error) = &shown.docker.error {
+        warnings.push(format!(
+            "Docker does not answer, routes stay as they are: {error}"
+        ));
+    }
+    if shown.docker.network_missing {
+        warnings.push(
+            "the routing network does not exist; create it with `docker network create`".to_owned(),
+        );
+    }
+    if shown.caddy.phase != "up" {
+        warnings.push(format!("Caddy is not serving: {}", shown.caddy.phase));
+    }
+    if let Some(error) = &shown.caddy.load_error {
+        warnings.push(format!("the newest config is not in force: {error}"));
+    }
+    warnings
+}
+
+fn cells(row: &ShownRow) -> [String; 6] {
+    let or_dash = |text: &str| {
+        if text.is_empty() {
+            "-".to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    let state = match &row.reason {
+        Some(reason) => format!("{}: {}", row.state, reason.replace('\n', " ")),
+        None => row.state.clone(),
+    };
+    [
+        or_dash(&row.host),
+        if row.host.is_empty() {
+            "-".to_owned()
+        } else {
+            or_slash(&row.path)
+        },
+        row.app.as_ref().map_or("-".to_owned(), ToString::to_string),
+        row.container.name.clone(),
+        or_dash(row.address.as_deref().unwrap_or_default()),
+        state,
+    ]
+}
+
+fn or_slash(path: &str) -> String {
+    if path.is_empty() {
+        "/".to_owned()
+    } else {
+        path.to_owned()
+    }
+}

@@ -1,0 +1,134 @@
+//! `sh0-agent run`.
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use super::settings::SettingsArgs;
+use super::{Exit, Failed, runtime};
+use crate::agent::{Agent, AgentError, StartError};
+use crate::settings::Settings;
+use crate::telemetry::{self, LogFormat};
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Form of the log
+    #[arg(long, env = "SH0_LOG_FORMAT", value_enum, default_value = "auto")]
+    log_format: Format,
+    /// Levels of the log: error, warn, info, debug or trace, also per part as in info,caddy=info
+    #[arg(
+        long,
+        env = "SH0_LOG_LEVEL",
+        default_value = "info,caddy=warn",
+        value_name = "LEVEL"
+    )]
+    log_level: String,
+}
+
+/// Runs the agent until a signal ends it.
+pub(crate) fn run(args: RunArgs) -> Result<(), Failed> {
+    let format = match args.log_format {
+        Format::Auto => LogFormat::Auto,
+        Format::Human => LogFormat::Human,
+        Format::Json => LogFormat::Json,
+    };
+    telemetry::begin(format, &args.log_level).map_err(|reason| {
+        let error = anyhow!("`--log-level` takes levels such as `info`: {reason}");
+        Failed::new(Exit::Usage, error, "write for example `--log-level info`")
+    })?;
+    runtime()?.block_on(until_signal(args.settings.into()))
+}
+
+/// The signals that end the agent.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn until_signal(settings: Settings) -> Result<(), Failed> {
+    let broken = |error: std::io::Error| Failed::new(Exit::Failure, error.into(), "");
+    let mut signals = Signals::listen().map_err(broken)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(broken)?;
+    let mut agent = tokio::select! {
+        started = Agent::start(settings) => started.map_err(start_failed)?,
+        () = signals.stop() => return Ok(()),
+    };
+    loop {
+        tokio::select! {
+            ended = agent.join() => return Err(ended_by_itself(agent, ended).await),
+            _ = hangup.recv() => {
+                info!("Looking at all containers again, as SIGHUP asks.");
+                agent.resync();
+            }
+            () = signals.stop() => break,
+        }
+    }
+    let abort = agent.abort_token();
+    let stopping = agent.shutdown();
+    tokio::pin!(stopping);
+    let stopped = tokio::select! {
+        stopped = &mut stopping => stopped,
+        () = signals.stop() => {
+            warn!("A second signal: stopping at once.");
+            abort.cancel();
+            stopping.await
+        }
+    };
+    stopped.map_err(|error| Failed::new(Exit::Failure, error.into(), ""))
+}
+
+fn start_failed(error: StartError) -> Failed {
+    let help = error.help();
+    let exit = match &error {
+        StartError::Docker(_) => Exit::Usage,
+        StartError::Directory { .. } | StartError::Running { .. } | StartError::Caddy(_) => {
+            Exit::Config
+        }
+    };
+    Failed::new(exit, error.into(), help)
+}
+
+/// A task ended although nobody asked: the rest is stopped, so that nothing is left half running.
+async fn ended_by_itself(agent: Agent, error: AgentError) -> Failed {
+    error!(error = %telemetry::chain(&error), "A task ended by itself; stopping the others.");
+    let stopped = agent.shutdown().await;
+    if let Err(further) = stopped {
+        warn!(error = %telemetry::chain(&further), "Another task failed while stopping.");
+    }
+    Failed::new(
+        Exit::Failure,
+        error.into(),
+        "this is a fault of the agent; please report it",
+    )
+}

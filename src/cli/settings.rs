@@ -1,0 +1,214 @@
+//! The flags that are settings of the agent, each with its environment variable.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::caddy::render::AcmeOptions;
+use crate::labels::TlsSetting;
+use crate::reconcile::DebounceOptions;
+use crate::settings::{Settings, UpstreamsMode};
+
+/// `--upstreams`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Upstreams {
+    /// The addresses stand in the config; a new address is a load.
+    Direct,
+}
+
+/// The settings as flags. Their doc comments are the help on the terminal.
+#[derive(Debug, Args)]
+#[expect(
+    clippy::doc_markdown,
+    reason = "shown on the terminal, where back-ticks are noise"
+)]
+pub(crate) struct SettingsArgs {
+    /// Docker endpoint: unix:///path, /path or tcp://host:port [default: /var/run/docker.sock]
+    #[arg(long, env = "DOCKER_HOST", value_name = "ENDPOINT")]
+    docker: Option<String>,
+    /// Network on which containers are reached
+    #[arg(long, env = "SH0_NETWORK", default_value = "sh0-net", value_parser = name)]
+    network: String,
+    /// Prefix of the labels, without a dot
+    #[arg(long, env = "SH0_LABEL_PREFIX", default_value = "sh0", value_parser = prefix)]
+    label_prefix: String,
+    /// Port for HTTP
+    #[arg(long, env = "SH0_HTTP_PORT", default_value_t = 80, value_parser = port)]
+    http_port: u16,
+    /// Port for HTTPS
+    #[arg(long, env = "SH0_HTTPS_PORT", default_value_t = 443, value_parser = port)]
+    https_port: u16,
+    /// Addresses to listen on, separated by commas [default: all]
+    #[arg(long, env = "SH0_LISTEN", value_delimiter = ',', value_name = "IP")]
+    listen: Vec<IpAddr>,
+    /// E-mail address given to the certificate authority
+    #[arg(long, env = "SH0_ACME_EMAIL", value_name = "ADDRESS")]
+    acme_email: Option<String>,
+    /// Directory URL of the certificate authority [default: Let's Encrypt, then ZeroSSL]
+    #[arg(long, env = "SH0_ACME_CA", value_name = "URL", value_parser = https_url)]
+    acme_ca: Option<String>,
+    /// PEM file of the root that the certificate authority's own HTTPS is checked against
+    #[arg(long, env = "SH0_ACME_CA_ROOT", value_name = "FILE")]
+    acme_ca_root: Option<PathBuf>,
+    /// Certificates of hosts whose labels do not say: auto, internal or off
+    #[arg(long, env = "SH0_DEFAULT_TLS", default_value = "auto", value_name = "TLS", value_parser = tls)]
+    default_tls: TlsSetting,
+    /// Directory of your own certificates: <host>.crt and <host>.key, wildcards as _.example.com
+    #[arg(long, env = "SH0_CERTIFICATES", value_name = "DIR")]
+    certificates: Option<PathBuf>,
+    /// Directory for what must outlive a restart
+    #[arg(
+        long,
+        env = "SH0_STATE_DIR",
+        default_value = "/var/lib/sh0-agent",
+        value_name = "DIR"
+    )]
+    state_dir: PathBuf,
+    /// Directory for sockets
+    #[arg(
+        long,
+        env = "SH0_RUNTIME_DIR",
+        default_value = "/run/sh0-agent",
+        value_name = "DIR"
+    )]
+    runtime_dir: PathBuf,
+    /// Caddy binary, 2.11.4 or newer
+    #[arg(long, env = "SH0_CADDY", default_value = "caddy", value_name = "PATH")]
+    caddy: PathBuf,
+    /// Let labels claim the host `*`
+    #[arg(long, env = "SH0_ALLOW_CATCH_ALL")]
+    allow_catch_all: bool,
+    /// How the config says where a container is
+    #[arg(long, env = "SH0_UPSTREAMS", value_enum, default_value = "direct")]
+    upstreams: Upstreams,
+    /// Quiet time after a change before the next load
+    #[arg(long, env = "SH0_DEBOUNCE_QUIET", default_value = "50ms", value_parser = duration, value_name = "TIME")]
+    debounce_quiet: Duration,
+    /// Longest time that a change waits for quiet
+    #[arg(long, env = "SH0_DEBOUNCE_MAX_WAIT", default_value = "250ms", value_parser = duration, value_name = "TIME")]
+    debounce_max_wait: Duration,
+    /// From one unprompted look at Docker to the next
+    #[arg(long, env = "SH0_RESYNC_INTERVAL", default_value = "60s", value_parser = interval, value_name = "TIME")]
+    resync_interval: Duration,
+    /// From asking Caddy to stop to killing it
+    #[arg(long, env = "SH0_STOP_TIMEOUT", default_value = "5s", value_parser = duration, value_name = "TIME")]
+    stop_timeout: Duration,
+    /// How long connections of an old config may finish their requests
+    #[arg(long, env = "SH0_GRACE_PERIOD", default_value = "30s", value_parser = duration, value_name = "TIME")]
+    grace_period: Duration,
+    /// How long websockets outlive the config under which they were opened
+    #[arg(long, env = "SH0_STREAM_CLOSE_DELAY", default_value = "24h", value_parser = duration, value_name = "TIME")]
+    stream_close_delay: Duration,
+}
+
+impl From<SettingsArgs> for Settings {
+    fn from(args: SettingsArgs) -> Self {
+        Self {
+            docker: args.docker,
+            network: args.network,
+            label_prefix: args.label_prefix,
+            http_port: args.http_port,
+            https_port: args.https_port,
+            listen: args.listen,
+            acme: AcmeOptions {
+                email: args.acme_email,
+                ca: args.acme_ca,
+                ca_root: args.acme_ca_root,
+            },
+            default_tls: args.default_tls,
+            certificates: args.certificates,
+            state_dir: args.state_dir,
+            runtime_dir: args.runtime_dir,
+            caddy: args.caddy,
+            allow_catch_all: args.allow_catch_all,
+            upstreams: match args.upstreams {
+                Upstreams::Direct => UpstreamsMode::Direct,
+            },
+            debounce: DebounceOptions {
+                quiet: args.debounce_quiet,
+                max_wait: args.debounce_max_wait,
+            },
+            resync_interval: args.resync_interval,
+            stop_timeout: args.stop_timeout,
+            grace_period: args.grace_period,
+            stream_close_delay: args.stream_close_delay,
+        }
+    }
+}
+
+/// A duration as labels write it: `500ms`, `5s`, `2m`, `1h`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a time such as `500ms`, `5s`, `2m` or `1h`".to_owned();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(milliseconds)
+        .map(Duration::from_millis)
+        .ok_or_else(wrong)
+}
+
+/// A duration that a timer can repeat.
+fn interval(text: &str) -> Result<Duration, String> {
+    let least = Duration::from_secs(1);
+    match duration(text)? {
+        interval if interval < least => Err("expected at least `1s`".to_owned()),
+        interval => Ok(interval),
+    }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    let wrong = || "expected a number from 1 to 65535".to_owned();
+    text.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)
+}
+
+fn name(text: &str) -> Result<String, String> {
+    crate::model::Token::parse(text)
+        .map(|token| token.as_str().to_owned())
+        .map_err(|error| format!("expected {}, found {}", error.expected, error.found))
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    let is_dotted = text.starts_with('.') || text.ends_with('.');
+    if is_dotted {
+        return Err("expected a prefix without a dot at its ends, such as `sh0`".to_owned());
+    }
+    name(text)
+}
+
+fn tls(text: &str) -> Result<TlsSetting, String> {
+    TlsSetting::parse(text).map_err(|error| format!("expected {}", error.expected))
+}
+
+fn https_url(text: &str) -> Result<String, String> {
+    let is_url = text
+        .strip_prefix("https://")
+        .is_some_and(|rest| !rest.is_empty());
+    is_url
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expected a URL with `https://`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
+        assert_eq!(duration("24h"), Ok(Duration::from_hours(24)));
+        for wrong in ["", "5", "s", "-1s", "1.5s", "99999999999999999999h", "5 s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Docker's wire types to our own: every optional field is decided here.
+//!
+//! Pure. Whatever a list entry lacks becomes the value that routes nothing; only an entry without
+//! an id is an error, because leaving it out would make the list look whole when it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bollard::models::{
+    ContainerInspectResponse, ContainerSummary, ContainerSummaryHealthStatusEnum,
+    ContainerSummaryStateEnum, EndpointSettings, EventMessage, EventMessageTypeEnum, PortSummary,
+    PortSummaryTypeEnum,
+};
+
+use crate::model::{Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode};
+
+/// A list entry that names no container.
+#[derive(Debug, thiserror::Error)]
+#[error("expected an `Id` in every entry of the container list, found none in one of them")]
+pub(super) struct NoId;
+
+/// An entry of the container list.
+pub(super) fn container(summary: ContainerSummary) -> Result<Container, NoId> {
+    let id = ContainerId::new(summary.id.unwrap_or_default()).ok_or(NoId)?;
+    let status = summary.status.unwrap_or_default();
+    let told = summary.health.and_then(|health| health.status);
+    let mode = summary.host_config.and_then(|config| config.network_mode);
+    let networks = summary.network_settings.and_then(|all| all.networks);
+    Ok(Container {
+        name: name(summary.names.unwrap_or_default(), &id),
+        id,
+        labels: summary.labels.unwrap_or_default().into_iter().collect(),
+        state: state(summary.state),
+        health: told.map_or_else(|| health_of_status(&status), health),
+        created: summary.created.unwrap_or_default(),
+        network_mode: network_mode(&mode.unwrap_or_default()),
+        networks: networks
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, endpoint)| (name, address(&endpoint)))
+            .collect(),
+        ports: tcp_ports(&summary.ports.unwrap_or_default()),
+    })
+}
+
+/// A container's own name. Legacy links add names such as `/other/alias`.
+fn name(names: Vec<String>, id: &ContainerId) -> String {
+    names
+        .into_iter()
+        .map(|name| name.trim_start_matches('/').to_owned())
+        .find(|name| !name.is_empty() && !name.contains('/'))
+        .unwrap_or_else(|| id.to_string())
+}
+
+fn state(told: Option<ContainerSummaryStateEnum>) -> ContainerState {
+    match told {
+        Some(ContainerSummaryStateEnum::CREATED) => ContainerState::Created,
+        Some(ContainerSummaryStateEnum::RUNNING) => ContainerState::Running,
+        Some(ContainerSummaryStateEnum::PAUSED) => ContainerState::Paused,
+        Some(ContainerSummaryStateEnum::RESTARTING) => ContainerState::Restarting,
+        Some(ContainerSummaryStateEnum::REMOVING) => ContainerState::Removing,
+        Some(ContainerSummaryStateEnum::DEAD) => ContainerState::Dead,
+        // Podman says `stopping` of one that has got its stop signal. What is not known to run
+        // must not be routed.
+        Some(
+            ContainerSummaryStateEnum::EXITED
+            | ContainerSummaryStateEnum::STOPPING
+            | ContainerSummaryStateEnum::EMPTY,
+        )
+        | None => ContainerState::Exited,
+    }
+}
+
+fn health(told: ContainerSummaryHealthStatusEnum) -> Health {
+    match told {
+        ContainerSummaryHealthStatusEnum::EMPTY | ContainerSummaryHealthStatusEnum::NONE => {
+            Health::None
+        }
+        ContainerSummaryHealthStatusEnum::STARTING => Health::Starting,
+        ContainerSummaryHealthStatusEnum::HEALTHY => Health::Healthy,
+        ContainerSummaryHealthStatusEnum::UNHEALTHY => Health::Unhealthy,
+    }
+}
+
+/// Before API 1.52 the list tells health only as the end of a text for people (moby,
+/// container/state.go, `State.String`). Of a paused container it does not tell.
+fn health_of_status(status: &str) -> Health {
+    let verdict = status.strip_suffix(')').and_then(|s| s.rsplit_once('('));
+    match verdict.map(|(_, verdict)| verdict) {
+        Some("healthy") => Health::Healthy,
+        Some("unhealthy") => Health::Unhealthy,
+        Some("health: starting") => Health::Starting,
+        Some(_) | None => Health::None,
+    }
+}
+
+fn network_mode(mode: &str) -> NetworkMode {
+    match mode.split_once(':') {
+        None if mode == "host" => NetworkMode::Host,
+        Some(("container", id)) => {
+            ContainerId::new(id).map_or(NetworkMode::Attached, NetworkMode::Container)
+        }
+        Some(_) | None => NetworkMode::Attached,
+    }
+}
+
+/// The engine shows a network without addresses while a container is not running.
+fn address(endpoint: &EndpointSettings) -> Address {
+    let parse = |text: &Option<String>| text.as_ref().map(|text| text.parse());
+    let ipv6 = endpoint.global_ipv6_address.as_ref();
+    Address {
+        ipv4: parse(&endpoint.ip_address).and_then(Result::ok),
+        ipv6: ipv6.and_then(|text| text.parse().ok()),
+    }
+}
+
+fn tcp_ports(ports: &[PortSummary]) -> BTreeSet<u16> {
+    ports
+        .iter()
+        .filter(|port| port.typ == Some(PortSummaryTypeEnum::TCP) && port.private_port != 0)
+        .map(|port| port.private_port)
+        .collect()
+}
+
+/// The TCP ports of an inspected container's `Config.ExposedPorts`, written `8080/tcp`.
+pub(super) fn exposed_ports(inspected: ContainerInspectResponse) -> BTreeSet<u16> {
+    let exposed = inspected.config.and_then(|config| config.exposed_ports);
+    exposed
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|port| port.strip_suffix("/tcp")?.parse().ok())
+        .filter(|port| *port != 0)
+        .collect()
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// A container.
+    Container,
+    /// A network, and a container on it.
+    Network,
+    /// Anything else; the filters of the request let none through.
+    Other,
+}
+
+/// An event, as far as we care.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Event {
+    /// What it is about.
+    pub(super) subject: Subject,
+    /// The engine's word for what happened.
+    pub(super) action: String,
+    /// Which container it happened to.
+    pub(super) container: Option<ContainerId>,
+    /// A container's labels, its name, its image and more, all in one map.
+    pub(super) attributes: Labels,
+}
+
+/// An event as the engine sends it.
+pub(super) fn event(message: EventMessage) -> Event {
+    let subject = match message.typ {
+        Some(EventMessageTypeEnum::CONTAINER) => Subject::Container,
+        Some(EventMessageTypeEnum::NETWORK) => Subject::Network,
+        Some(_) | None => Subject::Other,
+    };
+    let actor = message.actor.unwrap_or_default();
+    let attributes: BTreeMap<String, String> =
+        actor.attributes.unwrap_or_default().into_iter().collect();
+    let container = match subject {
+        Subject::Container => actor.id,
+        Subject::Network => attributes.get("container").cloned(),
+        Subject::Other => None,
+    };
+    Event {
+        subject,
+        action: message.action.unwrap_or_default(),
+        container: container.and_then(ContainerId::new),
+        attributes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn listed(entry: serde_json::Value) -> Container {
+        let summary = serde_json::from_value(entry).expect("a list entry");
+        container(summary).expect("an id")
+    }
+
+    #[test]
+    fn a_list_entry_of_engine_20_10_is_understood() {
+        let container = listed(json!({
+            "Id": "9f2c1e0b7a4455aa", "Names": ["/proxy/shop", "/shop-web-1"],
+            "Image": "shop", "ImageID": "sha256:1", "Command": "/web", "Created": 1_700_000_000,
+            "Ports": [
+                {"PrivatePort": 8080, "Type": "tcp"},
+                {"IP": "0.0.0.0", "PrivatePort": 8080, "PublicPort": 80, "Type": "tcp"},
+                {"IP": "::", "PrivatePort": 8080, "PublicPort": 80, "Type": "tcp"},
+                {"PrivatePort": 53, "Type": "udp"}
+            ],
+            "Labels": {"sh0.host": "shop.example", "com.docker.compose.project": "shop"},
+            "State": "running", "Status": "Up 3 minutes (healthy)",
+            "HostConfig": {"NetworkMode": "sh0-net"},
+            "NetworkSettings": {"Networks": {
+                "sh0-net": {"IPAddress": "172.18.0.2", "GlobalIPv6Address": "fd00::2"},
+                "other": {"IPAddress": "", "GlobalIPv6Address": ""}
+            }},
+            "Mounts": []
+        }));
+        assert_eq!(container.name, "shop-web-1");
+        assert_eq!(container.state, ContainerState::Running);
+        assert_eq!(container.health, Health::Healthy);
+        assert_eq!(container.created, 1_700_000_000);
+        assert_eq!(container.network_mode, NetworkMode::Attached);
+        assert_eq!(container.ports, BTreeSet::from([8080]));
+        assert_eq!(container.labels.len(), 2);
+        let address = Address {
+            ipv4: "172.18.0.2".parse().ok(),
+            ipv6: "fd00::2".parse().ok(),
+        };
+        let networks = BTreeMap::from([
+            ("sh0-net".to_owned(), address),
+            ("other".to_owned(), Address::default()),
+        ]);
+        assert_eq!(container.networks, networks);
+    }
+
+    #[test]
+    fn an_entry_with_nothing_but_an_id_routes_nothing() {
+        let container = listed(json!({"Id": "9f2c1e0b7a4455aa", "Names": null, "Ports": null}));
+        assert_eq!(container.name, "9f2c1e0b7a44");
+        assert_eq!(container.state, ContainerState::Exited);
+        assert_eq!(container.health, Health::None);
+        assert!(container.networks.is_empty());
+    }
+
+    #[test]
+    fn an_entry_without_an_id_is_an_error() {
+        assert!(container(ContainerSummary::default()).is_err());
+    }
+
+    #[test]
+    fn health_is_the_field_or_else_the_end_of_the_status() {
+        let check = |status: &str, expected| {
+            let entry = json!({"Id": "a", "State": "running", "Status": status});
+            assert_eq!(listed(entry).health, expected, "{status}");
+        };
+        check("Up 5 seconds (health: starting)", Health::Starting);
+        check("Up 2 hours (unhealthy)", Health::Unhealthy);
+        check("Up 2 hours (healthy)", Health::Healthy);
+        check("Up 2 hours (Paused)", Health::None);
+        check("Up 2 hours", Health::None);
+        check("Exited (0) 5 minutes ago", Health::None);
+        let entry = json!({"Id": "a", "Status": "Up 2 hours (healthy)",
+                           "Health": {"Status": "starting", "FailingStreak": 0}});
+        assert_eq!(listed(entry).health, Health::Starting);
+    }
+
+    #[test]
+    fn network_modes_are_host_another_container_or_attached() {
+        let check = |mode: &str, expected: NetworkMode| {
+            let entry = json!({"Id": "a", "HostConfig": {"NetworkMode": mode}});
+            assert_eq!(listed(entry).network_mode, expected, "{mode}");
+        };
+        let other = ContainerId::new("beef").expect("not empty");
+        check("host", NetworkMode::Host);
+        check("container:beef", NetworkMode::Container(other));
+        check("container:", NetworkMode::Attached);
+        check("default", NetworkMode::Attached);
+        check("none", NetworkMode::Attached);
+    }
+
+    #[test]
+    fn only_tcp_ports_of_an_inspect_count() {
+        let inspected = serde_json::from_value(json!({
+            "Config": {"ExposedPorts": {"8080/tcp": {}, "53/udp": {}, "x/tcp": {}}}
+        }));
+        let ports = exposed_ports(inspected.expect("an inspect"));
+        assert_eq!(ports, BTreeSet::from([8080]));
+    }
+
+    #[test]
+    fn events_name_their_container() {
+        let check = |message: serde_json::Value, subject, container: Option<&str>| {
+            let event = event(serde_json::from_value(message).expect("an event"));
+            assert_eq!(event.subject, subject);
+            assert_eq!(event.container, container.and_then(ContainerId::new));
+        };
+        let attributes = json!({"sh0.host": "a.example", "name": "web"});
+        check(
+            json!({"Type": "container", "Action": "start",
+                   "Actor": {"ID": "beef", "Attributes": attributes}}),
+            Subject::Container,
+            Some("beef"),
+        );
+        check(
+            json!({"Type": "network", "Action": "connect",
+                   "Actor": {"ID": "net1", "Attributes": {"container": "beef"}}}),
+            Subject::Network,
+            Some("beef"),
+        );
+        check(
+            json!({"Type": "image", "Action": "pull"}),
+            Subject::Other,
+            None,
+        );
+        check(json!({}), Subject::Other, None);
+    }
+}

@@ -1,0 +1,325 @@
+//! The real engine: Docker's HTTP API through bollard.
+//!
+//! Owns the requests, their time limits and the negotiated API version. Deliberately keeps no
+//! connection: every request dials the endpoint anew by its path, because a socket may be
+//! recreated under the same name. Answers are collected whole in memory, as bollard does; their
+//! bound is the time limit.
+
+mod events;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bollard::errors::Error;
+use bollard::query_parameters::ListContainersOptionsBuilder;
+use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion};
+use futures::future::join_all;
+use futures::stream::BoxStream;
+use tokio::time::timeout;
+
+use super::endpoint::Endpoint;
+use super::exposed::ExposedPorts;
+use super::failure::Request;
+use super::relevance::Known;
+use super::{Engine, EngineError, Notice, convert};
+use crate::model::{Container, ContainerId, Snapshot};
+
+/// All requests that are ever made, for whoever configures a socket proxy.
+pub(super) const REQUESTS: &str = "GET /version, /events, /containers/json, \
+                                   /containers/{id}/json and /networks/{name}";
+
+const VERSION: &str = "GET /version";
+const LIST: &str = "GET /containers/json";
+const INSPECT: &str = "GET /containers/{id}/json";
+const NETWORK: &str = "GET /networks/{name}";
+
+/// The engine answers this from memory within a millisecond or two; longer means that it hangs.
+const VERSION_LIMIT: Duration = Duration::from_secs(3);
+
+/// The engine needs about 70 µs per container; ten times as long on a busy machine with ten
+/// thousand containers is still below this.
+const LIST_LIMIT: Duration = Duration::from_secs(10);
+
+/// One record from memory, but it may wait for a lock of the network driver.
+const NETWORK_LIMIT: Duration = Duration::from_secs(3);
+
+/// An inspect waits while its container starts (up to 450 ms seen) or stops (up to its stop
+/// timeout); a look must not wait so long for a port that is only nice to know.
+const INSPECT_LIMIT: Duration = Duration::from_millis(500);
+
+/// bollard's own limit, in whole seconds, for the headers of an answer: longer than all of ours, so
+/// that ours are the ones that count.
+const BOLLARD_LIMIT_SECS: u64 = 60;
+
+/// Which engine to look at, and for what.
+#[derive(Debug, Clone, Default)]
+pub struct DockerOptions {
+    /// `unix:///path`, a plain path, `tcp://host:port` or `http://host:port`; `None` is
+    /// `/var/run/docker.sock`.
+    pub endpoint: Option<String>,
+    /// The word before the first dot of our labels, such as `sh0`: events of containers without
+    /// such a label are dropped.
+    pub label_prefix: String,
+}
+
+/// A Docker engine, or what speaks its API (Podman). Cloning gives another handle to the same.
+#[derive(Debug, Clone)]
+pub struct Docker {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    endpoint: Endpoint,
+    label_prefix: String,
+    /// A lock, because looks and streams run in tasks of their own; it is held for a few
+    /// instructions and never across an await.
+    memory: Mutex<Memory>,
+}
+
+/// What is remembered between requests. All of it can be lost without harm.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The API version that was agreed on; forgotten when a request fails or a stream ends.
+    version: Option<ClientVersion>,
+    /// The containers whose events matter, by the last whole snapshot.
+    known: Option<Arc<Known>>,
+    exposed: ExposedPorts,
+}
+
+impl Docker {
+    /// An engine at this endpoint. Nothing is dialled yet.
+    ///
+    /// # Errors
+    /// [`EngineError::Endpoint`] when the endpoint is not of a form that can be dialled.
+    pub fn new(options: DockerOptions) -> Result<Self, EngineError> {
+        Ok(Self {
+            inner: Arc::new(Inner {
+                endpoint: Endpoint::parse(options.endpoint.as_deref())?,
+                label_prefix: options.label_prefix,
+                memory: Mutex::default(),
+            }),
+        })
+    }
+}
+
+impl Engine for Docker {
+    async fn snapshot(&self) -> Result<Snapshot, EngineError> {
+        let mut containers = self.inner.list().await?;
+        self.inner.complete_ports(&mut containers).await;
+        let snapshot = Snapshot::new(containers);
+        let known = Known::of(&snapshot, &self.inner.label_prefix);
+        self.inner.memory().known = Some(Arc::new(known));
+        Ok(snapshot)
+    }
+
+    fn notices(&self) -> BoxStream<'static, Result<Notice, EngineError>> {
+        events::notices(Arc::clone(&self.inner))
+    }
+
+    async fn network_exists(&self, name: &str) -> Result<bool, EngineError> {
+        let Some(segment) = path_segment(name) else {
+            return Ok(false);
+        };
+        let asked = self
+            .inner
+            .call(NETWORK, NETWORK_LIMIT, |docker| async move {
+                docker.inspect_network(&segment, None).await
+            });
+        match asked.await {
+            // The engine also finds networks by the beginning of their id.
+            Ok(network) => Ok(network.name.as_deref() == Some(name)),
+            Err(EngineError::Refused { status: 404, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Inner {
+    async fn list(&self) -> Result<Vec<Container>, EngineError> {
+        let options = ListContainersOptionsBuilder::new().all(true).build();
+        let list = self.call(LIST, LIST_LIMIT, |docker| async move {
+            docker.list_containers(Some(options)).await
+        });
+        let containers: Result<_, _> = list.await?.into_iter().map(convert::container).collect();
+        containers.map_err(|error| self.request(LIST, LIST_LIMIT).broken(error))
+    }
+
+    /// Adds the ports that only an inspect tells. A failed inspect is no failed look.
+    async fn complete_ports(&self, containers: &mut [Container]) {
+        let wanted = self.memory().exposed.wanted(containers, &self.label_prefix);
+        let inspected = join_all(wanted.into_iter().map(|id| self.inspect_ports(id))).await;
+        let mut memory = self.memory();
+        for (id, ports) in inspected {
+            memory.exposed.learn(id, ports);
+        }
+        memory.exposed.fill(containers);
+    }
+
+    async fn inspect_ports(&self, id: ContainerId) -> (ContainerId, Option<BTreeSet<u16>>) {
+        let wanted = id.clone();
+        let inspected = self.call(INSPECT, INSPECT_LIMIT, |docker| async move {
+            docker.inspect_container(wanted.as_str(), None).await
+        });
+        (id, inspected.await.ok().map(convert::exposed_ports))
+    }
+
+    /// Makes one request, with a limit on the whole of it.
+    async fn call<T, F>(
+        &self,
+        operation: &'static str,
+        limit: Duration,
+        ask: impl FnOnce(bollard::Docker) -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let version = self.version().await?;
+        let answer = self.ask(self.request(operation, limit), version, ask).await;
+        if answer.is_err() {
+            self.forget_version();
+        }
+        answer
+    }
+
+    async fn ask<T, F>(
+        &self,
+        request: Request<'_>,
+        version: ClientVersion,
+        ask: impl FnOnce(bollard::Docker) -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let docker = self
+            .dial(version, BOLLARD_LIMIT_SECS)
+            .map_err(|error| request.failed(error))?;
+        match timeout(request.limit, ask(docker)).await {
+            Ok(answer) => answer.map_err(|error| request.failed(error)),
+            Err(_elapsed) => Err(request.timed_out()),
+        }
+    }
+
+    /// The API version that both sides speak: remembered, or asked for. The question itself goes
+    /// out without a version, as an engine refuses one that it does not know.
+    async fn version(&self) -> Result<ClientVersion, EngineError> {
+        if let Some(version) = self.memory().version {
+            return Ok(version);
+        }
+        let request = self.request(VERSION, VERSION_LIMIT);
+        let ask = |docker: bollard::Docker| async move { docker.version().await };
+        let answer = self.ask(request, UNVERSIONED, ask).await?;
+        let text = answer.api_version.unwrap_or_default();
+        let theirs = parse_version(&text).ok_or_else(|| {
+            request.broken(format!(
+                "expected an `ApiVersion` such as 1.41, found `{text}`"
+            ))
+        })?;
+        let version = if theirs < *API_DEFAULT_VERSION {
+            theirs
+        } else {
+            *API_DEFAULT_VERSION
+        };
+        self.memory().version = Some(version);
+        Ok(version)
+    }
+
+    fn dial(
+        &self,
+        version: ClientVersion,
+        header_limit_secs: u64,
+    ) -> Result<bollard::Docker, Error> {
+        let docker = match &self.endpoint {
+            Endpoint::Unix(path) => {
+                bollard::Docker::connect_with_unix(path, header_limit_secs, &version)
+            }
+            Endpoint::Http(authority) => {
+                bollard::Docker::connect_with_http(authority, header_limit_secs, &version)
+            }
+        };
+        Ok(docker?.with_request_modifier(move |request| with_version(request, version)))
+    }
+
+    fn request(&self, operation: &'static str, limit: Duration) -> Request<'_> {
+        Request {
+            operation,
+            limit,
+            endpoint: &self.endpoint,
+        }
+    }
+
+    /// The engine that answers next may be another one.
+    fn forget_version(&self) {
+        self.memory().version = None;
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Stands for "no version in the path".
+const UNVERSIONED: ClientVersion = ClientVersion {
+    major_version: 0,
+    minor_version: 0,
+};
+
+/// Puts the version before the path, as the API wants it. bollard 0.21.1 drops it (bollard issue
+/// 736), and a request without one gets whatever the engine likes.
+fn with_version(mut request: BollardRequest, version: ClientVersion) -> BollardRequest {
+    let uri = request.uri();
+    if version != UNVERSIONED
+        && !uri.path().starts_with("/v1.")
+        && let (Some(scheme), Some(authority), Some(path)) =
+            (uri.scheme_str(), uri.authority(), uri.path_and_query())
+        && let Ok(versioned) = format!("{scheme}://{authority}/v{version}{path}").parse()
+    {
+        *request.uri_mut() = versioned;
+    }
+    request
+}
+
+fn parse_version(text: &str) -> Option<ClientVersion> {
+    let (major, minor) = text.split_once('.')?;
+    Some(ClientVersion {
+        major_version: major.parse().ok()?,
+        minor_version: minor.parse().ok()?,
+    })
+}
+
+/// A name as one segment of a path: Docker lets networks have any name, `a/b` too. The dots cannot
+/// be written so that they stay a name.
+fn path_segment(name: &str) -> Option<String> {
+    let encode = |byte: u8| match byte {
+        b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    (!matches!(name, "" | "." | "..")).then(|| name.bytes().map(encode).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_two_numbers() {
+        let shown = |text| parse_version(text).map(|version| version.to_string());
+        assert_eq!(shown("1.41"), Some("1.41".to_owned()));
+        assert_eq!(shown("1"), None);
+        assert_eq!(shown(""), None);
+        assert!(parse_version("1.9") < parse_version("1.41"));
+    }
+
+    #[test]
+    fn any_name_is_one_path_segment() {
+        let check = |name, expected: Option<&str>| {
+            assert_eq!(path_segment(name).as_deref(), expected);
+        };
+        check("shop_sh0-net.1", Some("shop_sh0-net.1"));
+        check("a/b?c#d e%", Some("a%2Fb%3Fc%23d%20e%25"));
+        check("..", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,128 @@
+//! What bollard's errors mean to us.
+//!
+//! Pure but for one look at a socket file that bollard reports as missing: it says the same of one
+//! that we may not see.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use bollard::errors::Error;
+
+use super::EngineError;
+use super::endpoint::Endpoint;
+
+/// How much of the engine's own words is kept, in characters: enough for its longest sentence,
+/// too little for a proxy's whole error page to flood a log.
+const MESSAGE_CHARS_MAX: usize = 300;
+
+/// One request to the engine, as far as its failure is concerned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    /// Its name in messages: method and path.
+    pub(super) operation: &'static str,
+    /// How long it may take.
+    pub(super) limit: Duration,
+    /// Whom it goes to.
+    pub(super) endpoint: &'a Endpoint,
+}
+
+impl Request<'_> {
+    /// The engine did not answer in time.
+    pub(super) fn timed_out(self) -> EngineError {
+        EngineError::Timeout {
+            operation: self.operation,
+            limit: self.limit,
+        }
+    }
+
+    /// The answer is not what the API promises.
+    pub(super) fn broken(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> EngineError {
+        EngineError::Broken {
+            operation: self.operation,
+            source: source.into(),
+        }
+    }
+
+    /// The request failed with bollard's error.
+    pub(super) fn failed(self, error: Error) -> EngineError {
+        if matches!(error, Error::RequestTimeoutError) {
+            return self.timed_out();
+        }
+        if let Error::SocketNotFoundError(path) = &error {
+            let cause = std::fs::metadata(path).err();
+            return self.not_connected(cause.unwrap_or_else(|| io::ErrorKind::NotFound.into()));
+        }
+        if let Error::DockerResponseServerError {
+            status_code,
+            message,
+        } = &error
+        {
+            return EngineError::Refused {
+                operation: self.operation,
+                status: *status_code,
+                message: one_bounded_line(message),
+            };
+        }
+        if matches!(&error, Error::HyperLegacyError { err } if err.is_connect()) {
+            return self.not_connected(error);
+        }
+        self.broken(error)
+    }
+
+    fn not_connected(self, source: impl StdError + Send + Sync + 'static) -> EngineError {
+        let endpoint = self.endpoint.to_string();
+        let denied = io_kind(&source) == Some(io::ErrorKind::PermissionDenied);
+        let source = Box::new(source);
+        if denied {
+            EngineError::Permission { endpoint, source }
+        } else {
+            EngineError::Unreachable { endpoint, source }
+        }
+    }
+}
+
+/// The kind of the first I/O error among an error and its causes.
+fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+    match error.downcast_ref::<io::Error>() {
+        Some(error) => Some(error.kind()),
+        None => io_kind(error.source()?),
+    }
+}
+
+fn one_bounded_line(message: &str) -> String {
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MESSAGE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engines_words_become_one_bounded_line() {
+        assert_eq!(
+            one_bounded_line("<h1>403\r\n Forbidden</h1>\n"),
+            "<h1>403 Forbidden</h1>"
+        );
+        let long = one_bounded_line(&"ü".repeat(5_000));
+        assert_eq!(long.chars().count(), MESSAGE_CHARS_MAX + 1);
+    }
+
+    #[test]
+    fn a_socket_that_is_not_there_is_unreachable() {
+        let endpoint = Endpoint::parse(Some("/nonexistent/docker.sock")).expect("a path");
+        let request = Request {
+            operation: "GET /version",
+            limit: Duration::from_secs(1),
+            endpoint: &endpoint,
+        };
+        let error = request.failed(Error::SocketNotFoundError(endpoint.to_string()));
+        assert!(matches!(error, EngineError::Unreachable { .. }), "{error}");
+        let error = request.not_connected(io::Error::from(io::ErrorKind::PermissionDenied));
+        assert!(matches!(error, EngineError::Permission { .. }), "{error}");
+    }
+}

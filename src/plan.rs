@@ -1,0 +1,40 @@
+//! From containers straight to a config, without an agent: what the agent would render for them.
+//!
+//! Uses the claims and last good forms of the state directory if there are any, and writes
+//! nothing.
+
+use crate::caddy::render::{Rendered, render};
+use crate::certificates::scan;
+use crate::clock::wall_clock;
+use crate::model::Snapshot;
+use crate::routes::{Built, Inputs, Refused, build};
+use crate::settings::Settings;
+use crate::state::StateFile;
+
+/// The table and the config for these containers.
+#[must_use]
+pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
+    let state = StateFile::in_directory(&settings.state_dir).peek();
+    let copies = settings.certificate_copies();
+    let certificates = settings
+        .certificates
+        .as_ref()
+        .map(|dir| scan(dir, &copies))
+        .unwrap_or_default();
+    let built = build(&Inputs {
+        snapshot,
+        claims: &state.claims,
+        last_good: &state.last_good,
+        refused: &Refused::new(),
+        prefix: &settings.label_prefix,
+        network: &settings.network,
+        default_tls: settings.default_tls,
+        allow_catch_all: settings.allow_catch_all,
+        certificate_names: &certificates.names,
+        now: wall_clock(),
+    });
+    let mut options = settings.render_options();
+    options.certificates = certificates.pairs;
+    let rendered = render(&built.table, &options);
+    (built, rendered)
+}

@@ -1,0 +1,287 @@
+//! The loop that owns all mutable state and brings Caddy to what the containers ask for.
+//!
+//! Start-up, event, resync, Caddy's restart and retry are one path: look, build, render, apply if
+//! different. What wakes the loop is one closed `Event`; events carry no data that is trusted.
+//! Deliberately sees only the core and the seams (engine, admin socket, state file): never bollard,
+//! an HTTP client or a process. Trouble with routes is logged, shown and retried; it never ends
+//! the loop.
+
+mod apply;
+mod backoff;
+mod debounce;
+mod look;
+mod refuse;
+mod report;
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+pub use self::debounce::DebounceOptions;
+pub(crate) use self::report::say_certificate_problems;
+
+use self::apply::{Desired, Loads};
+use self::look::{Looks, Subscription};
+use self::refuse::Refusals;
+use crate::caddy::admin::{Admin, AdminError};
+use crate::caddy::render::{RenderOptions, Rendered, render_unavailable};
+use crate::certificates::CertificateSet;
+use crate::discovery::{Engine, EngineError, Notice};
+use crate::labels::TlsSetting;
+use crate::model::Snapshot;
+use crate::state::{State, StateError, Store};
+use crate::status::Status;
+use crate::supervise::{Phase, StartConfig};
+
+/// How long the first look may take before Caddy is started without routes, answering 503: a
+/// browser that asks meanwhile gets an answer instead of a refused connection.
+const FIRST_LOOK_WAIT: Duration = Duration::from_secs(1);
+/// How long a load under way may still take when the agent stops.
+const LAST_LOAD_WAIT: Duration = Duration::from_secs(5);
+
+/// What the loop is told once.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The label prefix, without a dot.
+    pub prefix: String,
+    /// The routing network.
+    pub network: String,
+    /// The certificate policy of hosts whose labels do not say one.
+    pub default_tls: TlsSetting,
+    /// Whether `*` may be claimed.
+    pub allow_catch_all: bool,
+    /// What every config holds besides routes; its certificates are replaced by those of
+    /// [`Channels::certificates`].
+    pub render: RenderOptions,
+    /// When changes are sent.
+    pub debounce: DebounceOptions,
+    /// From one unprompted look to the next.
+    pub resync_interval: Duration,
+}
+
+/// The loop's ends of its channels.
+#[derive(Debug)]
+pub struct Channels {
+    /// What the supervisor does; the newest is all that counts.
+    pub phase: watch::Receiver<Phase>,
+    /// What the supervisor starts Caddy with.
+    pub start_config: watch::Sender<Option<StartConfig>>,
+    /// The usable certificates of the directory.
+    pub certificates: watch::Receiver<Arc<CertificateSet>>,
+    /// Asks for a look now (SIGHUP).
+    pub resync: mpsc::Receiver<()>,
+    /// What everybody else reads.
+    pub status: watch::Sender<Arc<Status>>,
+    /// Ends the loop.
+    pub stop: CancellationToken,
+}
+
+/// The outside world, behind its seams.
+#[derive(Debug)]
+pub struct World<E, A, S> {
+    /// The container engine.
+    pub engine: E,
+    /// Caddy's admin socket.
+    pub admin: A,
+    /// The state directory.
+    pub store: S,
+    /// Seconds since 1970; claims are dated by it.
+    pub wall_clock: fn() -> u64,
+}
+
+/// Why the loop looks at the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The agent has just started, or the event stream was opened anew.
+    Subscribed,
+    /// An event said so.
+    Notice,
+    /// The resync interval has passed.
+    Resync,
+    /// SIGHUP.
+    Asked,
+    /// The last look failed.
+    Retry,
+}
+
+/// Everything that can wake the loop.
+enum Event {
+    Subscribe,
+    Notice(Option<Result<Notice, EngineError>>),
+    Look(Reason),
+    Looked(Result<Snapshot, EngineError>),
+    NetworkChecked(Result<bool, EngineError>),
+    Certificates,
+    Phase,
+    LoadDue,
+    Loaded(Result<(), AdminError>),
+    Saved(Result<(), StateError>),
+    NoFirstLook,
+    AddressesOverdue,
+}
+
+struct Loop<E, A, S> {
+    world: World<E, A, S>,
+    options: Options,
+    channels: Channels,
+    state: State,
+    saving: Option<BoxFuture<'static, Result<(), StateError>>>,
+    save_wanted: bool,
+    looks: Looks,
+    subscription: Subscription,
+    network_check: Option<BoxFuture<'static, Result<bool, EngineError>>>,
+    snapshot: Option<Snapshot>,
+    refusals: Refusals,
+    desired: Option<Arc<Desired>>,
+    /// The config that Caddy accepted last.
+    accepted: Option<Arc<Desired>>,
+    loads: Loads,
+    unavailable: Rendered,
+    first_look_by: Option<Instant>,
+    overdue: report::Overdue,
+    status: Status,
+}
+
+/// Runs the loop until it is asked to stop. What is kept in the state directory comes in as
+/// `state`.
+pub async fn reconcile<E, A, S>(
+    world: World<E, A, S>,
+    options: Options,
+    state: State,
+    channels: Channels,
+) where
+    E: Engine + Clone,
+    A: Admin + Clone,
+    S: Store + Clone,
+{
+    let mut resync = tokio::time::interval(options.resync_interval);
+    resync.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    resync.reset();
+    let now = Instant::now();
+    let mut this = Loop {
+        unavailable: render_unavailable(&options.render),
+        loads: Loads::new(options.debounce),
+        world,
+        options,
+        channels,
+        state,
+        saving: None,
+        save_wanted: false,
+        looks: Looks::default(),
+        subscription: Subscription::due(now),
+        network_check: None,
+        snapshot: None,
+        refusals: Refusals::default(),
+        desired: None,
+        accepted: None,
+        first_look_by: Some(now + FIRST_LOOK_WAIT),
+        overdue: report::Overdue::default(),
+        status: Status::default(),
+    };
+    let stop = this.channels.stop.clone();
+    while let Some(event) = stop.run_until_cancelled(this.next(&mut resync)).await {
+        this.handle(event);
+    }
+    this.finish().await;
+}
+
+impl<E, A, S> Loop<E, A, S>
+where
+    E: Engine + Clone,
+    A: Admin + Clone,
+    S: Store + Clone,
+{
+    /// Gathers: waits for whatever comes first. Nothing is decided here.
+    async fn next(&mut self, resync: &mut Interval) -> Event {
+        let load_due = self.load_due();
+        tokio::select! {
+            biased;
+            Ok(()) = self.channels.phase.changed() => Event::Phase,
+            loaded = done(&mut self.loads.in_flight) => Event::Loaded(loaded),
+            looked = done(&mut self.looks.in_flight) => Event::Looked(looked),
+            () = at(load_due) => Event::LoadDue,
+            notice = next_of(&mut self.subscription.notices) => Event::Notice(notice),
+            () = at(self.subscription.open_at) => Event::Subscribe,
+            () = at(self.looks.retry_at) => Event::Look(Reason::Retry),
+            Some(()) = self.channels.resync.recv() => Event::Look(Reason::Asked),
+            Ok(()) = self.channels.certificates.changed() => Event::Certificates,
+            saved = done(&mut self.saving) => Event::Saved(saved),
+            checked = done(&mut self.network_check) => Event::NetworkChecked(checked),
+            () = at(self.first_look_by) => Event::NoFirstLook,
+            () = at(self.overdue.deadline()) => Event::AddressesOverdue,
+            _ = resync.tick() => Event::Look(Reason::Resync),
+        }
+    }
+
+    /// Decides: what an event means.
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Subscribe => self.subscribe(),
+            Event::Notice(notice) => self.on_notice(notice),
+            Event::Look(reason) => self.look(reason),
+            Event::Looked(looked) => self.on_looked(looked),
+            Event::NetworkChecked(checked) => self.on_network_checked(&checked),
+            Event::Certificates => self.rebuild(),
+            Event::Phase => self.on_phase(),
+            Event::LoadDue => self.load(),
+            Event::Loaded(loaded) => self.on_loaded(loaded),
+            Event::Saved(saved) => self.on_saved(saved),
+            Event::NoFirstLook => {
+                self.first_look_by = None;
+                self.offer_start_config();
+            }
+            Event::AddressesOverdue => self.overdue.say(Instant::now()),
+        }
+    }
+
+    /// Lets a load and a save under way end, within bounds.
+    async fn finish(mut self) {
+        let last = async {
+            if self.loads.in_flight.is_some() {
+                let loaded = done(&mut self.loads.in_flight).await;
+                self.on_loaded(loaded);
+            }
+            while self.saving.is_some() {
+                let saved = done(&mut self.saving).await;
+                self.on_saved(saved);
+            }
+        };
+        if tokio::time::timeout(LAST_LOAD_WAIT, last).await.is_err() {
+            tracing::warn!("Stopping with a load or a save still under way.");
+        }
+    }
+}
+
+/// The result of a future that may not be there; waits for ever then.
+async fn done<T>(slot: &mut Option<impl Future<Output = T> + Unpin>) -> T {
+    match slot {
+        Some(future) => {
+            let value = future.await;
+            *slot = None;
+            value
+        }
+        None => pending().await,
+    }
+}
+
+/// The next item of a stream that may not be there; waits for ever then.
+async fn next_of<T>(stream: &mut Option<impl futures::Stream<Item = T> + Unpin>) -> Option<T> {
+    match stream {
+        Some(stream) => stream.next().await,
+        None => pending().await,
+    }
+}
+
+/// Waits until then; for ever without a time.
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => pending().await,
+    }
+}

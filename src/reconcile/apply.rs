@@ -1,0 +1,340 @@
+//! Caddy's side of the loop: from the snapshot to a config, and the config to Caddy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+use tracing::{debug, error, info, warn};
+
+use super::debounce::{Debounce, DebounceOptions};
+use super::{Loop, Reason};
+use crate::caddy::admin::{Admin, AdminError, Disposition, is_environment};
+use crate::caddy::render::{Rendered, render};
+use crate::discovery::Engine;
+use crate::routes::{Built, Inputs, build};
+use crate::state::Store;
+use crate::supervise::{ExitCause, Phase, StartConfig};
+use crate::telemetry::chain;
+
+/// Waits before a failed load is tried again; after them, the last of `RETRY_PACE`.
+const RETRIES: [Duration; 3] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+/// The health monitor's pace, at which a load is retried for ever after.
+const RETRY_PACE: Duration = Duration::from_secs(5);
+/// So many first configs may fail before Caddy is started with 503s only.
+const START_TRIES_MAX: u32 = 3;
+
+/// A config that Caddy should have.
+#[derive(Debug)]
+pub(super) struct Desired {
+    pub(super) generation: u64,
+    pub(super) rendered: Rendered,
+    pub(super) built: Built,
+}
+
+impl Desired {
+    pub(super) fn id(&self) -> String {
+        self.rendered.fingerprint.to_string()
+    }
+}
+
+/// Loads: one at a time, debounced, retried.
+pub(super) struct Loads {
+    pub(super) in_flight: Option<BoxFuture<'static, Result<(), AdminError>>>,
+    sent: Option<(u64, Arc<Desired>)>,
+    pub(super) debounce: Debounce,
+    retry_at: Option<Instant>,
+    failures: usize,
+    /// The process that serves, and the id of the config it serves; `None` while none does.
+    serving: Option<(u64, String)>,
+    /// The config that Caddy refused as a whole; not sent again before it changes, or a resync.
+    pub(super) rejected: Option<String>,
+    start_failures: u32,
+}
+
+impl Loads {
+    pub(super) fn new(options: DebounceOptions) -> Self {
+        Self {
+            in_flight: None,
+            sent: None,
+            debounce: Debounce::new(options),
+            retry_at: None,
+            failures: 0,
+            serving: None,
+            rejected: None,
+            start_failures: 0,
+        }
+    }
+}
+
+impl<E, A, S> Loop<E, A, S>
+where
+    E: Engine + Clone,
+    A: Admin + Clone,
+    S: Store + Clone,
+{
+    /// Builds the table and the config from the newest snapshot, and notes whether they changed.
+    pub(super) fn rebuild(&mut self) {
+        let Some(snapshot) = &self.snapshot else {
+            return;
+        };
+        let certificates = Arc::clone(&self.channels.certificates.borrow_and_update());
+        let built = build(&Inputs {
+            snapshot,
+            claims: &self.state.claims,
+            last_good: &self.state.last_good,
+            refused: self.refusals.forms(),
+            prefix: &self.options.prefix,
+            network: &self.options.network,
+            default_tls: self.options.default_tls,
+            allow_catch_all: self.options.allow_catch_all,
+            certificate_names: &certificates.names,
+            now: (self.world.wall_clock)(),
+        });
+        self.refusals.keep_only(&built);
+        if built.claims != self.state.claims {
+            self.state.claims = built.claims.clone();
+            self.save();
+        }
+        self.say_diagnostics(&built.diagnostics);
+        self.overdue.note(&built.addressless, Instant::now());
+        self.options
+            .render
+            .certificates
+            .clone_from(&certificates.pairs);
+        let rendered = render(&built.table, &self.options.render);
+        let before = self
+            .desired
+            .as_ref()
+            .map(|desired| &desired.rendered.fingerprint);
+        if before != Some(&rendered.fingerprint) {
+            self.status.generation += 1;
+            self.loads.debounce.change(Instant::now());
+        }
+        let generation = self.status.generation;
+        self.desired = Some(Arc::new(Desired {
+            generation,
+            rendered,
+            built,
+        }));
+        self.offer_start_config();
+        self.publish();
+    }
+
+    /// Tells the supervisor what to start Caddy with: the last accepted config, for that is known
+    /// to start; else the desired one; else, when neither starts or none is known, 503s only.
+    pub(super) fn offer_start_config(&mut self) {
+        let accepted = self.accepted.as_ref().map(|accepted| &accepted.rendered);
+        let desired = self.desired.as_ref().map(|desired| &desired.rendered);
+        let may_start_routes = self.loads.start_failures < START_TRIES_MAX;
+        let rendered = match accepted.or(desired) {
+            Some(rendered) if may_start_routes => rendered,
+            None if self.first_look_by.is_some() => return,
+            Some(_) | None => &self.unavailable,
+        };
+        let config = StartConfig {
+            id: rendered.fingerprint.to_string().into(),
+            json: Arc::clone(&rendered.json),
+        };
+        self.channels.start_config.send_if_modified(|offered| {
+            let is_new = offered
+                .as_ref()
+                .is_none_or(|offered| offered.id != config.id);
+            if is_new {
+                *offered = Some(config);
+            }
+            is_new
+        });
+    }
+
+    /// When the next load is due; `None` while one is under way or nothing can be loaded.
+    pub(super) fn load_due(&self) -> Option<Instant> {
+        let can_load = self.loads.in_flight.is_none() && self.loads.serving.is_some();
+        let due = self
+            .loads
+            .retry_at
+            .or_else(|| self.loads.debounce.deadline());
+        due.filter(|_| can_load)
+    }
+
+    /// Sends the desired config, unless it is served already or was refused as it is.
+    pub(super) fn load(&mut self) {
+        self.loads.debounce.fire(Instant::now());
+        self.loads.retry_at = None;
+        let (Some(desired), Some((epoch, serving))) = (&self.desired, &self.loads.serving) else {
+            return;
+        };
+        let id = desired.id();
+        if id == *serving {
+            self.refusals.settle();
+            self.status.caddy.load_error = None;
+            return;
+        }
+        if self.loads.rejected.as_ref() == Some(&id) {
+            return;
+        }
+        debug!(
+            generation = desired.generation,
+            epoch, "Sending the config."
+        );
+        let (admin, json) = (self.world.admin.clone(), Arc::clone(&desired.rendered.json));
+        self.loads.sent = Some((*epoch, Arc::clone(desired)));
+        self.loads.in_flight = Some(Box::pin(async move { admin.load(json).await }));
+    }
+
+    pub(super) fn on_loaded(&mut self, loaded: Result<(), AdminError>) {
+        let Some((epoch, sent)) = self.loads.sent.take() else {
+            return;
+        };
+        let is_same_process = self
+            .loads
+            .serving
+            .as_ref()
+            .is_some_and(|(now, _)| *now == epoch);
+        match loaded {
+            Ok(()) if is_same_process => {
+                self.loads.failures = 0;
+                self.status.caddy.loads += 1;
+                self.loads.serving = Some((epoch, sent.id()));
+                self.accept(sent);
+            }
+            // The process that took it has ended: what the new one serves is known by its phase.
+            Ok(()) => {}
+            Err(error) => match error.disposition() {
+                Disposition::Retry => self.retry_load(&error),
+                Disposition::WaitForChange => self.on_rejected(&sent, &error),
+            },
+        }
+        self.publish();
+    }
+
+    fn retry_load(&mut self, error: &AdminError) {
+        let wait = RETRIES
+            .get(self.loads.failures)
+            .copied()
+            .unwrap_or(RETRY_PACE);
+        let text = chain(error);
+        if self.loads.failures == 0 || self.loads.failures == RETRIES.len() {
+            warn!(error = %text, retry_in = ?wait, "Could not load the config; the newest is tried again.");
+        }
+        self.loads.failures += 1;
+        self.loads.retry_at = Some(Instant::now() + wait);
+        self.status.caddy.load_error = Some(text);
+    }
+
+    /// Caddy serves this config now: remember its forms as good, and say what changed.
+    fn accept(&mut self, desired: Arc<Desired>) {
+        self.loads.start_failures = 0;
+        self.loads.rejected = None;
+        self.refusals.settle();
+        self.status.caddy.load_error = None;
+        self.status.applied = Some(desired.generation);
+        let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
+        super::report::say_changes(before, &desired.built.table, desired.generation);
+        self.remember_good(&desired.built);
+        self.accepted = Some(desired);
+        self.offer_start_config();
+    }
+
+    fn remember_good(&mut self, built: &Built) {
+        let mut last_good = self.state.last_good.clone();
+        last_good.extend(built.good.clone());
+        let apps: std::collections::BTreeSet<_> = built
+            .rows
+            .iter()
+            .filter_map(|row| row.app.as_ref())
+            .collect();
+        let owners: std::collections::BTreeSet<_> =
+            built.claims.values().map(|claim| &claim.owner).collect();
+        last_good.retain(|id, _| apps.contains(&id.app) || owners.contains(&id.app.owner));
+        if last_good != self.state.last_good {
+            self.state.last_good = last_good;
+            self.save();
+        }
+    }
+
+    /// The supervisor's phase changed: a new process, or none.
+    pub(super) fn on_phase(&mut self) {
+        let phase = self.channels.phase.borrow_and_update().clone();
+        let was = self.loads.serving.take();
+        match &phase {
+            Phase::Up { epoch, id, .. } => match was {
+                Some((known, serving)) if known == *epoch => {
+                    self.loads.serving = Some((known, serving));
+                }
+                Some(_) | None => self.on_new_process(*epoch, id),
+            },
+            Phase::Waiting { id, cause, .. } => self.on_ended(id, cause),
+            Phase::Idle
+            | Phase::Starting { .. }
+            | Phase::PortTaken(_)
+            | Phase::Stopping { .. }
+            | Phase::Stopped => {}
+        }
+        if self.loads.serving.is_none() {
+            self.status.applied = None;
+        }
+        self.note_phase(&phase);
+        self.publish();
+    }
+
+    fn on_new_process(&mut self, epoch: u64, id: &str) {
+        self.loads.serving = Some((epoch, id.to_owned()));
+        self.loads.failures = 0;
+        self.loads.retry_at = None;
+        let accepted = self.accepted.clone();
+        let known = [accepted, self.desired.clone()].into_iter().flatten();
+        let started_with = { known }.find(|desired| desired.id() == id);
+        match started_with {
+            Some(desired) => self.accept(desired),
+            None => self.accepted = None,
+        }
+        let is_current = self
+            .desired
+            .as_ref()
+            .is_some_and(|desired| desired.id() == id);
+        if !is_current {
+            self.loads.debounce.change(Instant::now());
+        }
+    }
+
+    /// Caddy ended. If it never served its config, the config may be to blame.
+    fn on_ended(&mut self, id: &str, cause: &ExitCause) {
+        let ExitCause::Exited {
+            before_up: true,
+            last_words,
+            ..
+        } = cause
+        else {
+            return;
+        };
+        self.loads.start_failures += 1;
+        if self.loads.start_failures == START_TRIES_MAX {
+            error!(reason = %last_words, "Caddy does not start with its config; starting it with 503 answers, to go on by loads.");
+        }
+        if self
+            .accepted
+            .as_ref()
+            .is_some_and(|accepted| accepted.id() == id)
+        {
+            self.accepted = None;
+        }
+        let sent = self.desired.clone().filter(|desired| desired.id() == id);
+        if let Some(sent) = sent.filter(|_| !is_environment(last_words)) {
+            self.blame(&sent, last_words);
+        }
+        self.offer_start_config();
+    }
+
+    /// Allows a config that was refused as a whole to be tried once more.
+    pub(super) fn forget_rejection(&mut self) {
+        if self.loads.rejected.take().is_some() {
+            info!(reason = ?Reason::Resync, "Trying the refused config again.");
+            self.loads.debounce.change(Instant::now());
+        }
+    }
+}

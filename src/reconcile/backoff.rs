@@ -1,0 +1,67 @@
+//! How long to wait before the next try.
+
+use std::time::Duration;
+
+/// Doubling waits between two bounds, with jitter, so that many agents behind one cause do not
+/// come back together.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    min: Duration,
+    max: Duration,
+    tries: u32,
+    seed: u64,
+}
+
+impl Backoff {
+    /// Waits from `min` to `max`; swapped bounds are put right.
+    pub(super) fn new(min: Duration, max: Duration) -> Self {
+        Self {
+            min: min.min(max),
+            max: max.max(min),
+            tries: 0,
+            seed: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    /// The next wait: between half of the doubled bound and all of it.
+    pub(super) fn next(&mut self) -> Duration {
+        let doubled = self
+            .min
+            .saturating_mul(2_u32.saturating_pow(self.tries.min(20)));
+        self.tries = self.tries.saturating_add(1);
+        let bound = doubled.min(self.max);
+        // xorshift64 (Marsaglia 2003): spread is all that is asked of it.
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        let share = u32::try_from(self.seed % 1_000).expect("below 1,000");
+        (bound / 2 + bound / 2 * share / 1_000).max(self.min)
+    }
+
+    /// Forgets the failures; only for proof of success.
+    pub(super) fn reset(&mut self) {
+        self.tries = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_within_their_bounds_and_start_anew_after_a_reset() {
+        let (min, max) = (Duration::from_millis(100), Duration::from_secs(5));
+        let mut backoff = Backoff::new(min, max);
+        let waits: Vec<Duration> = (0..100).map(|_| backoff.next()).collect();
+        assert!(
+            waits.iter().all(|wait| (min..=max).contains(wait)),
+            "{waits:?}"
+        );
+        assert!(
+            waits.iter().skip(8).all(|wait| *wait >= max / 2),
+            "{waits:?}"
+        );
+        backoff.reset();
+        assert_eq!(backoff.next(), min);
+    }
+}

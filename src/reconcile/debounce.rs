@@ -1,0 +1,144 @@
+//! When to act on changes: at once when idle, else after a quiet moment, and never too late.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The two limits of a debounce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DebounceOptions {
+    /// How long no further change must come. Default 50 ms: containers of one compose project
+    /// start tens of milliseconds apart.
+    pub quiet: Duration,
+    /// How long a change waits at most, however long the storm. Default 250 ms.
+    pub max_wait: Duration,
+}
+
+impl Default for DebounceOptions {
+    fn default() -> Self {
+        Self {
+            quiet: Duration::from_millis(50),
+            max_wait: Duration::from_millis(250),
+        }
+    }
+}
+
+/// Holds changes back. The first change after an idle time is due at once; those that follow are
+/// due when `quiet` has passed without another, at the latest `max_wait` after the first of them.
+#[derive(Debug)]
+pub(super) struct Debounce {
+    options: DebounceOptions,
+    pending: Option<Pending>,
+    fired: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    first: Instant,
+    due: Instant,
+}
+
+impl Debounce {
+    pub(super) fn new(options: DebounceOptions) -> Self {
+        let quiet = options.quiet.min(options.max_wait);
+        Self {
+            options: DebounceOptions { quiet, ..options },
+            pending: None,
+            fired: None,
+        }
+    }
+
+    /// Notes a change.
+    pub(super) fn change(&mut self, now: Instant) {
+        let DebounceOptions { quiet, max_wait } = self.options;
+        let is_idle = self.fired.is_none_or(|fired| now >= fired + quiet);
+        self.pending = Some(match &self.pending {
+            None if is_idle => Pending {
+                first: now,
+                due: now,
+            },
+            None => Pending {
+                first: now,
+                due: now + quiet,
+            },
+            // What is due at once stays due.
+            Some(pending) if pending.due <= now => Pending { ..*pending },
+            Some(pending) => {
+                let due = (now + quiet).min(pending.first + max_wait);
+                Pending {
+                    first: pending.first,
+                    due,
+                }
+            }
+        });
+    }
+
+    /// When the changes are due; `None` while there are none.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.pending.as_ref().map(|pending| pending.due)
+    }
+
+    /// Notes that all changes so far were acted on.
+    pub(super) fn fire(&mut self, now: Instant) {
+        self.pending = None;
+        self.fired = Some(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn the_first_change_after_an_idle_time_is_due_at_once() {
+        let start = Instant::now();
+        let mut debounce = Debounce::new(DebounceOptions::default());
+        debounce.change(start);
+        assert_eq!(debounce.deadline(), Some(start));
+        debounce.fire(start);
+        assert_eq!(debounce.deadline(), None);
+        debounce.change(start + ms(50));
+        assert_eq!(debounce.deadline(), Some(start + ms(50)));
+    }
+
+    #[test]
+    fn changes_that_follow_wait_for_quiet_but_not_for_ever() {
+        let start = Instant::now();
+        let mut debounce = Debounce::new(DebounceOptions::default());
+        debounce.change(start);
+        debounce.fire(start);
+        debounce.change(start + ms(10));
+        assert_eq!(debounce.deadline(), Some(start + ms(60)));
+        for at in (20..=240).step_by(20) {
+            debounce.change(start + ms(at));
+        }
+        assert_eq!(debounce.deadline(), Some(start + ms(260)));
+    }
+
+    proptest! {
+        /// However changes come, each is acted on at most `max_wait` later.
+        #[test]
+        fn no_storm_starves_a_change(gaps in proptest::collection::vec(0_u64..120, 1..60)) {
+            let mut now = Instant::now();
+            let mut debounce = Debounce::new(DebounceOptions::default());
+            let mut oldest = None;
+            for gap in gaps {
+                let next = now + ms(gap);
+                if let Some(due) = debounce.deadline().filter(|due| *due <= next) {
+                    let waited = due - oldest.take().expect("a change is pending");
+                    prop_assert!(waited <= ms(250));
+                    debounce.fire(due);
+                }
+                now = next;
+                debounce.change(now);
+                oldest.get_or_insert(now);
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What the loop tells people: log lines for changes, and the status.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::Loop;
+use crate::caddy::admin::Admin;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::discovery::Engine;
+use crate::model::{ContainerId, ContainerRef};
+use crate::routes::{Route, RouteTable};
+use crate::state::Store;
+use crate::supervise::Phase;
+
+/// Routes that are logged one by one for each config; beyond that only their number is.
+const LOGGED_CHANGES_MAX: usize = 20;
+/// How long a running container may be without an address before it is said: the engine assigns
+/// one about 250 ms before it reports the start.
+const ADDRESS_WAIT: Duration = Duration::from_secs(2);
+
+/// Running containers that have no address yet, and whether that was said.
+#[derive(Debug, Default)]
+pub(super) struct Overdue(BTreeMap<ContainerId, Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    container: ContainerRef,
+    /// `None` once said.
+    say_at: Option<Instant>,
+}
+
+impl Overdue {
+    /// Notes which containers have no address now.
+    pub(super) fn note(&mut self, addressless: &[ContainerRef], now: Instant) {
+        let ids: BTreeSet<&ContainerId> = addressless.iter().map(|c| &c.id).collect();
+        self.0.retain(|id, _| ids.contains(id));
+        for container in addressless {
+            let pending = Pending {
+                container: container.clone(),
+                say_at: Some(now + ADDRESS_WAIT),
+            };
+            self.0.entry(container.id.clone()).or_insert(pending);
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.values().filter_map(|pending| pending.say_at).min()
+    }
+
+    pub(super) fn say(&mut self, now: Instant) {
+        for pending in self
+            .0
+            .values_mut()
+            .filter(|p| p.say_at.is_some_and(|at| at <= now))
+        {
+            let container = &pending.container;
+            warn!(%container, "The container runs, but Docker has given it no address on its routing network.");
+            pending.say_at = None;
+        }
+    }
+}
+
+/// Logs what a newly accepted config changes.
+pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, generation: u64) {
+    let empty = RouteTable::default();
+    let before = before.unwrap_or(&empty);
+    if before == after {
+        return;
+    }
+    let addresses = |route: &Route| {
+        let upstreams = route.pool.upstreams.iter();
+        upstreams
+            .map(|u| format!("{} {}", u.container.name, u.address))
+            .collect::<Vec<_>>()
+    };
+    let mut changed = 0_usize;
+    let keys: BTreeSet<_> = before.routes.keys().chain(after.routes.keys()).collect();
+    for key in keys {
+        let (old, new) = (before.routes.get(key), after.routes.get(key));
+        let upstreams = new.map(addresses).unwrap_or_default();
+        if old == new {
+            continue;
+        }
+        changed += 1;
+        if changed > LOGGED_CHANGES_MAX {
+            continue;
+        }
+        let (route, upstreams) = (key.to_string(), upstreams.join(", "));
+        match (old, new) {
+            (_, None) => info!(%route, "Route removed."),
+            (None, Some(new)) if new.pool.upstreams.is_empty() => {
+                info!(%route, app = %new.id.app, "Route added; no container is ready, so it answers 503.");
+            }
+            (Some(_), Some(new)) if new.pool.upstreams.is_empty() => {
+                info!(%route, app = %new.id.app, "No container is ready, so the route answers 503.");
+            }
+            (None, Some(new)) => info!(%route, app = %new.id.app, %upstreams, "Route added."),
+            (Some(_), Some(new)) => {
+                info!(%route, app = %new.id.app, %upstreams, "Route changed.");
+            }
+        }
+    }
+    info!(
+        generation,
+        routes = after.routes.len(),
+        changed,
+        "Caddy serves the newest config."
+    );
+}
+
+impl<E, A, S> Loop<E, A, S>
+where
+    E: Engine + Clone,
+    A: Admin + Clone,
+    S: Store + Clone,
+{
+    /// Logs the findings that are new, and how many were mended.
+    pub(super) fn say_diagnostics(&mut self, now: &[Diagnostic]) {
+        let before = &self.status.diagnostics;
+        for diagnostic in now
+            .iter()
+            .filter(|d| !before.contains(d))
+            .take(LOGGED_CHANGES_MAX)
+        {
+            let code = diagnostic.code;
+            match code.severity() {
+                Severity::Error => warn!(%code, "{}", diagnostic.one_line()),
+                Severity::Warning => info!(%code, "{}", diagnostic.one_line()),
+            }
+        }
+        self.status.diagnostics = now.to_vec();
+    }
+
+    /// Logs and shows what the supervisor does.
+    pub(super) fn note_phase(&mut self, phase: &Phase) {
+        let caddy = &mut self.status.caddy;
+        caddy.pid = None;
+        let word = match phase {
+            Phase::Idle => "idle",
+            Phase::Starting { epoch, .. } => {
+                caddy.epoch = *epoch;
+                "starting"
+            }
+            Phase::Up { epoch, pid, .. } => {
+                caddy.epoch = *epoch;
+                caddy.pid = Some(*pid);
+                "up"
+            }
+            Phase::Waiting { .. } => "waiting",
+            Phase::PortTaken(_) => "port taken",
+            Phase::Stopping { .. } => "stopping",
+            Phase::Stopped => "stopped",
+        };
+        word.clone_into(&mut caddy.phase);
+    }
+
+    /// Hands the status to whoever reads it.
+    pub(super) fn publish(&mut self) {
+        if let Some(desired) = &self.desired {
+            self.status.rows.clone_from(&desired.built.rows);
+            self.status.table = Arc::new(desired.built.table.clone());
+        }
+        let status = Arc::new(self.status.clone());
+        self.channels.status.send_replace(status);
+    }
+}
+
+/// Logs what is wrong with the certificate directory.
+pub(crate) fn say_certificate_problems(problems: &BTreeMap<std::path::PathBuf, String>) {
+    for (path, problem) in problems.iter().take(LOGGED_CHANGES_MAX) {
+        error!(path = %path.display(), "A certificate is not used: {problem}.");
+    }
+}

@@ -1,0 +1,133 @@
+//! The agent's settings, parsed once: nothing later meets a raw string.
+//!
+//! Plain data with defaults. Deliberately knows no flag and no environment variable: `cli` reads
+//! those, and a program that embeds the agent fills this in by hand.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::caddy::render::{AcmeOptions, RenderOptions};
+use crate::labels::TlsSetting;
+use crate::reconcile::DebounceOptions;
+
+/// How the config says where an upstream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UpstreamsMode {
+    /// Its address stands in the config, so a new address is a new config.
+    #[default]
+    Direct,
+}
+
+/// Everything that can be set. [`Settings::default`] is what the agent does without any flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The Docker endpoint; `None` is `/var/run/docker.sock`.
+    pub docker: Option<String>,
+    /// The routing network. Default `sh0-net`.
+    pub network: String,
+    /// The label prefix, without a dot. Default `sh0`.
+    pub label_prefix: String,
+    /// The port for HTTP. Default 80.
+    pub http_port: u16,
+    /// The port for HTTPS. Default 443.
+    pub https_port: u16,
+    /// The addresses to listen on; empty (the default) is all.
+    pub listen: Vec<IpAddr>,
+    /// How public certificates are obtained.
+    pub acme: AcmeOptions,
+    /// The certificate policy of hosts whose labels do not say one. Default `auto`.
+    pub default_tls: TlsSetting,
+    /// A directory of certificates of your own, as `<name>.crt` and `<name>.key`.
+    pub certificates: Option<PathBuf>,
+    /// What must outlive a restart: certificates, claims, last good routes. Default
+    /// `/var/lib/sh0-agent`.
+    pub state_dir: PathBuf,
+    /// Sockets and the pid file. Default `/run/sh0-agent`.
+    pub runtime_dir: PathBuf,
+    /// The Caddy binary; a bare name is looked up in `PATH`. Default `caddy`.
+    pub caddy: PathBuf,
+    /// Whether the host `*` may be claimed. Default false.
+    pub allow_catch_all: bool,
+    /// How the config says where an upstream is.
+    pub upstreams: UpstreamsMode,
+    /// When changes are sent.
+    pub debounce: DebounceOptions,
+    /// From one full look at Docker to the next, without any event. Default 60 s.
+    pub resync_interval: Duration,
+    /// From asking Caddy to stop to killing it. Default 5 s.
+    pub stop_timeout: Duration,
+    /// How long Caddy waits for requests under way on connections of an old config. Default 30 s.
+    pub grace_period: Duration,
+    /// How long a websocket outlives the config under which it was opened. Default 24 h.
+    pub stream_close_delay: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            docker: None,
+            network: "sh0-net".to_owned(),
+            label_prefix: "sh0".to_owned(),
+            http_port: 80,
+            https_port: 443,
+            listen: Vec::new(),
+            acme: AcmeOptions::default(),
+            default_tls: TlsSetting::Auto,
+            certificates: None,
+            state_dir: PathBuf::from("/var/lib/sh0-agent"),
+            runtime_dir: PathBuf::from("/run/sh0-agent"),
+            caddy: PathBuf::from("caddy"),
+            allow_catch_all: false,
+            upstreams: UpstreamsMode::Direct,
+            debounce: DebounceOptions::default(),
+            resync_interval: Duration::from_mins(1),
+            stop_timeout: Duration::from_secs(5),
+            grace_period: Duration::from_secs(30),
+            stream_close_delay: Duration::from_hours(24),
+        }
+    }
+}
+
+impl Settings {
+    /// Caddy's admin socket.
+    #[must_use]
+    pub fn admin_socket(&self) -> PathBuf {
+        self.runtime_dir.join("admin.sock")
+    }
+
+    /// The agent's status socket.
+    #[must_use]
+    pub fn status_socket(&self) -> PathBuf {
+        self.runtime_dir.join("status.sock")
+    }
+
+    /// Where Caddy keeps certificates and its authority.
+    #[must_use]
+    pub fn storage_dir(&self) -> PathBuf {
+        self.state_dir.join("caddy")
+    }
+
+    /// Where checked copies of the certificate directory are kept for Caddy.
+    #[must_use]
+    pub fn certificate_copies(&self) -> PathBuf {
+        self.state_dir.join("certificates")
+    }
+
+    /// What every config holds besides routes; without certificates, which are read from their
+    /// directory.
+    #[must_use]
+    pub fn render_options(&self) -> RenderOptions {
+        RenderOptions {
+            http_port: self.http_port,
+            https_port: self.https_port,
+            listen: self.listen.clone(),
+            admin_socket: self.admin_socket(),
+            storage_dir: self.storage_dir(),
+            grace_period: self.grace_period,
+            stream_close_delay: self.stream_close_delay,
+            acme: self.acme.clone(),
+            certificates: Vec::new(),
+        }
+    }
+}

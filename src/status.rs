@@ -1,0 +1,67 @@
+//! What the agent knows about itself, as plain data.
+//!
+//! Owns [`Status`], the one structure behind the status socket, the `routes` command and the
+//! tests. Deliberately computes nothing: the reconcile loop writes it, everybody else reads.
+
+pub mod client;
+mod server;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::diagnostic::Diagnostic;
+use crate::routes::{RouteTable, Row};
+
+pub use server::{StatusError, serve};
+
+/// Everything that is known at one moment. Readers get whole values through a `watch` channel, so
+/// that the newest is all there is to read and no reader ever makes the loop wait.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Status {
+    /// The engine.
+    pub docker: DockerStatus,
+    /// The Caddy child.
+    pub caddy: CaddyStatus,
+    /// Number of the newest config; 0 before the first.
+    pub generation: u64,
+    /// Number of the config that Caddy serves; `None` while it serves none of ours.
+    pub applied: Option<u64>,
+    /// What every labelled container gets.
+    pub rows: Vec<Row>,
+    /// What users wrote wrong.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The routes of the newest config.
+    #[serde(skip)]
+    pub table: Arc<RouteTable>,
+}
+
+/// What is known about the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct DockerStatus {
+    /// Whether the last look succeeded.
+    pub reachable: bool,
+    /// Why the last look failed.
+    pub error: Option<String>,
+    /// Complete lists taken.
+    pub looks: u64,
+    /// Changes that a resync found and no event had announced.
+    pub missed_notices: u64,
+    /// Whether the routing network is known not to exist.
+    pub network_missing: bool,
+}
+
+/// What is known about Caddy.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct CaddyStatus {
+    /// What the supervisor is doing, in a word.
+    pub phase: String,
+    /// Number of the process; 0 before the first.
+    pub epoch: u64,
+    /// The process, while it serves.
+    pub pid: Option<u32>,
+    /// Configs accepted by loads; the one a process starts with is not counted.
+    pub loads: u64,
+    /// Why the last load failed; `None` after a success.
+    pub load_error: Option<String>,
+}

@@ -1,0 +1,199 @@
+//! The process itself: spawn, feed, drain, signal, wait.
+//!
+//! Owns everything that touches `tokio::process`. It deliberately decides nothing, and does not
+//! kill the child when it is dropped: routes outlive a crash of the agent. A child that was dropped
+//! is still reaped by the runtime.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStdin, Command};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use super::output::{LastWords, drain};
+
+/// The only variables of ours that Caddy sees. Notably not `NOTIFY_SOCKET`, which is the agent's.
+const PASSED_VARIABLES: [&str; 14] = [
+    "PATH",
+    "TZ",
+    "GOMEMLIMIT",
+    "GOGC",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+];
+
+/// After an exit the pipes are at their end at once, unless a grandchild holds them open.
+const DRAIN_MAX: Duration = Duration::from_millis(500);
+
+/// More than this is no answer to `caddy version`.
+const OUTPUT_BYTES_MAX: u64 = 4 * 1024;
+
+/// A running Caddy with its streams.
+#[derive(Debug)]
+pub(super) struct Child {
+    process: Box<dyn ChildWrapper>,
+    stdin: Option<ChildStdin>,
+    pub(super) pid: u32,
+    /// The drains, and the write of the config; they end with the process.
+    streams: JoinSet<LastWords>,
+}
+
+impl Child {
+    /// Starts `caddy run --config -` in a session of its own, so that Ctrl-C at the terminal does
+    /// not reach it, and drains its output from the first byte. It waits for [`Child::feed`].
+    pub(super) fn spawn(binary: &Path, home_dir: &Path, epoch: u64) -> io::Result<Self> {
+        let mut command = command(binary);
+        command.args(["run", "--config", "-"]);
+        for variable in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
+            command.env(variable, home_dir);
+        }
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut process = CommandWrap::from(command).wrap(ProcessSession).spawn()?;
+        let mut streams = JoinSet::new();
+        if let Some(stderr) = process.stderr().take() {
+            streams.spawn(drain(stderr, epoch));
+        }
+        if let Some(stdout) = process.stdout().take() {
+            streams.spawn(drain(stdout, epoch));
+        }
+        let pid = process.id().ok_or(io::ErrorKind::NotFound)?;
+        Ok(Self {
+            stdin: process.stdin().take(),
+            process,
+            pid,
+            streams,
+        })
+    }
+
+    /// Gives it its config, while its output is being drained.
+    pub(super) fn feed(&mut self, config: Arc<[u8]>) {
+        let Some(mut stdin) = self.stdin.take() else {
+            return;
+        };
+        self.streams.spawn(async move {
+            if let Err(error) = stdin.write_all(&config).await {
+                // It ended before it had read all; its exit says more.
+                debug!(%error, "Could not write the whole config to Caddy.");
+            }
+            LastWords::default()
+        });
+    }
+
+    /// Waits for the exit and reaps the process. May be dropped and called again.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.process.wait().await
+    }
+
+    /// SIGTERM: Caddy finishes its requests and exits.
+    pub(super) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// SIGKILL: also ends a process that is stopped or stuck.
+    pub(super) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Err(error) = self.process.signal(signal.as_raw()) {
+            // It is gone; the wait is about to say so.
+            debug!(pid = self.pid, %error, "Could not signal Caddy.");
+        }
+    }
+
+    /// The last error lines of its output, to be asked for after its exit.
+    pub(super) async fn last_words(mut self) -> String {
+        let mut words = vec![];
+        let collect = async {
+            while let Some(stream) = self.streams.join_next().await {
+                words.extend(
+                    stream
+                        .map(LastWords::into_text)
+                        .ok()
+                        .filter(|text| !text.is_empty()),
+                );
+            }
+        };
+        if timeout(DRAIN_MAX, collect).await.is_err() {
+            debug!(
+                pid = self.pid,
+                "Somebody still holds the output of the Caddy that ended."
+            );
+        }
+        words.join("\n")
+    }
+}
+
+/// Runs the binary with one argument and gives back whether it succeeded and what it printed to
+/// stdout, cut at [`OUTPUT_BYTES_MAX`].
+///
+/// # Errors
+/// When it cannot be started or read, or takes longer than `limit`; then it is killed.
+pub(super) async fn output(
+    binary: &Path,
+    argument: impl AsRef<OsStr>,
+    limit: Duration,
+) -> io::Result<(ExitStatus, String)> {
+    let mut command = command(binary);
+    command.arg(argument).kill_on_drop(true);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let run = async {
+        let mut text = vec![];
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(OUTPUT_BYTES_MAX).read_to_end(&mut text).await?;
+        }
+        let status = child.wait().await?;
+        Ok((status, String::from_utf8_lossy(&text).into_owned()))
+    };
+    timeout(limit, run).await?
+}
+
+fn command(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.env_clear();
+    for variable in PASSED_VARIABLES {
+        if let Some(value) = std::env::var_os(variable) {
+            command.env(variable, value);
+        }
+    }
+    command
+}
+
+/// Raises our limit of open files to what we are allowed; the child inherits it. Each proxied
+/// request takes two, and the usual soft limit is 1,024.
+pub(super) fn raise_open_files_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        warn!(current = limit.current, maximum = limit.maximum, %error, "Could not raise the limit of open files.");
+    }
+}

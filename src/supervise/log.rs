@@ -1,0 +1,186 @@
+//! Caddy's log lines, and how they appear in ours.
+//!
+//! Owns the mapping of Caddy's JSON lines (zap's production format: `level`, `ts`, `logger`, `msg`
+//! and fields) to tracing events. It deliberately changes the level of two lines only: the admin
+//! API's line per request, which our own loads and pings cause, and its warning of an open admin
+//! interface, which is wrong for a Unix socket in a private directory.
+
+use serde_json::{Map, Value};
+use tracing::{debug, error, info, warn};
+
+/// The target of these events, so that a filter can set Caddy's level apart from ours.
+const TARGET: &str = "caddy";
+
+/// How bad Caddy says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// One line of Caddy's output.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// How bad it is; a line that is no log line is a warning.
+    pub(super) severity: Severity,
+    /// Which part of Caddy says it: `http.log.access`, `tls`, …
+    pub(super) logger: Option<String>,
+    /// What it says.
+    pub(super) message: String,
+    /// The field `error`, which is the cause where there is one.
+    pub(super) error: Option<String>,
+    /// All other fields but the time, as compact JSON.
+    pub(super) fields: Option<String>,
+    /// Whether it was one of Caddy's JSON lines.
+    pub(super) is_structured: bool,
+}
+
+/// Reads one line; never fails.
+pub(super) fn parse(line: &str) -> Line {
+    match serde_json::from_str::<Map<String, Value>>(line) {
+        Ok(fields) => from_fields(fields),
+        Err(_) => plain(line),
+    }
+}
+
+fn from_fields(mut fields: Map<String, Value>) -> Line {
+    let mut take = |key: &str| match fields.remove(key) {
+        Some(Value::String(text)) => Some(text),
+        Some(other) => Some(other.to_string()),
+        None => None,
+    };
+    let level = take("level");
+    let logger = take("logger");
+    let message = take("msg").unwrap_or_default();
+    let error = take("error");
+    take("ts");
+    let severity = match level.as_deref().map(severity) {
+        Some(Severity::Info | Severity::Warn) if is_noise(logger.as_deref(), &message) => {
+            Severity::Debug
+        }
+        Some(severity) => severity,
+        None => Severity::Warn,
+    };
+    let fields = (!fields.is_empty()).then(|| Value::Object(fields).to_string());
+    Line {
+        severity,
+        logger,
+        message,
+        error,
+        fields,
+        is_structured: true,
+    }
+}
+
+/// Whether the line says nothing to anybody, as our Caddy is run.
+fn is_noise(logger: Option<&str>, message: &str) -> bool {
+    match logger {
+        Some("admin.api") => message == "received request",
+        Some("admin") => message == "admin endpoint on open interface; host checking disabled",
+        Some(_) | None => false,
+    }
+}
+
+/// A line that is no JSON: a Go panic, or a log line that was cut because it was too long (a
+/// client can make one with long headers). The latter keeps its level.
+fn plain(line: &str) -> Line {
+    let level = line
+        .strip_prefix(r#"{"level":""#)
+        .and_then(|rest| rest.split('"').next());
+    Line {
+        severity: level.map_or(Severity::Warn, severity),
+        logger: None,
+        message: line.to_owned(),
+        error: None,
+        fields: None,
+        is_structured: level.is_some(),
+    }
+}
+
+/// zap's level names.
+fn severity(level: &str) -> Severity {
+    match level {
+        "debug" => Severity::Debug,
+        "info" => Severity::Info,
+        "error" | "dpanic" | "panic" | "fatal" => Severity::Error,
+        _ => Severity::Warn,
+    }
+}
+
+/// Writes the line into our log at its own level.
+pub(super) fn relog(line: &Line, epoch: u64) {
+    let Line {
+        logger,
+        message,
+        error,
+        fields,
+        ..
+    } = line;
+    let (logger, cause, fields) = (logger.as_deref(), error.as_deref(), fields.as_deref());
+    match line.severity {
+        Severity::Debug => debug!(target: TARGET, epoch, logger, cause, fields, "{message}"),
+        Severity::Info => info!(target: TARGET, epoch, logger, cause, fields, "{message}"),
+        Severity::Warn => warn!(target: TARGET, epoch, logger, cause, fields, "{message}"),
+        Severity::Error => error!(target: TARGET, epoch, logger, cause, fields, "{message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_split_into_level_logger_message_cause_and_the_rest() {
+        let line = r#"{"level":"error","ts":1795425066.08,"logger":"tls.obtain","msg":"will retry","error":"no route","attempt":1,"names":["a"]}"#;
+        assert_eq!(
+            parse(line),
+            Line {
+                severity: Severity::Error,
+                logger: Some("tls.obtain".into()),
+                message: "will retry".into(),
+                error: Some("no route".into()),
+                fields: Some(r#"{"attempt":1,"names":["a"]}"#.into()),
+                is_structured: true,
+            }
+        );
+    }
+
+    #[test]
+    fn every_level_is_kept_but_that_of_two_lines_about_the_admin_api() {
+        let cut = format!(r#"{{"level":"info","msg":"{}"#, "x".repeat(99));
+        for (line, expected) in [
+            (r#"{"level":"debug","msg":"m"}"#, Severity::Debug),
+            (r#"{"level":"info","msg":"m"}"#, Severity::Info),
+            (r#"{"level":"warn","msg":"m"}"#, Severity::Warn),
+            (r#"{"level":"fatal","msg":"m"}"#, Severity::Error),
+            (r#"{"level":7}"#, Severity::Warn),
+            (
+                r#"{"level":"info","logger":"admin.api","msg":"received request"}"#,
+                Severity::Debug,
+            ),
+            (
+                r#"{"level":"warn","logger":"admin","msg":"admin endpoint on open interface; host checking disabled"}"#,
+                Severity::Debug,
+            ),
+            (
+                r#"{"level":"error","logger":"admin.api","msg":"request error"}"#,
+                Severity::Error,
+            ),
+            ("panic: oh", Severity::Warn),
+            (cut.as_str(), Severity::Info),
+        ] {
+            assert_eq!(parse(line).severity, expected, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in any::<String>()) {
+            relog(&parse(&line), 1);
+        }
+    }
+}

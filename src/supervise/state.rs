@@ -1,0 +1,383 @@
+//! What to do with the child next: a pure state machine.
+//!
+//! Owns the rules of starting, asking, waiting and stopping. It deliberately does nothing itself:
+//! it has no process, no socket and no clock, so every rule is tested without them. The
+//! [driver](super::driver) feeds it what happened and obeys the actions it gives back.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Timing;
+
+/// While a Caddy starts, it is asked this often whether it serves: routes should not wait for us,
+/// and an ask over a Unix socket costs well under a millisecond.
+const READY_POLL: Duration = Duration::from_millis(15);
+
+/// The whole state: which process it is about, how the last ones fared, and what is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State {
+    /// Number of the last process that was spawned; 0 before the first.
+    pub(super) epoch: u64,
+    /// Where we are.
+    pub(super) stage: Stage,
+    /// How many attempts ended without proof that the child lives long; sets the wait.
+    attempts: u32,
+    /// When the last process was spawned.
+    spawned_at: Option<Instant>,
+}
+
+/// Where we are. A child lives in `Starting`, `Up` and `Stopping`, and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// There was no config yet.
+    Idle,
+    /// The way is being cleared: a stale Caddy removed, the ports looked at.
+    Preparing,
+    /// Spawned, and not yet serving.
+    Starting { ready_by: Instant, asking: Asking },
+    /// Serving.
+    Up {
+        since: Instant,
+        asking: Asking,
+        unanswered: u32,
+    },
+    /// Between two attempts.
+    Waiting {
+        until: Instant,
+        delay: Duration,
+        before_up: bool,
+    },
+    /// A signal was sent and the exit is awaited; `kill_at` is `None` once SIGKILL was sent.
+    Stopping {
+        kill_at: Option<Instant>,
+        then: Then,
+    },
+    /// Asked to stop, and no child is left.
+    Stopped,
+}
+
+/// What follows when a child that is being stopped is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It did not answer: another takes its place.
+    Restart { before_up: bool },
+    /// We were asked to stop.
+    End,
+}
+
+/// When to ask the child next, and whether an answer is still awaited (never two asks at once).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asking {
+    next: Instant,
+    open: bool,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    /// A config that was not tried yet is there.
+    Config,
+    /// The way is clear.
+    Clear,
+    /// Somebody else listens on one of our ports.
+    PortTaken,
+    /// The process could not be spawned.
+    SpawnFailed,
+    /// The child answered the last ask, or failed to.
+    Answered(bool),
+    /// The child ended, for whatever reason, and was reaped.
+    Exited,
+    /// A deadline passed.
+    Time,
+    /// Stop gracefully.
+    Stop,
+    /// Stop at once.
+    Abort,
+}
+
+/// What the driver has to do, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Clear the way; answer with `Clear` or `PortTaken`.
+    Prepare,
+    /// Spawn the process of this epoch with the newest config.
+    Spawn { epoch: u64 },
+    /// Ask whether the first config is served; answer with `Answered`.
+    AskServing,
+    /// Ask for a sign of life; answer with `Answered`.
+    AskAlive,
+    /// Send SIGTERM.
+    Terminate,
+    /// Send SIGKILL.
+    Kill,
+}
+
+type Stepped = (State, Vec<Action>);
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            epoch: 0,
+            stage: Stage::Idle,
+            attempts: 0,
+            spawned_at: None,
+        }
+    }
+
+    /// Takes one input at one moment. An input that does not fit the stage changes nothing.
+    pub(super) fn step(self, timing: &Timing, input: Input, now: Instant) -> Stepped {
+        match input {
+            Input::Config => self.on_config(timing, now),
+            Input::Clear => self.on_clear(timing, now),
+            Input::PortTaken => self.on_port_taken(timing, now),
+            Input::Answered(answered) => self.on_answer(timing, answered, now),
+            // A process that could not be spawned is one that ended before it was up.
+            Input::SpawnFailed | Input::Exited => self.on_exit(timing, now),
+            Input::Time => self.on_time(timing, now),
+            Input::Stop => self.on_stop(timing, now),
+            Input::Abort => self.on_abort(),
+        }
+    }
+
+    /// The next moment at which [`Input::Time`] is due, if any.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Starting { ready_by, asking } if asking.open => Some(*ready_by),
+            Stage::Starting { ready_by, asking } => Some(asking.next.min(*ready_by)),
+            Stage::Up { asking, .. } => (!asking.open).then_some(asking.next),
+            Stage::Waiting { until, .. } => Some(*until),
+            Stage::Stopping { kill_at, .. } => *kill_at,
+            Stage::Idle | Stage::Preparing | Stage::Stopped => None,
+        }
+    }
+
+    fn on_config(mut self, timing: &Timing, now: Instant) -> Stepped {
+        if self.stage == Stage::Idle {
+            return self.enter(Stage::Preparing, vec![Action::Prepare]);
+        }
+        // The config may have been to blame, so a new one need not sit out the wait; but two
+        // spawns always lie `backoff_min` apart.
+        let soonest = self.spawned_at.map_or(now, |at| at + timing.backoff_min);
+        if let Stage::Waiting {
+            until,
+            before_up: true,
+            ..
+        } = &mut self.stage
+        {
+            *until = soonest.max(now).min(*until);
+        }
+        self.stay()
+    }
+
+    fn on_port_taken(self, timing: &Timing, now: Instant) -> Stepped {
+        if self.stage != Stage::Preparing {
+            return self.stay();
+        }
+        self.wait(timing, now, false)
+    }
+
+    fn on_clear(mut self, timing: &Timing, now: Instant) -> Stepped {
+        if self.stage != Stage::Preparing {
+            return self.stay();
+        }
+        self.epoch += 1;
+        self.spawned_at = Some(now);
+        let epoch = self.epoch;
+        let asking = Asking::closed(now + READY_POLL);
+        let stage = Stage::Starting {
+            ready_by: now + timing.ready_within,
+            asking,
+        };
+        self.enter(stage, vec![Action::Spawn { epoch }])
+    }
+
+    fn on_answer(mut self, timing: &Timing, answered: bool, now: Instant) -> Stepped {
+        if let Stage::Starting { asking, .. } = &mut self.stage {
+            *asking = Asking::closed(now + READY_POLL);
+            if answered {
+                let asking = Asking::closed(now + timing.ping_interval);
+                self.stage = Stage::Up {
+                    since: now,
+                    asking,
+                    unanswered: 0,
+                };
+            }
+            return self.stay();
+        }
+        let (state, restarts) = self.ensure_running(timing, answered, now);
+        (state, if restarts { vec![Action::Kill] } else { vec![] })
+    }
+
+    /// Judges a child that is up by the answer to the last ask; says whether it is restarted.
+    ///
+    /// One that was silent too often is killed without a SIGTERM before: a stopped process
+    /// (SIGSTOP) would ignore it.
+    fn ensure_running(mut self, timing: &Timing, answered: bool, now: Instant) -> (Self, bool) {
+        let Stage::Up {
+            since,
+            asking,
+            unanswered,
+        } = &mut self.stage
+        else {
+            return (self, false);
+        };
+        asking.open = false;
+        *unanswered = if answered { 0 } else { *unanswered + 1 };
+        let restarts = timing.ping_failures_max <= *unanswered;
+        if restarts {
+            let since = *since;
+            self.forgive(timing, since, now);
+            let then = Then::Restart { before_up: false };
+            self.stage = Stage::Stopping {
+                kill_at: None,
+                then,
+            };
+        }
+        (self, restarts)
+    }
+
+    fn on_exit(mut self, timing: &Timing, now: Instant) -> Stepped {
+        match self.stage {
+            Stage::Starting { .. } => self.wait(timing, now, true),
+            Stage::Up { since, .. } => {
+                self.forgive(timing, since, now);
+                self.wait(timing, now, false)
+            }
+            Stage::Stopping {
+                then: Then::Restart { before_up },
+                ..
+            } => self.wait(timing, now, before_up),
+            Stage::Stopping {
+                then: Then::End, ..
+            } => self.enter(Stage::Stopped, vec![]),
+            Stage::Idle | Stage::Preparing | Stage::Waiting { .. } | Stage::Stopped => self.stay(),
+        }
+    }
+
+    fn on_time(mut self, timing: &Timing, now: Instant) -> Stepped {
+        let mut actions = vec![];
+        match &mut self.stage {
+            Stage::Starting { ready_by, .. } if *ready_by <= now => {
+                let kill_at = Some(now + timing.stop_timeout);
+                let then = Then::Restart { before_up: true };
+                self.stage = Stage::Stopping { kill_at, then };
+                actions.push(Action::Terminate);
+            }
+            Stage::Starting { asking, .. } if asking.is_due(now) => {
+                *asking = Asking::open(now + READY_POLL);
+                actions.push(Action::AskServing);
+            }
+            Stage::Up { asking, .. } if asking.is_due(now) => {
+                *asking = Asking::open(now + timing.ping_interval);
+                actions.push(Action::AskAlive);
+            }
+            Stage::Waiting { until, .. } if *until <= now => {
+                self.stage = Stage::Preparing;
+                actions.push(Action::Prepare);
+            }
+            Stage::Stopping { kill_at, .. } if kill_at.is_some_and(|kill_at| kill_at <= now) => {
+                *kill_at = None;
+                actions.push(Action::Kill);
+            }
+            Stage::Idle
+            | Stage::Preparing
+            | Stage::Starting { .. }
+            | Stage::Up { .. }
+            | Stage::Waiting { .. }
+            | Stage::Stopping { .. }
+            | Stage::Stopped => {}
+        }
+        (self, actions)
+    }
+
+    fn on_stop(self, timing: &Timing, now: Instant) -> Stepped {
+        match self.stage {
+            Stage::Starting { .. } | Stage::Up { .. } => {
+                let kill_at = Some(now + timing.stop_timeout);
+                let stage = Stage::Stopping {
+                    kill_at,
+                    then: Then::End,
+                };
+                self.enter(stage, vec![Action::Terminate])
+            }
+            Stage::Stopping { kill_at, .. } => self.enter(
+                Stage::Stopping {
+                    kill_at,
+                    then: Then::End,
+                },
+                vec![],
+            ),
+            Stage::Idle | Stage::Preparing | Stage::Waiting { .. } | Stage::Stopped => {
+                self.enter(Stage::Stopped, vec![])
+            }
+        }
+    }
+
+    fn on_abort(self) -> Stepped {
+        match self.stage {
+            Stage::Starting { .. } | Stage::Up { .. } | Stage::Stopping { .. } => {
+                let stage = Stage::Stopping {
+                    kill_at: None,
+                    then: Then::End,
+                };
+                self.enter(stage, vec![Action::Kill])
+            }
+            Stage::Idle | Stage::Preparing | Stage::Waiting { .. } | Stage::Stopped => {
+                self.enter(Stage::Stopped, vec![])
+            }
+        }
+    }
+
+    /// Goes to `Waiting`, longer with each attempt. There is no jitter: one agent restarts one
+    /// child, and nobody else does it at the same moment.
+    fn wait(mut self, timing: &Timing, now: Instant, before_up: bool) -> Stepped {
+        let factor = 2u32.saturating_pow(self.attempts);
+        let delay = timing
+            .backoff_min
+            .saturating_mul(factor)
+            .min(timing.backoff_max);
+        self.attempts = self.attempts.saturating_add(1);
+        self.enter(
+            Stage::Waiting {
+                until: now + delay,
+                delay,
+                before_up,
+            },
+            vec![],
+        )
+    }
+
+    /// Forgets earlier attempts when the child was up long enough to count as healthy.
+    fn forgive(&mut self, timing: &Timing, since: Instant, now: Instant) {
+        if timing.reset_after <= now.saturating_duration_since(since) {
+            self.attempts = 0;
+        }
+    }
+
+    fn stay(self) -> Stepped {
+        (self, vec![])
+    }
+
+    fn enter(mut self, stage: Stage, actions: Vec<Action>) -> Stepped {
+        self.stage = stage;
+        (self, actions)
+    }
+}
+
+impl Asking {
+    fn open(next: Instant) -> Self {
+        Self { next, open: true }
+    }
+
+    fn closed(next: Instant) -> Self {
+        Self { next, open: false }
+    }
+
+    fn is_due(self, now: Instant) -> bool {
+        !self.open && self.next <= now
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! Route tables for tests: a short way to write one, and the samples whose configs are pinned as
+//! golden files and given to a real Caddy.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use sh0_agent::caddy::render::{AcmeOptions, CertificatePair, RenderOptions};
+use sh0_agent::model::{
+    AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PathPrefix, RouteId, RouteName,
+    Scheme, Token,
+};
+use sh0_agent::routes::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
+
+/// One route to be, and its host's TLS mode.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) key: RouteKey,
+    pub(crate) route: Route,
+    pub(crate) tls: TlsMode,
+}
+
+/// A route for `host/path`, without TLS, whose pool is `addresses`, separated by spaces.
+pub(crate) fn site(place: &str, addresses: &str) -> Site {
+    let (host, path) = place.split_at(place.find('/').unwrap_or(place.len()));
+    let path = match path {
+        "" => None,
+        path => PathPrefix::parse(path).expect("a path"),
+    };
+    let upstream = |address: &str| Upstream {
+        address: address.parse::<SocketAddr>().expect("an address"),
+        container: ContainerRef {
+            name: format!("container-{address}"),
+            id: ContainerId::new(address).expect("not empty"),
+        },
+    };
+    Site {
+        key: RouteKey {
+            host: Hostname::parse(host).expect("a host"),
+            path,
+        },
+        route: Route {
+            id: RouteId {
+                app: AppKey {
+                    owner: Owner::Project("shop".to_owned()),
+                    name: "web".to_owned(),
+                },
+                route: RouteName::Default,
+            },
+            pool: Pool {
+                scheme: Scheme::Http,
+                tls: None,
+                policy: LbPolicy::LeastConn,
+                upstreams: addresses.split_whitespace().map(upstream).collect(),
+            },
+            strip: false,
+        },
+        tls: TlsMode::Off,
+    }
+}
+
+impl Site {
+    pub(crate) fn public(mut self) -> Self {
+        self.tls = TlsMode::Public;
+        self
+    }
+
+    pub(crate) fn internal(mut self) -> Self {
+        self.tls = TlsMode::Internal;
+        self
+    }
+
+    pub(crate) fn strip(mut self) -> Self {
+        self.route.strip = true;
+        self
+    }
+
+    pub(crate) fn policy(mut self, policy: LbPolicy) -> Self {
+        self.route.pool.policy = policy;
+        self
+    }
+
+    pub(crate) fn h2c(mut self) -> Self {
+        self.route.pool.scheme = Scheme::H2c;
+        self
+    }
+
+    pub(crate) fn https(mut self, tls: UpstreamTls) -> Self {
+        self.route.pool.scheme = Scheme::Https;
+        self.route.pool.tls = Some(tls);
+        self
+    }
+}
+
+/// The table of these sites.
+pub(crate) fn table(sites: impl IntoIterator<Item = Site>) -> RouteTable {
+    let mut table = RouteTable::default();
+    for site in sites {
+        table.tls.insert(site.key.host.clone(), site.tls);
+        table.routes.insert(site.key, site.route);
+    }
+    table
+}
+
+const A: &str = "10.0.0.1:80";
+const B: &str = "10.0.0.2:8080";
+
+/// Tables and options by name, one behaviour each. `base` gives ports, folders and the authority;
+/// beside its admin socket lies a pair of files `site.crt` and `site.key`.
+pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTable, RenderOptions)> {
+    let beside = |name: &str| base.admin_socket.with_file_name(name);
+    let listen = RenderOptions {
+        listen: ["127.0.0.1", "::1"]
+            .map(|ip| ip.parse().expect("an IP"))
+            .into(),
+        ..base.clone()
+    };
+    let email = RenderOptions {
+        acme: AcmeOptions {
+            email: Some("ops@example.com".to_owned()),
+            ..base.acme.clone()
+        },
+        ..base.clone()
+    };
+    let authority = RenderOptions {
+        acme: AcmeOptions {
+            ca: Some("https://127.0.0.1:1/directory".to_owned()),
+            ca_root: Some(beside("site.crt")),
+            email: None,
+        },
+        ..base.clone()
+    };
+    let certificates = RenderOptions {
+        certificates: vec![CertificatePair {
+            certificate: beside("site.crt"),
+            key: beside("site.key"),
+        }],
+        ..base.clone()
+    };
+    let plain = |sites: Vec<Site>| (table(sites), base.clone());
+    BTreeMap::from([
+        ("no_routes", plain(vec![])),
+        ("one_site", plain(vec![site("app.example.com", A).public()])),
+        ("without_tls", plain(vec![site("app.example.com", A)])),
+        (
+            "no_upstreams",
+            plain(vec![site("app.example.com", ""), site("*.example.com", "")]),
+        ),
+        ("paths_and_strip", plain(paths())),
+        ("precedence", plain(precedence())),
+        ("internal", plain(internal())),
+        ("public_below_internal_wildcard", plain(below_wildcard())),
+        ("upstreams", plain(upstreams())),
+        ("policies", plain(policies())),
+        (
+            "listen",
+            (table([site("app.example.com", A).internal()]), listen),
+        ),
+        (
+            "acme_email",
+            (table([site("app.example.com", A).public()]), email),
+        ),
+        (
+            "acme_authority",
+            (table([site("app.example.com", A).public()]), authority),
+        ),
+        (
+            "certificates",
+            (table([site("*.example.com", A).public()]), certificates),
+        ),
+    ])
+}
+
+fn paths() -> Vec<Site> {
+    vec![
+        site("app.example.com", A),
+        site("app.example.com/api", B).strip(),
+        site("app.example.com/api/v1", A),
+        site("app.example.com/bücher", B).strip(),
+    ]
+}
+
+/// Every kind of host, with and without TLS, so that each order that could shadow one shows.
+fn precedence() -> Vec<Site> {
+    vec![
+        site("*", A),
+        site("*.example.com", A).public(),
+        site("off.example.com", B),
+        site("app.example.com", B).public(),
+        site("app.example.com/api", A).public(),
+        site("*.example.net", A),
+        site("tls.example.net", B).public(),
+    ]
+}
+
+fn internal() -> Vec<Site> {
+    vec![
+        site("localhost", A).internal(),
+        site("db.internal", A).internal(),
+        site("127.0.0.1", A).internal(),
+        site("::1", B).internal(),
+    ]
+}
+
+fn below_wildcard() -> Vec<Site> {
+    vec![
+        site("*.example.com", A).internal(),
+        site("app.example.com", A).public(),
+        site("other.example.net", A).public(),
+    ]
+}
+
+fn upstreams() -> Vec<Site> {
+    let name = Hostname::parse("backend.example.com").expect("a host");
+    vec![
+        site("v6.example.com", "[fd00::1]:8080"),
+        site("h2c.example.com", A).h2c(),
+        site("verify.example.com", "10.0.0.1:443").https(UpstreamTls::Verify(name)),
+        site("skip.example.com", "10.0.0.1:443").https(UpstreamTls::SkipVerify),
+    ]
+}
+
+fn policies() -> Vec<Site> {
+    let token = |name: &str| Token::parse(name).expect("a token");
+    [
+        LbPolicy::LeastConn,
+        LbPolicy::Random,
+        LbPolicy::RoundRobin,
+        LbPolicy::First,
+        LbPolicy::ClientIpHash,
+        LbPolicy::UriHash,
+        LbPolicy::Header(token("X-Tenant")),
+        LbPolicy::Cookie(token("lb")),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(n, policy)| site(&format!("p{n}.example.com"), &format!("{A} {B}")).policy(policy))
+    .collect()
+}

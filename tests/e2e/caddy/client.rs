@@ -1,0 +1,137 @@
+//! Asks through Caddy, and stands behind it.
+
+use std::path::Path;
+
+use reqwest::redirect::Policy;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::child::{CaddyChild, free_port};
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// A header field's value, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).map(|value| value.to_str());
+        value.map_or("", |text| text.expect("our headers are ASCII"))
+    }
+}
+
+/// `GET http://<host><path>` at this port of the loopback.
+pub(crate) async fn get(port: u16, host: &str, path: &str) -> Answer {
+    let client = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .no_proxy();
+    let client = client.build().expect("a plain client");
+    let request = client.get(format!("http://127.0.0.1:{port}{path}"));
+    let response = (request.header("Host", host).send().await).expect("Caddy answers");
+    Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.text().await.expect("a text"),
+    }
+}
+
+/// `GET https://<host>:<port><path>` on the loopback, trusting `root` only: `<body><status>`, or
+/// curl's own complaint.
+pub(crate) async fn get_tls(root: &Path, port: u16, host: &str, path: &str) -> String {
+    let output = Command::new("curl")
+        .args([
+            "-sS",
+            "--max-time",
+            "10",
+            "--noproxy",
+            "*",
+            "-w",
+            "%{http_code}",
+        ])
+        .args(["--connect-to", &format!("::127.0.0.1:{port}"), "--cacert"])
+        .arg(root)
+        .arg(format!("https://{host}:{port}{path}"))
+        .output()
+        .await
+        .expect("curl is installed");
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        text(&output.stdout)
+    } else {
+        text(&output.stderr)
+    }
+}
+
+/// Backends: each answers with its name and what it was asked.
+#[derive(Debug)]
+pub(crate) struct Backends {
+    _dir: TempDir,
+    _caddy: CaddyChild,
+    /// Plain HTTP.
+    pub(crate) alpha: String,
+    /// Plain HTTP.
+    pub(crate) beta: String,
+    /// HTTP/2 in clear text only.
+    pub(crate) h2c: String,
+    /// HTTPS, with a certificate that nobody trusts.
+    pub(crate) tls: String,
+}
+
+impl Backends {
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let ports = [free_port(), free_port(), free_port(), free_port()];
+        let [alpha, beta, h2c, tls] = ports.map(|port| format!("127.0.0.1:{port}"));
+        let config = json!({
+            "admin": {"listen": format!("unix/{}/admin.sock", dir.path().display())},
+            "storage": {"module": "file_system", "root": dir.path()},
+            "apps": {
+                "pki": {"certificate_authorities": {"local": {"install_trust": false}}},
+                "tls": {"automation": {"policies": [{"issuers": [{"module": "internal"}]}]}},
+                "http": {"http_port": ports[0], "https_port": ports[3], "servers": {
+                    "alpha": echo("alpha", &alpha, &["h1"]),
+                    "beta": echo("beta", &beta, &["h1"]),
+                    "h2c": echo("h2c", &h2c, &["h2c"]),
+                    "tls": {
+                        "listen": [tls],
+                        "tls_connection_policies": [{"default_sni": "backend.test"}],
+                        "automatic_https": {"disable_redirects": true},
+                        "routes": [
+                            {"match": [{"host": ["backend.test"]}], "handle": [answer("tls")]},
+                            {"handle": [answer("tls")]},
+                        ],
+                    },
+                }},
+            },
+        });
+        let caddy = CaddyChild::start(dir.path(), config.to_string().as_bytes()).await;
+        Self {
+            _dir: dir,
+            _caddy: caddy,
+            alpha,
+            beta,
+            h2c,
+            tls,
+        }
+    }
+}
+
+fn echo(name: &str, listen: &str, protocols: &[&str]) -> Value {
+    json!({
+        "listen": [listen],
+        "protocols": protocols,
+        "automatic_https": {"disable": true},
+        "routes": [{"handle": [answer(name)]}],
+    })
+}
+
+fn answer(name: &str) -> Value {
+    let asked = "{http.request.method} {http.request.hostport} {http.request.orig_uri} \
+                 {http.request.proto} {http.request.header.X-Forwarded-Proto}";
+    json!({"handler": "static_response", "body": format!("{name}: {asked}\n")})
+}

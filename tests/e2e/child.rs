@@ -1,0 +1,95 @@
+//! A real Caddy for a test, on free ports of the loopback, in a folder of its own.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use sh0_agent::caddy::admin::{Admin, AdminClient};
+use sh0_agent::caddy::render::{AcmeOptions, RenderOptions};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+/// How long a Caddy may take to start on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// A folder and options that use it. ACME goes nowhere: nobody listens at port 1.
+pub(crate) fn place() -> (TempDir, RenderOptions) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let options = RenderOptions {
+        http_port: free_port(),
+        https_port: free_port(),
+        listen: vec!["127.0.0.1".parse().expect("an IP")],
+        admin_socket: dir.path().join("admin.sock"),
+        storage_dir: dir.path().join("storage"),
+        grace_period: Duration::from_secs(1),
+        stream_close_delay: Duration::from_secs(1),
+        acme: AcmeOptions {
+            ca: Some("https://127.0.0.1:1/directory".to_owned()),
+            ..AcmeOptions::default()
+        },
+        certificates: Vec::new(),
+    };
+    (dir, options)
+}
+
+/// A running Caddy; dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct CaddyChild {
+    pub(crate) admin: AdminClient,
+    log: PathBuf,
+    _child: Child,
+}
+
+impl CaddyChild {
+    /// Starts Caddy with this config, whose admin endpoint is `admin.sock` in `dir`, and waits
+    /// until it answers there.
+    pub(crate) async fn start(dir: &Path, json: &[u8]) -> Self {
+        let log = dir.join("caddy.log");
+        let program = std::env::var_os("SH0_CADDY").unwrap_or_else(|| "caddy".into());
+        let mut child = Command::new(&program)
+            .args(["run", "--config", "-"])
+            .env("HOME", dir)
+            .env("XDG_CONFIG_HOME", dir)
+            .env("XDG_DATA_HOME", dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).expect("the folder is ours"))
+            .kill_on_drop(true)
+            .spawn()
+            .expect("`SH0_CADDY` names a Caddy");
+        let mut stdin = child.stdin.take().expect("it is a pipe");
+        stdin.write_all(json).await.expect("Caddy reads its config");
+        drop(stdin);
+
+        let admin = AdminClient::new(dir.join("admin.sock"));
+        let deadline = Instant::now() + START_TIMEOUT;
+        while admin.ping().await.is_err() {
+            let ended = child.try_wait().expect("it is our child");
+            let log = fs::read_to_string(&log).expect("it is a file");
+            assert!(ended.is_none(), "Caddy exits at once: {log}");
+            assert!(Instant::now() < deadline, "Caddy does not answer: {log}");
+            sleep(Duration::from_millis(10)).await;
+        }
+        Self {
+            admin,
+            log,
+            _child: child,
+        }
+    }
+
+    /// How often Caddy has logged this so far.
+    pub(crate) fn logged(&self, text: &str) -> usize {
+        let log = fs::read_to_string(&self.log).expect("it is a file");
+        log.matches(text).count()
+    }
+}

@@ -1,0 +1,24 @@
+//! Tests with the real Docker Engine and the real Caddy; nothing in them is faked.
+//!
+//! They run serially, in nextest's profile `e2e`. Caddy is the binary that `SH0_CADDY` names, else
+//! `caddy` of the `PATH`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::allow_attributes,
+    reason = "tests"
+)]
+
+#[path = "../contract/admin.rs"]
+mod admin_contract;
+mod child;
+#[path = "../contract/engine.rs"]
+mod engine_contract;
+#[path = "../contract/tables.rs"]
+mod tables;
+
+mod caddy;
+mod engine;
+mod supervise;

@@ -1,0 +1,390 @@
+//! An engine in memory: a map of containers, notices of its changes, and failures on demand.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use sh0_agent::discovery::{Engine, EngineError, Notice};
+use sh0_agent::model::{
+    Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
+};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::engine_contract::{Action, EXPOSED_PORT, World, engine_contract};
+
+/// How far back a new stream begins, as with the real engine.
+const OVERLAP: Duration = Duration::from_secs(5);
+
+/// More notices than any test causes between two polls of a stream.
+const STREAM_NOTICES_MAX: usize = 10_000;
+
+/// What a listing does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// Answers at once.
+    Works,
+    /// Answers with what was there at the time of the question.
+    Takes(Duration),
+    /// Nobody is there.
+    Fails,
+    /// The question is taken and not answered; ends with the time-out of the real engine.
+    Hangs,
+}
+
+/// What becomes of a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// It arrives.
+    AtOnce,
+    /// It arrives late.
+    After(Duration),
+    /// It is lost, also for later streams.
+    Lost,
+}
+
+type Sent = (Instant, Notice);
+
+/// The engine; clones are handles to the same.
+#[derive(Debug, Clone)]
+pub(crate) struct FakeEngine {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    prefix: String,
+    containers: BTreeMap<ContainerId, Container>,
+    networks: BTreeSet<String>,
+    listing: Listing,
+    delivery: Delivery,
+    streams: Vec<mpsc::Sender<Sent>>,
+    streams_refused: bool,
+    history: VecDeque<Sent>,
+    listings: usize,
+}
+
+impl FakeEngine {
+    /// An empty engine with the network `sh0-net`, for labels that begin with `sh0.`.
+    pub(crate) fn new() -> Self {
+        let state = State {
+            prefix: "sh0".to_owned(),
+            containers: BTreeMap::new(),
+            networks: BTreeSet::from(["sh0-net".to_owned()]),
+            listing: Listing::Works,
+            delivery: Delivery::AtOnce,
+            streams: Vec::new(),
+            streams_refused: false,
+            history: VecDeque::new(),
+            listings: 0,
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// A running container on `sh0-net` with the address `10.0.0.<n>`, not yet in the engine.
+    pub(crate) fn container(name: &str, n: u8, labels: &[(&str, &str)]) -> Container {
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Container {
+            id: ContainerId::new(format!("{name}-id-{n:0>12}")).unwrap(),
+            name: name.to_owned(),
+            labels: labels.iter().map(owned).collect(),
+            state: ContainerState::Running,
+            health: Health::None,
+            created: 1_700_000_000 + i64::from(n),
+            network_mode: NetworkMode::Attached,
+            networks: BTreeMap::from([("sh0-net".to_owned(), address(n))]),
+            ports: BTreeSet::from([EXPOSED_PORT]),
+        }
+    }
+
+    /// Puts a container there, or another in its place, and tells of it.
+    pub(crate) fn put(&self, action: &str, container: Container) {
+        let mut state = self.state();
+        let before = state
+            .containers
+            .insert(container.id.clone(), container.clone());
+        state.tell(action, &before.unwrap_or(container));
+    }
+
+    /// Changes a container and tells of it.
+    pub(crate) fn change(
+        &self,
+        action: &str,
+        id: &ContainerId,
+        change: impl FnOnce(&mut Container),
+    ) {
+        let mut container = self.state().containers[id].clone();
+        change(&mut container);
+        self.put(action, container);
+    }
+
+    /// Removes a container and tells of it.
+    pub(crate) fn remove(&self, id: &ContainerId) {
+        let mut state = self.state();
+        let container = state.containers.remove(id).expect("it is there");
+        state.tell("destroy", &container);
+    }
+
+    /// What is there now.
+    pub(crate) fn now(&self) -> Snapshot {
+        Snapshot::new(self.state().containers.values().cloned())
+    }
+
+    /// How many listings were asked for.
+    pub(crate) fn listings(&self) -> usize {
+        self.state().listings
+    }
+
+    /// What listings do from now on.
+    pub(crate) fn set_listing(&self, listing: Listing) {
+        self.state().listing = listing;
+    }
+
+    /// What becomes of the notices of changes from now on.
+    pub(crate) fn set_delivery(&self, delivery: Delivery) {
+        self.state().delivery = delivery;
+    }
+
+    /// Ends all streams after what they still hold.
+    pub(crate) fn cut_streams(&self) {
+        self.state().streams.clear();
+    }
+
+    /// Whether new streams fail at their first poll.
+    pub(crate) fn refuse_streams(&self, refuse: bool) {
+        self.state().streams_refused = refuse;
+    }
+
+    /// Makes the network `sh0-net` known or unknown.
+    pub(crate) fn set_network(&self, exists: bool) {
+        let mut state = self.state();
+        state.networks.clear();
+        state.networks.extend(exists.then(|| "sh0-net".to_owned()));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics with the lock")
+    }
+}
+
+impl State {
+    /// As the real engine's filter: labelled containers and those that lend them their network.
+    fn tell(&mut self, action: &str, container: &Container) {
+        let id = &container.id;
+        let lent = |c: &Container| c.network_mode == NetworkMode::Container(id.clone());
+        let matters = container.has_prefix(&self.prefix)
+            || self
+                .containers
+                .values()
+                .any(|c| c.has_prefix(&self.prefix) && lent(c));
+        let now = Instant::now();
+        let due = match self.delivery {
+            Delivery::AtOnce => now,
+            Delivery::After(delay) => now + delay,
+            Delivery::Lost => return,
+        };
+        if !matters {
+            return;
+        }
+        let notice = Notice::LookAgain {
+            action: action.to_owned(),
+            container: Some(id.clone()),
+        };
+        self.history.retain(|(due, _)| *due + OVERLAP >= now);
+        self.history.push_back((due, notice.clone()));
+        self.streams
+            .retain(|stream| stream.try_send((due, notice.clone())).is_ok());
+    }
+
+    fn open(&mut self) -> Result<mpsc::Receiver<Sent>, EngineError> {
+        if self.streams_refused {
+            return Err(unreachable_engine());
+        }
+        let (sender, receiver) = mpsc::channel(STREAM_NOTICES_MAX);
+        let now = Instant::now();
+        for sent in self.history.iter().filter(|(due, _)| *due + OVERLAP >= now) {
+            sender.try_send(sent.clone()).expect("room for the history");
+        }
+        self.streams.push(sender);
+        Ok(receiver)
+    }
+}
+
+impl Engine for FakeEngine {
+    async fn snapshot(&self) -> Result<Snapshot, EngineError> {
+        let (listing, snapshot) = {
+            let mut state = self.state();
+            state.listings += 1;
+            let snapshot = Snapshot::new(state.containers.values().cloned());
+            (state.listing, snapshot)
+        };
+        match listing {
+            Listing::Works => Ok(snapshot),
+            Listing::Takes(time) => {
+                sleep(time).await;
+                Ok(snapshot)
+            }
+            Listing::Fails => Err(unreachable_engine()),
+            Listing::Hangs => {
+                let limit = Duration::from_secs(10);
+                sleep(limit).await;
+                Err(EngineError::Timeout {
+                    operation: "GET /containers/json",
+                    limit,
+                })
+            }
+        }
+    }
+
+    fn notices(&self) -> BoxStream<'static, Result<Notice, EngineError>> {
+        let engine = self.clone();
+        let opened = stream::once(async move { engine.state().open() });
+        opened
+            .flat_map(|opened| match opened {
+                Err(error) => stream::once(async { Err(error) }).boxed(),
+                Ok(receiver) => stream::unfold(receiver, |mut receiver| async {
+                    let (due, notice) = receiver.recv().await?;
+                    sleep_until(due).await;
+                    Some((Ok(notice), receiver))
+                })
+                .boxed(),
+            })
+            .boxed()
+    }
+
+    async fn network_exists(&self, name: &str) -> Result<bool, EngineError> {
+        let state = self.state();
+        match state.listing {
+            Listing::Fails | Listing::Hangs => Err(unreachable_engine()),
+            Listing::Works | Listing::Takes(_) => Ok(state.networks.contains(name)),
+        }
+    }
+}
+
+fn unreachable_engine() -> EngineError {
+    EngineError::Unreachable {
+        endpoint: "fake".to_owned(),
+        source: "nobody is there".into(),
+    }
+}
+
+fn address(n: u8) -> Address {
+    Address {
+        ipv4: Some(Ipv4Addr::new(10, 0, 0, n)),
+        ipv6: None,
+    }
+}
+
+/// The contract's world in a fake engine.
+struct FakeWorld {
+    engine: FakeEngine,
+    started: u8,
+}
+
+impl World for FakeWorld {
+    fn prefix(&self) -> &'static str {
+        "sh0"
+    }
+
+    fn network(&self) -> String {
+        "sh0-net".to_owned()
+    }
+
+    async fn start(&mut self, labels: &[(&str, &str)]) -> ContainerId {
+        self.started += 1;
+        let container = FakeEngine::container("contract", self.started, labels);
+        let id = container.id.clone();
+        self.engine.put("start", container);
+        id
+    }
+
+    async fn start_guest(&mut self, host: &ContainerId, labels: &[(&str, &str)]) -> ContainerId {
+        self.started += 1;
+        let mut container = FakeEngine::container("contract", self.started, labels);
+        container.network_mode = NetworkMode::Container(host.clone());
+        container.networks.clear();
+        let id = container.id.clone();
+        self.engine.put("start", container);
+        id
+    }
+
+    async fn act(&mut self, action: Action, id: &ContainerId) {
+        let network = self.network();
+        let at = address(self.started);
+        let change = |word: &str, change: &dyn Fn(&mut Container)| {
+            self.engine.change(word, id, change);
+        };
+        match action {
+            Action::Start => change("start", &|c| {
+                c.state = ContainerState::Running;
+                c.networks.insert(network.clone(), at);
+            }),
+            Action::Stop | Action::Kill => change("die", &|c| {
+                c.state = ContainerState::Exited;
+                c.networks.insert(network.clone(), Address::default());
+            }),
+            Action::Pause => change("pause", &|c| c.state = ContainerState::Paused),
+            Action::Unpause => change("unpause", &|c| c.state = ContainerState::Running),
+            Action::Rename(name) => change("rename", &|c| c.name.clone_from(&name)),
+            Action::Disconnect => change("disconnect", &|c| {
+                c.networks.remove(&network);
+            }),
+            Action::Connect => change("connect", &|c| {
+                c.networks.insert(network.clone(), at);
+            }),
+            Action::Remove => self.engine.remove(id),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fake_engine_keeps_the_contract() {
+    let engine = FakeEngine::new();
+    let mut world = FakeWorld {
+        engine: engine.clone(),
+        started: 0,
+    };
+    engine_contract(&engine, &mut world).await;
+    assert!(engine.now().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fake_engine_fails_on_demand() {
+    let engine = FakeEngine::new();
+    let container = FakeEngine::container("web", 1, &[("sh0.host", "a.example")]);
+    engine.set_delivery(Delivery::Lost);
+    engine.put("start", container.clone());
+    engine.set_delivery(Delivery::After(Duration::from_secs(2)));
+    engine.change("rename", &container.id, |c| c.name = "web2".to_owned());
+
+    let begin = Instant::now();
+    let mut notices = engine.notices();
+    let first = notices.next().await;
+    assert!(
+        matches!(&first, Some(Ok(Notice::LookAgain { action, .. })) if action == "rename"),
+        "{first:?}"
+    );
+    assert_eq!(begin.elapsed(), Duration::from_secs(2));
+    engine.cut_streams();
+    assert!(notices.next().await.is_none());
+    engine.refuse_streams(true);
+    assert!(matches!(engine.notices().next().await, Some(Err(_))));
+
+    engine.set_listing(Listing::Hangs);
+    assert!(matches!(
+        engine.snapshot().await,
+        Err(EngineError::Timeout { .. })
+    ));
+    engine.set_listing(Listing::Fails);
+    assert!(engine.snapshot().await.is_err());
+    engine.set_listing(Listing::Takes(Duration::from_secs(1)));
+    assert_eq!(engine.snapshot().await.unwrap().len(), 1);
+    assert_eq!(engine.listings(), 3);
+    engine.set_network(false);
+    assert!(!engine.network_exists("sh0-net").await.unwrap());
+}

@@ -1,0 +1,124 @@
+//! The route table as Caddy JSON: whole configs pinned, one golden file per behaviour. With
+//! `UPDATE_EXPECT=1` the files are written anew.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use expect_test::expect_file;
+use proptest::prelude::*;
+use sh0_agent::caddy::render::{AcmeOptions, RenderOptions, Rendered, render, render_unavailable};
+use sh0_agent::routes::TlsMode;
+
+use crate::tables::{Site, samples, site, table};
+
+fn options() -> RenderOptions {
+    RenderOptions {
+        http_port: 80,
+        https_port: 443,
+        listen: Vec::new(),
+        admin_socket: "/run/sh0/admin.sock".into(),
+        storage_dir: "/var/lib/sh0/caddy".into(),
+        grace_period: Duration::from_secs(30),
+        stream_close_delay: Duration::from_mins(10),
+        acme: AcmeOptions::default(),
+        certificates: Vec::new(),
+    }
+}
+
+fn check_golden(name: &str, rendered: &Rendered) {
+    let shown = serde_json::to_string_pretty(&rendered.config).expect("it was rendered");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/caddy/{name}.json"));
+    expect_file![file].assert_eq(&format!("{shown}\n"));
+}
+
+#[test]
+fn every_sample_renders_as_its_golden_file() {
+    for (name, (table, options)) in samples(&options()) {
+        check_golden(name, &render(&table, &options));
+    }
+    check_golden("unavailable", &render_unavailable(&options()));
+}
+
+#[test]
+fn a_redirect_keeps_a_port_other_than_443() {
+    let options = RenderOptions {
+        https_port: 8443,
+        ..options()
+    };
+    let sites = [
+        site("a.example.com", "").public(),
+        site("::1", "").internal(),
+    ];
+    check_golden("redirect_port", &render(&table(sites), &options));
+}
+
+#[test]
+fn blame_names_the_key_at_the_named_index() {
+    let sites = ["a.example.com", "b.example.com/x", "b.example.com"];
+    let rendered = render(
+        &table(sites.map(|place| site(place, "10.0.0.1:80"))),
+        &options(),
+    );
+    let blamed = |server: &str, index: usize| {
+        let message = format!("x: server {server}: setting up route handlers: route {index}: y");
+        rendered.blame(&message).map(ToString::to_string)
+    };
+    assert_eq!(blamed("http", 0), None, "the normalisation");
+    assert_eq!(blamed("http", 1).as_deref(), Some("a.example.com"));
+    assert_eq!(blamed("http", 2).as_deref(), Some("b.example.com/x"));
+    assert_eq!(blamed("http", 3).as_deref(), Some("b.example.com"));
+    assert_eq!(blamed("http", 4), None, "the 404");
+    assert_eq!(blamed("https", 1), None, "no such server");
+    assert_eq!(rendered.blame("some other trouble"), None);
+}
+
+fn any_site() -> impl Strategy<Value = Site> {
+    let host = prop::sample::select(vec![
+        "*",
+        "*.b.example",
+        "a.b.example",
+        "c.b.example",
+        "::1",
+    ]);
+    let path = prop::sample::select(vec!["", "/x", "/x/y", "/x-y"]);
+    (host, path).prop_map(|(host, path)| {
+        let mut site = site(&format!("{host}{path}"), "10.0.0.1:80");
+        // One mode per host, as in every table.
+        site.tls = match host.len() % 3 {
+            0 => TlsMode::Off,
+            1 => TlsMode::Public,
+            _ => TlsMode::Internal,
+        };
+        site
+    })
+}
+
+proptest! {
+    #[test]
+    fn neither_order_nor_repetition_changes_a_byte(
+        (sites, shuffled) in prop::collection::vec(any_site(), 0..12)
+            .prop_flat_map(|sites| (Just(sites.clone()), Just(sites).prop_shuffle()))
+    ) {
+        let (one, other) = (render(&table(sites), &options()), render(&table(shuffled), &options()));
+        prop_assert_eq!(&one.json, &other.json);
+        prop_assert_eq!(one.fingerprint, other.fingerprint);
+    }
+
+    #[test]
+    fn every_key_is_served_and_every_id_is_unique(
+        sites in prop::collection::vec(any_site(), 0..12)
+    ) {
+        let table = table(sites);
+        let rendered = render(&table, &options());
+        let ids: Vec<_> = (rendered.config.apps.http.servers.values())
+            .flat_map(|server| &server.routes)
+            .filter_map(|route| route.id.as_deref())
+            .collect();
+        prop_assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len());
+        prop_assert_eq!(ids.len(), rendered.places.len());
+        let served: BTreeSet<_> = rendered.places.values().collect();
+        prop_assert_eq!(served, table.routes.keys().collect::<BTreeSet<_>>());
+    }
+}
