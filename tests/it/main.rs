@@ -26,6 +26,7 @@ mod docker_socket;
 mod model;
 mod plan;
 mod properties;
+mod readme;
 mod render;
 mod scene;
 mod tidy;
