@@ -228,6 +228,14 @@ fn wrong_crates(source: &Source) -> Vec<String> {
     wrong
 }
 
+/// Whether a function begins on this line; `fn` in a type does not.
+fn is_function(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let is_qualifier =
+        |word: &&str| word.starts_with("pub") || ["async", "const", "unsafe"].contains(word);
+    words.find(|word| !is_qualifier(word)) == Some("fn")
+}
+
 fn too_large(source: &Source) -> Vec<String> {
     let lines: Vec<&str> = source.text.lines().collect();
     let mut wrong = Vec::new();
@@ -244,7 +252,7 @@ fn too_large(source: &Source) -> Vec<String> {
         let has_body = rest
             .find(|line| line.ends_with(['{', ';', '}']))
             .is_some_and(|l| l.ends_with('{'));
-        if !names(line, "fn") || !has_body {
+        if !is_function(line) || !has_body {
             continue;
         }
         let closing = format!("{}}}", " ".repeat(indent));
