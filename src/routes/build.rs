@@ -202,8 +202,8 @@ fn off_network(
     };
     let help = match of_project {
         Some(_) => format!(
-            "compose made a network of the project; add to the compose file:\n\
-             networks:\n  {network}: {{external: true}}"
+            "compose made a network of the project; add to the end of the compose file: \
+             `networks: {{{network}: {{external: true}}}}`"
         ),
         None => format!(
             "add `networks: [{network}]` to the service, or type `docker network connect \

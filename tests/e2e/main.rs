@@ -16,9 +16,13 @@ mod admin_contract;
 mod child;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
+mod harness;
 #[path = "../contract/tables.rs"]
 mod tables;
 
 mod caddy;
 mod engine;
+mod lifecycle;
+mod network;
+mod startup;
 mod supervise;
