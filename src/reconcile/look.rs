@@ -154,6 +154,9 @@ where
                 self.status.docker.reachable = true;
                 self.status.docker.looks += 1;
                 self.first_look_by = None;
+                if self.status.docker.network_missing {
+                    self.check_network();
+                }
                 let generation = self.status.generation;
                 let is_first = self.snapshot.is_none();
                 if self.status.docker.network_missing && self.is_on_network(&snapshot) {

@@ -351,9 +351,8 @@ async fn a_config_that_no_route_is_to_blame_for_leaves_the_old_one_in_force() {
     scene.settle().await;
     assert_eq!(scene.served(), ["a.example 10.0.0.1:80"]);
     assert!(scene.status().caddy.load_error.is_some());
-    assert_eq!(
-        scene.status().diagnostics,
-        [],
+    assert!(
+        scene.status().diagnostics.is_empty(),
         "no route is called bad for it"
     );
     scene.caddy.judge(|_| None);
