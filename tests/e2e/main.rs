@@ -22,7 +22,11 @@ mod tables;
 
 mod caddy;
 mod engine;
+mod labels;
 mod lifecycle;
 mod network;
+mod ownership;
 mod startup;
 mod supervise;
+mod tls;
+mod traffic;
