@@ -46,8 +46,8 @@ async fn a_container_off_the_network_is_explained_and_live_once_it_is_connected(
     engine
         .docker(&["network", "disconnect", &network, &web.id])
         .await;
-    agent.refuses(&host, 503).await;
     reports(&agent, "refused: it is not attached").await;
+    agent.refuses(&host, 503).await;
     engine
         .docker(&["network", "connect", &network, &web.id])
         .await;
