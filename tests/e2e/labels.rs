@@ -11,7 +11,9 @@ async fn a_wrong_label_is_explained_and_hurts_no_other_container() {
     let wrong = engine
         .run(App::named("bad").host(&bad).label("sh0.port", "80a"))
         .await;
-    let said = agent.logs("takes a number from 1 to 65535").await;
+    let said = agent
+        .logs_about(&wrong.name, "takes a number from 1 to 65535")
+        .await;
     for part in [
         "WARN",
         wrong.name.as_str(),
@@ -129,7 +131,13 @@ async fn a_redeploy_with_a_wrong_label_keeps_the_last_good_form() {
         assert_eq!(agent.get(&host, "/other").await.status, 404);
     };
     is_last_good(&agent).await;
-    assert_eq!(agent.logged("`sh0.path` takes").len(), 1);
+    let said = agent.logged("`sh0.path` takes");
+    assert_eq!(
+        said.iter()
+            .filter(|line| line.contains(&second.name))
+            .count(),
+        1
+    );
 
     assert!(agent.stop().await.success());
     agent.start_again().await;
@@ -164,7 +172,9 @@ async fn a_misspelt_host_in_a_redeploy_keeps_the_site() {
     )
     .await;
     agent.answers(&host, "second").await;
-    agent.logs("did you mean `sh0.host`?").await;
+    agent
+        .logs_about(engine.run_id(), "did you mean `sh0.host`?")
+        .await;
 }
 
 #[tokio::test]

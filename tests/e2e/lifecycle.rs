@@ -33,7 +33,7 @@ async fn a_stopped_container_answers_503_and_a_started_one_is_back() {
         agent
             .routes()
             .await
-            .contains("waiting: the container is exited")
+            .contains("waiting: the container has exited")
     );
     engine.act("start", &web).await;
     agent.answers(&host, "web").await;

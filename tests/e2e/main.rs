@@ -26,6 +26,7 @@ mod labels;
 mod lifecycle;
 mod network;
 mod ownership;
+mod report;
 mod startup;
 mod supervise;
 mod tls;

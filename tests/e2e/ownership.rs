@@ -45,7 +45,7 @@ async fn another_project_gets_nothing_of_a_host_that_is_taken() {
         let row = refused(&agent, &newcomer.name).await;
         assert!(row.contains(&format!("belongs to {project}")), "{row}");
     }
-    let said = agent.logs("belongs to project").await;
+    let said = agent.logs_about(&thief.name, "belongs to project").await;
     let share = format!("sh0.share={}-blog", engine.run_id());
     assert!(said.contains("WARN") && said.contains(&share), "{said}");
     let is_owners = async |agent: &Agent| {

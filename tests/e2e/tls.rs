@@ -188,7 +188,9 @@ async fn a_wildcard_without_a_certificate_is_refused_and_live_when_it_has_one() 
     let any = engine.host("*");
     engine.run(App::named("any").host(&any)).await;
     let file = any.replacen('*', "_", 1);
-    let said = agent.logs("needs a certificate").await;
+    let said = agent
+        .logs_about(engine.run_id(), "needs a certificate")
+        .await;
     assert!(said.contains(&format!("put `{file}.crt`")), "{said}");
     assert_eq!(agent.get(&engine.host("one"), "/").await.status, 404);
     certify(directory, &file, &any);

@@ -218,6 +218,12 @@ impl Agent {
         .await;
     }
 
+    /// Waits until Caddy has the newest config.
+    pub(crate) async fn settled(&self) {
+        let is_current = |status: &Value| status["applied"] == status["generation"];
+        self.status_when("Caddy has the newest config", is_current).await;
+    }
+
     /// How many loads Caddy has taken.
     pub(crate) async fn loads(&self) -> u64 {
         let status = self
@@ -268,8 +274,15 @@ impl Agent {
 
     /// Waits until something is in the log.
     pub(crate) async fn logs(&self, text: &str) -> String {
-        until(&format!("the log says {text:?}"), patience(), async || {
-            self.logged(text).into_iter().next().ok_or_else(String::new)
+        self.logs_about("", text).await
+    }
+
+    /// Waits until the log has a line with both; other tests' containers may be in the log, too.
+    pub(crate) async fn logs_about(&self, name: &str, text: &str) -> String {
+        let what = format!("the log says {text:?} of {name:?}");
+        until(&what, patience(), async || {
+            let mut lines = self.logged(text).into_iter();
+            { lines.find(|line| line.contains(name)) }.ok_or_else(String::new)
         })
         .await
     }
