@@ -182,6 +182,7 @@ async fn an_unhealthy_replica_leaves_and_comes_back() {
     let ip = engine.ip(&replicas[0]).await;
     set_health(&ip, false).await;
     agent.status_when("one is left", |s| routed(s) == 1).await;
+    agent.settled().await;
     for _ in 0..10 {
         assert!(agent.get(&host, "/").await.is_from(second));
     }
