@@ -21,6 +21,7 @@ mod harness;
 mod tables;
 
 mod caddy;
+mod compose;
 mod engine;
 mod labels;
 mod lifecycle;
