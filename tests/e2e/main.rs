@@ -23,4 +23,6 @@ mod tables;
 mod caddy;
 mod engine;
 mod lifecycle;
+mod private_engine;
+mod engine_proxy;
 mod supervise;
