@@ -92,7 +92,6 @@ struct Driver<'a, P> {
     // State.
     state: State,
     child: Option<Child>,
-    /// The newest config; what the watch holds, unless that became `None`.
     newest: Option<StartConfig>,
     /// The config of the last spawn.
     tried: Option<Arc<str>>,
@@ -103,31 +102,25 @@ struct Driver<'a, P> {
     phase: watch::Sender<Phase>,
 }
 
-impl<'a, P: Ping> Driver<'a, P> {
+impl<P: Ping> Driver<'_, P> {
     /// Waits for the next event. May be dropped at any await.
     async fn next(
         &mut self,
         stop: &CancellationToken,
         abort: &CancellationToken,
     ) -> Result<Event, SuperviseError> {
-        let stage = self.state.stage;
-        let ends = matches!(
-            stage,
-            Stage::Stopping {
-                then: Then::End,
-                ..
-            }
-        );
-        let is_killed = matches!(
-            stage,
-            Stage::Stopping {
-                then: Then::End,
-                kill_at: None
-            }
-        );
+        let (ends, is_killed) = match self.state.stage {
+            Stage::Stopping { kill_at, then } => (then == Then::End, kill_at.is_none()),
+            Stage::Idle
+            | Stage::Preparing
+            | Stage::Starting { .. }
+            | Stage::Up { .. }
+            | Stage::Waiting { .. }
+            | Stage::Stopped => (false, false),
+        };
         let deadline = self.state.deadline();
         let event = select! { biased;
-            () = abort.cancelled(), if !is_killed => Event::Abort,
+            () = abort.cancelled(), if !(ends && is_killed) => Event::Abort,
             () = stop.cancelled(), if !ends => Event::Stop,
             status = exit(&mut self.child) => Event::Exited(status?),
             listener = finished(&mut self.preparing) => Event::Prepared(listener),
@@ -166,20 +159,24 @@ impl<'a, P: Ping> Driver<'a, P> {
     }
 
     async fn look_for_config(&mut self) {
+        let newest = self.newest().map(|config| config.id);
+        if newest.is_some() && newest != self.tried {
+            self.step(Input::Config).await;
+        }
+    }
+
+    /// What the watch holds, or held before it became `None`.
+    fn newest(&mut self) -> Option<StartConfig> {
         if let Some(config) = self.config.borrow_and_update().as_ref() {
             self.newest = Some(config.clone());
         }
-        let newest = self.newest.as_ref().map(|config| &config.id);
-        if newest.is_some() && newest != self.tried.as_ref() {
-            self.step(Input::Config).await;
-        }
+        self.newest.clone()
     }
 
     async fn step(&mut self, input: Input) {
         let mut next = Some(input);
         while let Some(input) = next.take() {
-            let state = self.state.clone();
-            let (state, actions) = state.step(&self.options.timing, input, Instant::now());
+            let (state, actions) = self.state.step(&self.options.timing, input, Instant::now());
             self.state = state;
             for action in actions {
                 next = self.obey(action).await.or(next);
@@ -204,8 +201,7 @@ impl<'a, P: Ping> Driver<'a, P> {
 
     async fn spawn(&mut self, epoch: u64) -> Option<Input> {
         let config = self
-            .newest
-            .clone()
+            .newest()
             .expect("nothing is spawned before the first config");
         self.tried = Some(Arc::clone(&config.id));
         let options = self.options;
@@ -384,7 +380,7 @@ async fn finished<T>(future: &mut Option<BoxFuture<'_, T>>) -> T {
 /// A sender that is gone sends nothing more, which is no reason to stop Caddy.
 async fn changed(config: &mut watch::Receiver<Option<StartConfig>>) {
     if config.changed().await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::Listener;
 
-/// `st` of a listening socket (`TCP_LISTEN`, include/net/tcp_states.h).
+/// `st` of a listening socket (`TCP_LISTEN` of Linux' `include/net/tcp_states.h`).
 const LISTEN: &str = "0A";
 
 /// Finds one process that listens on one of `addresses`, or on one that collides with it.

@@ -15,7 +15,7 @@ use super::Timing;
 const READY_POLL: Duration = Duration::from_millis(15);
 
 /// The whole state: which process it is about, how the last ones fared, and what is going on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct State {
     /// Number of the last process that was spawned; 0 before the first.
     pub(super) epoch: u64,
@@ -280,8 +280,13 @@ impl State {
                 *kill_at = None;
                 actions.push(Action::Kill);
             }
-            Stage::Starting { .. } | Stage::Up { .. } | Stage::Stopping { .. } => {}
-            Stage::Idle | Stage::Preparing | Stage::Waiting { .. } | Stage::Stopped => {}
+            Stage::Idle
+            | Stage::Preparing
+            | Stage::Starting { .. }
+            | Stage::Up { .. }
+            | Stage::Waiting { .. }
+            | Stage::Stopping { .. }
+            | Stage::Stopped => {}
         }
         (self, actions)
     }

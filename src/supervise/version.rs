@@ -187,24 +187,26 @@ pub async fn caddy_version(binary: &Path) -> Result<CaddyVersion, BinaryError> {
 }
 
 fn explain(binary: PathBuf, source: io::Error) -> BinaryError {
-    match source.kind() {
-        // A script whose interpreter is missing is not found either.
-        io::ErrorKind::NotFound if !binary.exists() => BinaryError::Missing { binary },
-        io::ErrorKind::NotFound => BinaryError::NotCaddy {
-            binary,
-            found: "a file whose interpreter is missing".to_owned(),
-        },
-        io::ErrorKind::PermissionDenied => BinaryError::NotExecutable { binary },
-        io::ErrorKind::TimedOut => BinaryError::NotCaddy {
-            binary,
-            found: format!("no answer within {VERSION_MAX:?}"),
-        },
-        _ if source.raw_os_error() == Some(ENOEXEC) => BinaryError::NotCaddy {
-            binary,
-            found: "a file that is no program".to_owned(),
-        },
-        _ => BinaryError::Run { binary, source },
+    let found = |text: &str| BinaryError::NotCaddy {
+        binary: binary.clone(),
+        found: text.into(),
+    };
+    if source.raw_os_error() == Some(ENOEXEC) {
+        return found("a file that is no program");
     }
+    if source.kind() == io::ErrorKind::TimedOut {
+        return found(&format!("no answer within {VERSION_MAX:?}"));
+    }
+    if source.kind() == io::ErrorKind::NotFound && binary.exists() {
+        return found("a file whose interpreter is missing");
+    }
+    if source.kind() == io::ErrorKind::NotFound {
+        return BinaryError::Missing { binary };
+    }
+    if source.kind() == io::ErrorKind::PermissionDenied {
+        return BinaryError::NotExecutable { binary };
+    }
+    BinaryError::Run { binary, source }
 }
 
 #[cfg(test)]

@@ -4,20 +4,12 @@ mod scene;
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use sh0_agent::supervise::{ExitCause, Phase, caddy_version};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::scene::{PATIENCE, Scene, caddy, get, is_alive};
-
-fn signal(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .expect("a pid");
-    kill_process(pid, signal).expect("it is ours");
-}
+use self::scene::{PATIENCE, Scene, caddy, get, is_alive, kill};
 
 #[tokio::test]
 async fn the_caddy_under_test_is_new_enough() {
@@ -58,7 +50,7 @@ async fn a_killed_caddy_answers_again_with_its_routes_within_a_second() {
         let (now, pid) = scene.until_up().await;
         assert_eq!(now, epoch);
         let killed = Instant::now();
-        signal(pid, Signal::KILL);
+        kill(pid, Signal::KILL);
         scene
             .until("it is gone", |phase| !matches!(phase, Phase::Up { .. }))
             .await;
@@ -84,7 +76,7 @@ async fn a_frozen_caddy_is_replaced_within_15_seconds() {
     scene.give("hello");
     let (_, pid) = scene.until_up().await;
     let frozen = Instant::now();
-    signal(pid, Signal::STOP);
+    kill(pid, Signal::STOP);
     scene
         .until("the next one is up", |phase| {
             matches!(phase, Phase::Up { epoch: 2, .. })
@@ -187,7 +179,7 @@ async fn a_stale_caddy_without_a_socket_or_frozen_is_stopped_by_its_recorded_pid
         let (_, pid) = scene.until_up().await;
         scene.crash().await;
         if freeze {
-            signal(pid, Signal::STOP);
+            kill(pid, Signal::STOP);
         } else {
             std::fs::remove_file(scene.socket()).expect("it was there");
         }

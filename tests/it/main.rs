@@ -16,7 +16,9 @@ mod fakes;
 #[path = "../contract/tables.rs"]
 mod tables;
 
+mod agent;
 mod caddy_admin;
 mod docker_socket;
 mod render;
+mod scene;
 mod tidy;

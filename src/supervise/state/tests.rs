@@ -97,7 +97,7 @@ impl World {
         let end = self.now + duration;
         while let Some(deadline) = self.state.deadline().filter(|deadline| *deadline <= end) {
             self.now = self.now.max(deadline);
-            let before = self.state.clone();
+            let before = self.state;
             self.input(Input::Time);
             assert_ne!(
                 before, self.state,
@@ -108,7 +108,7 @@ impl World {
     }
 
     fn input(&mut self, input: Input) {
-        let (state, actions) = self.state.clone().step(&self.timing, input, self.now);
+        let (state, actions) = self.state.step(&self.timing, input, self.now);
         self.state = state;
         for action in actions {
             self.obey(action);
@@ -176,9 +176,9 @@ proptest! {
         second in prop::option::of(Just(Turn::Abort)),
     ) {
         let mut world = World::new();
-        turns.into_iter().for_each(|turn| world.turn(turn));
-        world.turn(last);
-        second.into_iter().for_each(|turn| world.turn(turn));
+        for turn in turns.into_iter().chain([last]).chain(second) {
+            world.turn(turn);
+        }
         // A child that dies of nothing but SIGKILL.
         world.pass(world.timing.stop_timeout);
         prop_assert!(world.child.is_none_or(|signal| signal == Signal::Kill));
@@ -201,7 +201,7 @@ proptest! {
             world.turn(Turn::Pass(pass));
             world.pass(world.state.deadline().map_or(Duration::ZERO, |at| at - world.now));
         }
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let within = |from: Instant| {
             world.spawns.iter().filter(|(_, at)| from <= *at && *at - from < minute).count()
         };
@@ -223,10 +223,10 @@ fn up() -> World {
 }
 
 fn delay(world: &World) -> Option<Duration> {
-    match world.state.stage {
-        Stage::Waiting { delay, .. } => Some(delay),
-        _ => None,
-    }
+    let Stage::Waiting { delay, .. } = world.state.stage else {
+        return None;
+    };
+    Some(delay)
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn two_silent_asks_kill_at_once_and_the_next_child_waits_for_the_exit() {
     world.pass(Duration::from_secs(5));
     world.turn(Turn::Answer(false));
     assert_eq!(world.child, Some(Signal::Kill));
-    world.pass(Duration::from_secs(60));
+    world.pass(Duration::from_mins(1));
     assert_eq!(world.spawns.len(), 1);
     world.turn(Turn::Die);
     assert_eq!(delay(&world), Some(Duration::from_millis(100)));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use sh0_agent::supervise::{
     ChildOptions, Phase, Ping, StartConfig, SuperviseError, Timing, supervise,
@@ -215,16 +216,37 @@ impl Scene {
     pub(super) async fn until(&mut self, what: &str, wanted: impl FnMut(&Phase) -> bool) -> Phase {
         let seen = timeout(PATIENCE, self.phase.wait_for(wanted)).await;
         let seen = seen.map(|phase| phase.expect("it runs").clone());
-        seen.unwrap_or_else(|_| panic!("not in time: {what}; {:?}", *self.phase.borrow()))
+        let now = self.phase.borrow().clone();
+        assert!(seen.is_ok(), "not in time: {what}; {now:?}");
+        seen.unwrap_or(now)
     }
 
     pub(super) async fn until_up(&mut self) -> (u64, u32) {
-        match self
+        let phase = self
             .until("up", |phase| matches!(phase, Phase::Up { .. }))
-            .await
-        {
-            Phase::Up { epoch, pid, .. } => (epoch, pid),
-            other => unreachable!("just matched: {other:?}"),
-        }
+            .await;
+        let Phase::Up { epoch, pid, .. } = phase else {
+            unreachable!("just matched")
+        };
+        (epoch, pid)
     }
+}
+
+impl Drop for Scene {
+    /// A test that fails must not leave its Caddy behind.
+    fn drop(&mut self) {
+        let Phase::Up { pid, .. } = *self.phase.borrow() else {
+            return;
+        };
+        kill(pid, Signal::KILL);
+    }
+}
+
+pub(super) fn kill(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .expect("a pid");
+    let sent = kill_process(pid, signal);
+    assert!(sent.is_ok() || std::thread::panicking(), "it is ours");
 }

@@ -55,6 +55,12 @@ impl FakeCaddy {
         state.config = config;
     }
 
+    /// Caddy's words if it refused this config, as a first one or as a load.
+    pub(crate) fn refusal(&self, json: &[u8]) -> Option<AdminError> {
+        let fault = fault(json).map(|message| AdminError::Rejected { message });
+        fault.or_else(|| (self.state().verdict)(json))
+    }
+
     /// The number of the process that runs, or ran last.
     pub(crate) fn epoch(&self) -> u64 {
         self.state().epoch

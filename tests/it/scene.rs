@@ -1,0 +1,294 @@
+//! The loop with fakes all around it, under a paused clock: what happens when is exact.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sh0_agent::caddy::render::{RenderOptions, render, render_unavailable};
+use sh0_agent::certificates::CertificateSet;
+use sh0_agent::labels::TlsSetting;
+use sh0_agent::model::{Container, ContainerId};
+use sh0_agent::reconcile::{Channels, DebounceOptions, Options, World, reconcile};
+use sh0_agent::routes::{Inputs, Refused, build};
+use sh0_agent::settings::Settings;
+use sh0_agent::state::{State, StateError, Store};
+use sh0_agent::status::Status;
+use sh0_agent::supervise::{ExitCause, Phase, StartConfig};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::fakes::caddy::FakeCaddy;
+use crate::fakes::engine::FakeEngine;
+
+/// The fake supervisor's wait before a restart; the real one's first.
+pub(crate) const RESTART_WAIT: Duration = Duration::from_millis(100);
+/// No wall clock in these tests: it stands.
+pub(crate) const NOW: u64 = 1_700_000_000;
+
+/// A state directory in memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeStore(Arc<Mutex<State>>);
+
+impl FakeStore {
+    pub(crate) fn kept(&self) -> State {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Store for FakeStore {
+    async fn save(&self, state: &State) -> Result<(), StateError> {
+        tokio::task::yield_now().await;
+        self.0.lock().unwrap().clone_from(state);
+        Ok(())
+    }
+}
+
+/// A running loop and its world.
+pub(crate) struct Scene {
+    pub(crate) engine: FakeEngine,
+    pub(crate) caddy: FakeCaddy,
+    pub(crate) store: FakeStore,
+    pub(crate) began: Instant,
+    pub(crate) status: watch::Receiver<Arc<Status>>,
+    pub(crate) resync: mpsc::Sender<()>,
+    crash: Arc<Notify>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+pub(crate) fn options() -> Options {
+    Options {
+        prefix: "sh0".to_owned(),
+        network: "sh0-net".to_owned(),
+        default_tls: TlsSetting::Off,
+        allow_catch_all: false,
+        render: render_options(),
+        debounce: DebounceOptions::default(),
+        resync_interval: Duration::from_mins(1),
+    }
+}
+
+fn render_options() -> RenderOptions {
+    Settings::default().render_options()
+}
+
+/// The bytes of the config that answers 503 only.
+pub(crate) fn unavailable() -> Arc<[u8]> {
+    render_unavailable(&render_options()).json
+}
+
+impl Scene {
+    /// Starts the loop in this world.
+    pub(crate) fn start(engine: FakeEngine, caddy: FakeCaddy, store: FakeStore) -> Self {
+        let (phase, phases) = watch::channel(Phase::Idle);
+        let (start_config, start_configs) = watch::channel(None);
+        let (certificates, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
+        let (status, statuses) = watch::channel(Arc::new(Status::default()));
+        let (resync, resyncs) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let channels = Channels {
+            phase: phases,
+            start_config,
+            certificates: certificate_sets,
+            resync: resyncs,
+            status,
+            stop: stop.clone(),
+        };
+        let world = World {
+            engine: engine.clone(),
+            admin: caddy.clone(),
+            store: store.clone(),
+            wall_clock: || NOW,
+        };
+        let crash = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        let state = store.kept();
+        tasks.spawn(async move {
+            reconcile(world, options(), state, channels).await;
+            drop(certificates);
+        });
+        tasks.spawn(fake_supervisor(
+            caddy.clone(),
+            start_configs,
+            phase,
+            Arc::clone(&crash),
+        ));
+        let began = Instant::now();
+        Self {
+            engine,
+            caddy,
+            store,
+            began,
+            status: statuses,
+            resync,
+            crash,
+            stop,
+            tasks,
+        }
+    }
+
+    /// A loop in an empty world.
+    pub(crate) fn empty() -> Self {
+        Self::start(FakeEngine::new(), FakeCaddy::new(), FakeStore::default())
+    }
+
+    /// A loop with these sites running already: `(name, host)`; the address is `10.0.0.<n>`.
+    pub(crate) async fn with_sites(sites: &[(&str, &str)]) -> Self {
+        let engine = FakeEngine::new();
+        for (n, (name, host)) in (1..).zip(sites) {
+            engine.put("start", site(name, n, host));
+        }
+        let scene = Self::start(engine, FakeCaddy::new(), FakeStore::default());
+        scene.settle().await;
+        scene
+    }
+
+    /// Lets everything happen that needs no more than a second.
+    pub(crate) async fn settle(&self) {
+        sleep(Duration::from_secs(1)).await;
+    }
+
+    /// Kills the fake Caddy; its supervisor starts another one soon.
+    pub(crate) fn crash_caddy(&self) {
+        self.caddy.crash();
+        self.crash.notify_one();
+    }
+
+    /// The hosts that Caddy serves, with their upstreams: `a.example 10.0.0.1:80`.
+    pub(crate) fn served(&self) -> Vec<String> {
+        self.caddy
+            .config()
+            .map(|json| sites_of(&json))
+            .unwrap_or_default()
+    }
+
+    /// When loads happened, in milliseconds since the start.
+    pub(crate) fn load_times(&self) -> Vec<u128> {
+        let loads = self.caddy.loads();
+        loads
+            .iter()
+            .map(|(at, _)| (*at - self.began).as_millis())
+            .collect()
+    }
+
+    /// The newest status.
+    pub(crate) fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status.borrow())
+    }
+
+    /// What Caddy should serve for the containers of now.
+    pub(crate) fn expected(&self) -> Arc<[u8]> {
+        let snapshot = self.engine.now();
+        let kept = self.store.kept();
+        let built = build(&Inputs {
+            snapshot: &snapshot,
+            claims: &kept.claims,
+            last_good: &kept.last_good,
+            refused: &Refused::new(),
+            prefix: "sh0",
+            network: "sh0-net",
+            default_tls: TlsSetting::Off,
+            allow_catch_all: false,
+            certificate_names: &std::collections::BTreeSet::new(),
+            now: NOW,
+        });
+        render(&built.table, &render_options()).json
+    }
+
+    /// Stops the loop and leaves the world as it is.
+    pub(crate) async fn stop(mut self) -> (FakeEngine, FakeCaddy, FakeStore) {
+        self.stop.cancel();
+        let ended = timeout(Duration::from_mins(1), self.tasks.join_next()).await;
+        ended.expect("the loop ends when asked").unwrap().unwrap();
+        self.tasks.shutdown().await;
+        (self.engine, self.caddy, self.store)
+    }
+}
+
+/// A container that serves `host` at `10.0.0.<n>:80`.
+pub(crate) fn site(name: &str, n: u8, host: &str) -> Container {
+    FakeEngine::container(name, n, &[("sh0.host", host), ("sh0.port", "80")])
+}
+
+/// The id of a container made by [`site`].
+pub(crate) fn id(container: &Container) -> ContainerId {
+    container.id.clone()
+}
+
+/// Each route of a config as `host upstream …`.
+pub(crate) fn sites_of(json: &[u8]) -> Vec<String> {
+    let config: serde_json::Value = serde_json::from_slice(json).unwrap();
+    let routes = config.pointer("/apps/http/servers/http/routes");
+    let routes = routes
+        .and_then(|routes| routes.as_array())
+        .cloned()
+        .unwrap_or_default();
+    let with_id = routes.iter().filter(|route| route.get("@id").is_some());
+    with_id
+        .map(|route| {
+            let host = route
+                .pointer("/match/0/host/0")
+                .and_then(|host| host.as_str());
+            let text = route.to_string();
+            let dials = text
+                .split("\"dial\":\"")
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next());
+            let dials: Vec<&str> = dials.collect();
+            format!("{} {}", host.unwrap_or("*"), dials.join(" "))
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
+}
+
+/// Starts a fake Caddy with the newest config, again and again, as the real supervisor does.
+async fn fake_supervisor(
+    caddy: FakeCaddy,
+    mut configs: watch::Receiver<Option<StartConfig>>,
+    phase: watch::Sender<Phase>,
+    crash: Arc<Notify>,
+) {
+    loop {
+        let Ok(config) = configs.wait_for(Option::is_some).await else {
+            return;
+        };
+        let StartConfig { id, json } = config.clone().unwrap();
+        let epoch = caddy.epoch() + 1;
+        let waiting = |cause: ExitCause| Phase::Waiting {
+            epoch,
+            id: Arc::clone(&id),
+            cause,
+            retry_in: RESTART_WAIT,
+        };
+        let exited = |before_up: bool, last_words: String| ExitCause::Exited {
+            status: "exit status: 1".to_owned(),
+            before_up,
+            last_words,
+        };
+        phase.send_replace(Phase::Starting {
+            epoch,
+            id: Arc::clone(&id),
+        });
+        sleep(Duration::from_millis(20)).await;
+        caddy.restart(Some(Arc::clone(&json)));
+        if let Some(error) = caddy.refusal(&json) {
+            caddy.crash();
+            phase.send_replace(waiting(exited(true, error.to_string())));
+            tokio::select! {
+                _ = configs.changed() => {}
+                () = sleep(RESTART_WAIT) => {}
+            }
+            continue;
+        }
+        phase.send_replace(Phase::Up {
+            epoch,
+            pid: 1,
+            id: Arc::clone(&id),
+        });
+        crash.notified().await;
+        phase.send_replace(waiting(exited(false, String::new())));
+        sleep(RESTART_WAIT).await;
+    }
+}
