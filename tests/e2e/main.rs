@@ -21,8 +21,10 @@ mod harness;
 mod tables;
 
 mod caddy;
+mod caddy_trouble;
+mod docker_trouble;
 mod engine;
+mod engine_proxy;
 mod lifecycle;
 mod private_engine;
-mod engine_proxy;
 mod supervise;

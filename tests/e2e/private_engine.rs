@@ -119,8 +119,9 @@ impl PrivateEngine {
         for stale in ["pid", "exec/containerd/containerd.pid"] {
             drop(fs::remove_file(folder.join(stale)));
         }
-        let log = File::options().create(true).append(true);
-        let log = { log }.open(folder.join("log")).expect("it is ours");
+        let mut log = File::options();
+        log.create(true).append(true);
+        let log = log.open(folder.join("log")).expect("the folder is ours");
         let mut daemon = command("dockerd");
         daemon
             .arg(format!("--data-root={}", folder.join("data").display()))
