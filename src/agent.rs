@@ -57,13 +57,20 @@ pub struct Agent {
     status: watch::Receiver<Arc<Status>>,
     resync: mpsc::Sender<()>,
     tasks: JoinSet<Outcome>,
-    stop_loop: CancellationToken,
-    stop_caddy: CancellationToken,
-    kill_caddy: CancellationToken,
-    stop_status: CancellationToken,
+    stops: Stops,
     stop_timeout: Duration,
     /// Held as long as the agent runs: two agents on one runtime directory would fight.
     _lock: std::fs::File,
+}
+
+/// What stops each task.
+#[derive(Debug, Default)]
+struct Stops {
+    reconcile: CancellationToken,
+    supervise: CancellationToken,
+    /// Makes a stop of Caddy a kill.
+    kill_caddy: CancellationToken,
+    status: CancellationToken,
 }
 
 impl Agent {
@@ -83,7 +90,7 @@ impl Agent {
     /// A token that, once cancelled, makes [`Agent::shutdown`] kill Caddy instead of waiting.
     #[must_use]
     pub fn abort_token(&self) -> CancellationToken {
-        self.kill_caddy.clone()
+        self.stops.kill_caddy.clone()
     }
 
     /// Waits until a task ends by itself, which is always an error.
@@ -114,13 +121,13 @@ impl Agent {
         info!("Stopping.");
         let mut result = Ok(());
         let stages = [
-            ("reconcile", self.stop_loop.clone(), STOP_GRACE),
+            ("reconcile", self.stops.reconcile.clone(), STOP_GRACE),
             (
                 "supervise",
-                self.stop_caddy.clone(),
+                self.stops.supervise.clone(),
                 STOP_GRACE + self.stop_timeout,
             ),
-            ("status", self.stop_status.clone(), Duration::from_secs(1)),
+            ("status", self.stops.status.clone(), Duration::from_secs(1)),
         ];
         let mut ended = Vec::new();
         for (stage, token, grace) in stages {

@@ -6,6 +6,7 @@
 
 mod convert;
 mod docker;
+mod echo;
 mod endpoint;
 mod exposed;
 mod failure;
@@ -136,7 +137,8 @@ pub trait Engine: Send + Sync + 'static {
     /// When the list could not be had whole; there is no partial snapshot.
     fn snapshot(&self) -> impl Future<Output = Result<Snapshot, EngineError>> + Send;
 
-    /// Notices, from shortly before now on. The stream subscribes at its first poll; it ends, or
+    /// Notices, from shortly before now on. Where the engine's events run ahead of its list, a
+    /// notice comes again a little later. The stream subscribes at its first poll; it ends, or
     /// gives an error and then ends, when the connection does: the caller opens a new one and
     /// looks again.
     fn notices(&self) -> BoxStream<'static, Result<Notice, EngineError>>;

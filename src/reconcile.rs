@@ -247,12 +247,7 @@ where
                 let loaded = done(&mut self.loads.in_flight).await;
                 self.on_loaded(loaded);
             }
-            if self.saving.is_some() {
-                let saved = done(&mut self.saving).await;
-                self.on_saved(saved);
-            }
-            if self.save_wanted {
-                self.save();
+            while self.saving.is_some() {
                 let saved = done(&mut self.saving).await;
                 self.on_saved(saved);
             }

@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Agent, AgentError, Outcome, certificates, publish_certificates, task, watch_certificates,
+    Agent, AgentError, Outcome, Stops, certificates, publish_certificates, task, watch_certificates,
 };
 use crate::caddy::admin::{Admin, AdminClient};
 use crate::certificates::CertificateSet;
@@ -109,15 +108,14 @@ impl Agent {
         let (sets, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
         publish_certificates(&sets, certificates(settings));
         let (resync, resyncs) = mpsc::channel(1);
-        let [stop_loop, stop_caddy, kill_caddy, stop_status] =
-            [(); 4].map(|()| CancellationToken::new());
+        let stops = Stops::default();
         let channels = Channels {
             phase: phases,
             start_config,
             certificates: certificate_sets,
             resync: resyncs,
             status,
-            stop: stop_loop.clone(),
+            stop: stops.reconcile.clone(),
         };
         let world = World {
             engine: docker,
@@ -126,48 +124,33 @@ impl Agent {
             wall_clock,
         };
         let options = loop_options(settings);
+        let child = child_options(settings);
+        let (stop, abort) = (stops.supervise.clone(), stops.kill_caddy.clone());
+        let supervised = async move {
+            supervise(child, AdminPing(admin), start_configs, phase, stop, abort).await
+        };
+        let (socket, latest) = (settings.status_socket(), statuses.clone());
+        let stop = stops.status.clone();
+        let served = async move { serve(&socket, latest, stop).await };
+        let (watched, stop) = (Arc::clone(settings), stops.status.clone());
         let mut tasks: JoinSet<Outcome> = JoinSet::new();
         tasks.spawn(async move {
             reconcile(world, options, state, channels).await;
             ("reconcile", Ok(()))
         });
-        let (child, stops) = (
-            child_options(settings),
-            (stop_caddy.clone(), kill_caddy.clone()),
-        );
-        let supervised = async move {
-            supervise(
-                child,
-                AdminPing(admin),
-                start_configs,
-                phase,
-                stops.0,
-                stops.1,
-            )
-            .await
-        };
         tasks.spawn(task("supervise", supervised, AgentError::Supervise));
-        let (socket, latest, stop) = (
-            settings.status_socket(),
-            statuses.clone(),
-            stop_status.clone(),
-        );
-        let served = async move { serve(&socket, latest, stop).await };
         tasks.spawn(task("status", served, AgentError::Status));
-        let (watched, stop) = (Arc::clone(settings), stop_status.clone());
         tasks.spawn(async move {
             watch_certificates(watched, sets, stop).await;
             ("certificates", Ok(()))
         });
+        let stop_timeout = settings.stop_timeout;
         Self {
             status: statuses,
             resync,
             tasks,
-            stop_loop,
-            stop_caddy,
-            kill_caddy,
-            stop_status,
-            stop_timeout: settings.stop_timeout,
+            stops,
+            stop_timeout,
             _lock: lock,
         }
     }

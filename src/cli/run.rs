@@ -30,11 +30,11 @@ pub(crate) struct RunArgs {
     /// Form of the log
     #[arg(long, env = "SH0_LOG_FORMAT", value_enum, default_value = "auto")]
     log_format: Format,
-    /// Levels of the log: error, warn, info, debug or trace
+    /// Levels of the log: error, warn, info, debug or trace, also per part as in info,caddy=info
     #[arg(
         long,
         env = "SH0_LOG_LEVEL",
-        default_value = "info",
+        default_value = "info,caddy=warn",
         value_name = "LEVEL"
     )]
     log_level: String,

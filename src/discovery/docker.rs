@@ -5,23 +5,23 @@
 //! recreated under the same name. Answers are collected whole in memory, as bollard does; their
 //! bound is the time limit.
 
+mod events;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bollard::errors::Error;
-use bollard::query_parameters::{
-    EventsOptions, EventsOptionsBuilder, ListContainersOptionsBuilder,
-};
+use bollard::query_parameters::ListContainersOptionsBuilder;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion};
 use futures::future::join_all;
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures::stream::BoxStream;
 use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use super::exposed::ExposedPorts;
 use super::failure::Request;
-use super::relevance::{self, Known, Relevance};
+use super::relevance::Known;
 use super::{Engine, EngineError, Notice, convert};
 use crate::model::{Container, ContainerId, Snapshot};
 
@@ -33,7 +33,6 @@ const VERSION: &str = "GET /version";
 const LIST: &str = "GET /containers/json";
 const INSPECT: &str = "GET /containers/{id}/json";
 const NETWORK: &str = "GET /networks/{name}";
-const EVENTS: &str = "GET /events";
 
 /// The engine answers this from memory within a millisecond or two; longer means that it hangs.
 const VERSION_LIMIT: Duration = Duration::from_secs(3);
@@ -48,15 +47,6 @@ const NETWORK_LIMIT: Duration = Duration::from_secs(3);
 /// An inspect waits while its container starts (up to 450 ms seen) or stops (up to its stop
 /// timeout); a look must not wait so long for a port that is only nice to know.
 const INSPECT_LIMIT: Duration = Duration::from_millis(500);
-
-/// How long a request for events may stay without an answer. Some proxies send the headers only
-/// with the first event, and cut silent streams after 10 minutes themselves; one that does not is
-/// asked anew after this time, as if the stream had ended.
-const EVENTS_HEADERS_LIMIT: Duration = Duration::from_mins(15);
-
-/// How far back a new stream begins. It covers the time between the request's making and the
-/// engine's taking it, so that a look made at the same time misses nothing; repeats do no harm.
-const EVENTS_OVERLAP: Duration = Duration::from_secs(5);
 
 /// bollard's own limit, in whole seconds, for the headers of an answer: longer than all of ours, so
 /// that ours are the ones that count.
@@ -91,8 +81,7 @@ struct Inner {
 /// What is remembered between requests. All of it can be lost without harm.
 #[derive(Debug, Default)]
 struct Memory {
-    /// The API version that was agreed on; forgotten when a request fails or a stream ends,
-    /// because the engine that answers next may be another one.
+    /// The API version that was agreed on; forgotten when a request fails or a stream ends.
     version: Option<ClientVersion>,
     /// The containers whose events matter, by the last whole snapshot.
     known: Option<Arc<Known>>,
@@ -126,10 +115,7 @@ impl Engine for Docker {
     }
 
     fn notices(&self) -> BoxStream<'static, Result<Notice, EngineError>> {
-        let inner = Arc::clone(&self.inner);
-        stream::once(async move { inner.subscribe().await })
-            .try_flatten()
-            .boxed()
+        events::notices(Arc::clone(&self.inner))
     }
 
     async fn network_exists(&self, name: &str) -> Result<bool, EngineError> {
@@ -179,59 +165,6 @@ impl Inner {
         (id, inspected.await.ok().map(convert::exposed_ports))
     }
 
-    /// Opens the event stream. It is not waited for: with some proxies the headers come only with
-    /// the first event.
-    async fn subscribe(
-        self: Arc<Self>,
-    ) -> Result<BoxStream<'static, Result<Notice, EngineError>>, EngineError> {
-        let request = self.request(EVENTS, EVENTS_HEADERS_LIMIT);
-        let version = self.version().await?;
-        let docker = self
-            .dial(version, EVENTS_HEADERS_LIMIT.as_secs())
-            .map_err(|error| request.failed(error))?;
-        let events = docker.events(Some(events_since(now().saturating_sub(EVENTS_OVERLAP))));
-        let relevance = Relevance::new(self.label_prefix.clone());
-        let subscription = Some((events.boxed(), relevance));
-        Ok(stream::unfold(subscription, move |subscription| {
-            let inner = Arc::clone(&self);
-            async move {
-                let (mut events, mut relevance) = subscription?;
-                let item = inner.next_notice(&mut events, &mut relevance).await?;
-                let rest = item.is_ok().then_some((events, relevance));
-                Some((item, rest))
-            }
-        })
-        .boxed())
-    }
-
-    /// The next event that matters, an error, or the end.
-    async fn next_notice(
-        &self,
-        events: &mut BoxStream<'static, Result<bollard::models::EventMessage, Error>>,
-        relevance: &mut Relevance,
-    ) -> Option<Result<Notice, EngineError>> {
-        loop {
-            match events.next().await {
-                Some(Ok(message)) => {
-                    let known = self.memory().known.clone();
-                    let event = convert::event(message);
-                    if let Some(notice) = relevance.judge(event, known.as_deref()) {
-                        return Some(Ok(notice));
-                    }
-                }
-                None | Some(Err(Error::RequestTimeoutError)) => {
-                    self.memory().version = None;
-                    return None;
-                }
-                Some(Err(error)) => {
-                    self.memory().version = None;
-                    let request = self.request(EVENTS, EVENTS_HEADERS_LIMIT);
-                    return Some(Err(request.failed(error)));
-                }
-            }
-        }
-    }
-
     /// Makes one request, with a limit on the whole of it.
     async fn call<T, F>(
         &self,
@@ -245,7 +178,7 @@ impl Inner {
         let version = self.version().await?;
         let answer = self.ask(self.request(operation, limit), version, ask).await;
         if answer.is_err() {
-            self.memory().version = None;
+            self.forget_version();
         }
         answer
     }
@@ -316,6 +249,11 @@ impl Inner {
         }
     }
 
+    /// The engine that answers next may be another one.
+    fn forget_version(&self) {
+        self.memory().version = None;
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -359,25 +297,6 @@ fn path_segment(name: &str) -> Option<String> {
         _ => format!("%{byte:02X}"),
     };
     (!matches!(name, "" | "." | "..")).then(|| name.bytes().map(encode).collect())
-}
-
-fn events_since(since: Duration) -> EventsOptions {
-    let filters = relevance::filters().into_iter().collect();
-    EventsOptionsBuilder::new()
-        .since(&since.as_secs().to_string())
-        .filters(&filters)
-        .build()
-}
-
-/// The time of day, which is what `since` means.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the engine's `since` is a time of day, and only repeats of notices depend on it"
-)]
-fn now() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

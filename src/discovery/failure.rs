@@ -122,8 +122,7 @@ mod tests {
         };
         let error = request.failed(Error::SocketNotFoundError(endpoint.to_string()));
         assert!(matches!(error, EngineError::Unreachable { .. }), "{error}");
-        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        let error = request.not_connected(Error::IOError { err: denied });
+        let error = request.not_connected(io::Error::from(io::ErrorKind::PermissionDenied));
         assert!(matches!(error, EngineError::Permission { .. }), "{error}");
     }
 }

@@ -51,7 +51,7 @@ pub(super) struct Loads {
     failures: usize,
     /// The process that serves, and the id of the config it serves; `None` while none does.
     serving: Option<(u64, String)>,
-    /// The config that Caddy refused as a whole; not sent again before a resync.
+    /// The config that Caddy refused as a whole; not sent again before it changes, or a resync.
     pub(super) rejected: Option<String>,
     start_failures: u32,
 }
@@ -169,7 +169,12 @@ where
             return;
         };
         let id = desired.id();
-        if id == *serving || self.loads.rejected.as_ref() == Some(&id) {
+        if id == *serving {
+            self.refusals.settle();
+            self.status.caddy.load_error = None;
+            return;
+        }
+        if self.loads.rejected.as_ref() == Some(&id) {
             return;
         }
         debug!(

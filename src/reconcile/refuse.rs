@@ -82,7 +82,8 @@ where
             return;
         }
         error!(reason = %message, "Caddy refused the config, and no route could be blamed; the last accepted config stays in force.");
-        self.loads.rejected = Some(sent.id());
+        // With every suspect taken back in, the desired config is the one that was refused first.
+        self.loads.rejected = self.desired.as_ref().map(|desired| desired.id());
         self.status.caddy.load_error = Some(message);
     }
 

@@ -1,8 +1,9 @@
 //! Caddy's log lines, and how they appear in ours.
 //!
 //! Owns the mapping of Caddy's JSON lines (zap's production format: `level`, `ts`, `logger`, `msg`
-//! and fields) to tracing events. It deliberately changes one level only: the admin API's line per
-//! request, which our own pings would otherwise write every few seconds.
+//! and fields) to tracing events. It deliberately changes the level of two lines only: the admin
+//! API's line per request, which our own loads and pings cause, and its warning of an open admin
+//! interface, which is wrong for a Unix socket in a private directory.
 
 use serde_json::{Map, Value};
 use tracing::{debug, error, info, warn};
@@ -55,9 +56,10 @@ fn from_fields(mut fields: Map<String, Value>) -> Line {
     let message = take("msg").unwrap_or_default();
     let error = take("error");
     take("ts");
-    let is_admin_request = logger.as_deref() == Some("admin.api") && message == "received request";
     let severity = match level.as_deref().map(severity) {
-        Some(Severity::Info) if is_admin_request => Severity::Debug,
+        Some(Severity::Info | Severity::Warn) if is_noise(logger.as_deref(), &message) => {
+            Severity::Debug
+        }
         Some(severity) => severity,
         None => Severity::Warn,
     };
@@ -69,6 +71,15 @@ fn from_fields(mut fields: Map<String, Value>) -> Line {
         error,
         fields,
         is_structured: true,
+    }
+}
+
+/// Whether the line says nothing to anybody, as our Caddy is run.
+fn is_noise(logger: Option<&str>, message: &str) -> bool {
+    match logger {
+        Some("admin.api") => message == "received request",
+        Some("admin") => message == "admin endpoint on open interface; host checking disabled",
+        Some(_) | None => false,
     }
 }
 
@@ -139,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn every_level_is_kept_but_that_of_the_admin_apis_request_lines() {
+    fn every_level_is_kept_but_that_of_two_lines_about_the_admin_api() {
         let cut = format!(r#"{{"level":"info","msg":"{}"#, "x".repeat(99));
         for (line, expected) in [
             (r#"{"level":"debug","msg":"m"}"#, Severity::Debug),
@@ -149,6 +160,10 @@ mod tests {
             (r#"{"level":7}"#, Severity::Warn),
             (
                 r#"{"level":"info","logger":"admin.api","msg":"received request"}"#,
+                Severity::Debug,
+            ),
+            (
+                r#"{"level":"warn","logger":"admin","msg":"admin endpoint on open interface; host checking disabled"}"#,
                 Severity::Debug,
             ),
             (

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::join;
 use futures::stream::BoxStream;
 use sh0_agent::discovery::{Engine, EngineError, Notice};
 use sh0_agent::model::{Container, ContainerId, ContainerState};
@@ -16,10 +17,13 @@ use tokio::time::{Instant, sleep, timeout};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The port that a world's containers expose.
-pub const EXPOSED_PORT: u16 = 8080;
+pub(crate) const EXPOSED_PORT: u16 = 8080;
 
 /// Moves containers about. Every method returns when the engine says that it is done.
-pub trait World {
+pub(crate) trait World {
+    /// The prefix of our labels, as the engine was told.
+    fn prefix(&self) -> &'static str;
+
     /// The name of a network that exists.
     fn network(&self) -> String;
 
@@ -39,9 +43,13 @@ pub trait World {
 
 /// What can be done to a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Ends its process; the container stays.
+pub(crate) enum Action {
+    /// Ends its process as a user would; the container stays.
     Stop,
+    /// Ends its process at once, as a crash would.
+    Kill,
+    /// Starts it again.
+    Start,
     /// Freezes its process.
     Pause,
     /// Thaws it.
@@ -56,11 +64,8 @@ pub enum Action {
     Remove,
 }
 
-/// The label that makes a container ours, for an engine with the prefix `sh0`.
-pub const LABELLED: &[(&str, &str)] = &[("sh0.host", "contract.example")];
-
 /// Checks every promise. The world may hold other containers, but nobody else may touch them.
-pub async fn engine_contract(engine: &impl Engine, world: &mut impl World) {
+pub(crate) async fn engine_contract(engine: &impl Engine, world: &mut impl World) {
     networks_are_found_by_their_whole_name(engine, world).await;
     a_started_container_is_seen_whole(engine, world).await;
     every_change_is_told_and_then_seen(engine, world).await;
@@ -73,20 +78,21 @@ async fn networks_are_found_by_their_whole_name(engine: &impl Engine, world: &im
     let exists = async |name: &str| engine.network_exists(name).await.expect("an answer");
     assert!(exists(&name).await);
     assert!(!exists(&format!("{name}x")).await);
-    assert!(!exists(&name[..name.len() - 1]).await);
+    assert!(!exists(name.get(1..).unwrap()).await);
     assert!(!exists("").await);
 }
 
 async fn a_started_container_is_seen_whole(engine: &impl Engine, world: &mut impl World) {
-    let id = world.start(LABELLED).await;
+    let id = start_labelled(world).await;
     let container = seen(engine, &id, |c| c.state == ContainerState::Running).await;
-    assert_eq!(container.labels["sh0.host"], "contract.example");
+    let label = format!("{}.host", world.prefix());
+    assert_eq!(container.labels[&label], "contract.example");
     assert_eq!(container.ports, BTreeSet::from([EXPOSED_PORT]));
     assert!(container.networks[&world.network()].preferred().is_some());
     assert!(!container.name.starts_with('/'));
     assert!(container.created > 0);
 
-    let guest = world.start_guest(&id, LABELLED).await;
+    let guest = start_labelled_guest(world, &id).await;
     let container = seen(engine, &guest, |c| !c.ports.is_empty()).await;
     assert_eq!(container.ports, BTreeSet::from([EXPOSED_PORT]));
     assert!(container.networks.is_empty());
@@ -96,45 +102,29 @@ async fn a_started_container_is_seen_whole(engine: &impl Engine, world: &mut imp
 
 async fn every_change_is_told_and_then_seen(engine: &impl Engine, world: &mut impl World) {
     let network = world.network();
-    let id = world.start(LABELLED).await;
+    let id = start_labelled(world).await;
     let mut notices = engine.notices();
     told(&mut notices, &id).await;
     let on_network = |c: &Container| {
         let address = c.networks.get(&network);
         address.is_some_and(|address| address.preferred().is_some())
     };
-    let check = async |world: &mut _,
-                       notices: &mut _,
-                       action: Action,
-                       is_so: &dyn Fn(&Container) -> bool| {
-        quiet(notices).await;
-        World::act(world, action, &id).await;
-        told(notices, &id).await;
-        seen(engine, &id, is_so).await;
+    let mut check = async |action: Action, is_so: &dyn Fn(&Container) -> bool| {
+        quiet(&mut notices).await;
+        // Looked at while it happens, as the agent does: events may come before the list is true.
+        let look = seen_when_told(engine, &mut notices, &id, is_so);
+        join(world.act(action, &id), look).await;
     };
-    let world_ = &mut *world;
-    check(world_, &mut notices, Action::Pause, &|c| {
-        c.state == ContainerState::Paused
-    })
-    .await;
-    check(world_, &mut notices, Action::Unpause, &|c| {
-        c.state == ContainerState::Running
-    })
-    .await;
+    check(Action::Pause, &|c| c.state == ContainerState::Paused).await;
+    check(Action::Unpause, &|c| c.state == ContainerState::Running).await;
     let name = format!("contract-renamed-{id}");
-    check(world_, &mut notices, Action::Rename(name.clone()), &|c| {
-        c.name == name
-    })
-    .await;
-    check(world_, &mut notices, Action::Disconnect, &|c| {
-        !on_network(c)
-    })
-    .await;
-    check(world_, &mut notices, Action::Connect, &on_network).await;
-    check(world_, &mut notices, Action::Stop, &|c| {
-        c.state == ContainerState::Exited && !on_network(c)
-    })
-    .await;
+    check(Action::Rename(name.clone()), &|c| c.name == name).await;
+    check(Action::Disconnect, &|c| !on_network(c)).await;
+    check(Action::Connect, &on_network).await;
+    let gone = |c: &Container| c.state == ContainerState::Exited && !on_network(c);
+    check(Action::Kill, &gone).await;
+    check(Action::Start, &on_network).await;
+    check(Action::Stop, &gone).await;
     quiet(&mut notices).await;
     world.act(Action::Remove, &id).await;
     told(&mut notices, &id).await;
@@ -143,7 +133,7 @@ async fn every_change_is_told_and_then_seen(engine: &impl Engine, world: &mut im
 }
 
 async fn a_new_stream_begins_shortly_before_now(engine: &impl Engine, world: &mut impl World) {
-    let id = world.start(LABELLED).await;
+    let id = start_labelled(world).await;
     told(&mut engine.notices(), &id).await;
     world.act(Action::Remove, &id).await;
 }
@@ -152,9 +142,9 @@ async fn unlabelled_containers_cause_no_notice_unless_they_lend_their_network(
     engine: &impl Engine,
     world: &mut impl World,
 ) {
-    let stranger = world.start(&[("sh0x.host", "contract.example")]).await;
+    let stranger = world.start(&[("almost", "contract.example")]).await;
     let lender = world.start(&[]).await;
-    let guest = world.start_guest(&lender, LABELLED).await;
+    let guest = start_labelled_guest(world, &lender).await;
     seen(engine, &guest, |c| c.state == ContainerState::Running).await;
     let mut notices = engine.notices();
     told(&mut notices, &guest).await;
@@ -171,6 +161,18 @@ async fn unlabelled_containers_cause_no_notice_unless_they_lend_their_network(
     for id in [guest, lender, stranger] {
         world.act(Action::Remove, &id).await;
     }
+}
+
+async fn start_labelled(world: &mut impl World) -> ContainerId {
+    let label = format!("{}.host", world.prefix());
+    world.start(&[(&label, "contract.example")]).await
+}
+
+async fn start_labelled_guest(world: &mut impl World, host: &ContainerId) -> ContainerId {
+    let label = format!("{}.host", world.prefix());
+    world
+        .start_guest(host, &[(&label, "contract.example")])
+        .await
 }
 
 /// Looks until the container is as expected.
@@ -191,6 +193,26 @@ async fn seen(
     }
 }
 
+/// Looks once at each notice, and never otherwise, until the container is as expected.
+async fn seen_when_told(
+    engine: &impl Engine,
+    notices: &mut BoxStream<'static, Result<Notice, EngineError>>,
+    id: &ContainerId,
+    expected: &dyn Fn(&Container) -> bool,
+) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        timeout(left, told(notices, id))
+            .await
+            .expect("it is told until it is seen");
+        let snapshot = engine.snapshot().await.expect("a list");
+        if snapshot.get(id).is_some_and(expected) {
+            return;
+        }
+    }
+}
+
 /// Waits for a notice that names the container.
 async fn told(notices: &mut BoxStream<'static, Result<Notice, EngineError>>, id: &ContainerId) {
     let wanted = Some(id.clone());
@@ -208,8 +230,7 @@ async fn told(notices: &mut BoxStream<'static, Result<Notice, EngineError>>, id:
 
 /// Takes what is still under way, so that the next notice belongs to the next action.
 async fn quiet(notices: &mut BoxStream<'static, Result<Notice, EngineError>>) {
-    while timeout(Duration::from_millis(300), notices.next())
-        .await
-        .is_ok()
-    {}
+    // Longer than the longest pause between an event and its repeats.
+    let pause = Duration::from_secs(2);
+    while timeout(pause, notices.next()).await.is_ok() {}
 }

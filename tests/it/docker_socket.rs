@@ -2,97 +2,25 @@
 //! scenario gives the right error in bounded time, and never a part of a list.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::future::join;
+use futures::future::{join, join3};
 use serde_json::{Value, json};
 use sh0_agent::discovery::{Docker, DockerOptions, Engine, EngineError, Notice};
 use sh0_agent::model::ContainerId;
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::docker_server::{Script, Server, Step, serve};
+
 /// Longer than the longest limit that a scenario runs into, which is 3 s.
 const DEADLINE: Duration = Duration::from_secs(8);
-
-/// What the server does with a request; afterwards it closes the connection.
-enum Step {
-    Send(String),
-    WaitFor(Arc<Notify>),
-    Hang,
-}
-
-type Script = dyn Fn(&str) -> Vec<Step> + Send + Sync;
-
-/// A server that follows a script; dropping it ends all its connections.
-struct Server {
-    requests: Arc<Mutex<Vec<String>>>,
-    _tasks: JoinSet<()>,
-}
-
-impl Server {
-    fn on_unix(socket: &Path, script: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        let listener = UnixListener::bind(socket).unwrap();
-        let requests = Arc::default();
-        let (log, script): (_, Arc<Script>) = (Arc::clone(&requests), Arc::new(script));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((connection, _)) = listener.accept().await {
-                connections.spawn(serve(connection, Arc::clone(&script), Arc::clone(&log)));
-            }
-        });
-        Self {
-            requests,
-            _tasks: tasks,
-        }
-    }
-
-    fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
-    }
-}
-
-/// Serves one request: reads its head, logs its first line, and plays the script for its path
-/// without the version.
-async fn serve(
-    mut connection: impl AsyncRead + AsyncWrite + Unpin,
-    script: Arc<Script>,
-    log: Arc<Mutex<Vec<String>>>,
-) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match connection.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => return,
-        }
-    }
-    let head = String::from_utf8(head).unwrap();
-    let line = head.lines().next().unwrap().to_owned();
-    let path = line.split(' ').nth(1).unwrap().to_owned();
-    log.lock().unwrap().push(line);
-    let bare = match path.strip_prefix("/v1.") {
-        Some(rest) => &rest[rest.find('/').unwrap()..],
-        None => &path,
-    };
-    for step in script(bare) {
-        match step {
-            Step::Send(text) => {
-                if connection.write_all(text.as_bytes()).await.is_err() {
-                    return;
-                }
-            }
-            Step::WaitFor(signal) => signal.notified().await,
-            Step::Hang => std::future::pending().await,
-        }
-    }
-}
 
 fn send(text: impl Into<String>) -> Step {
     Step::Send(text.into())
@@ -199,20 +127,19 @@ async fn a_whole_list_is_a_snapshot() {
 async fn an_engine_that_never_answers_is_a_timeout() {
     let (_folder, socket, docker) = client();
     let _server = Server::on_unix(&socket, |_| vec![Step::Hang]);
-    let asked = join(docker.snapshot(), docker.network_exists("sh0-net"));
-    let (listed, found) = timeout(DEADLINE, asked).await.expect("bounded");
-    assert!(matches!(
-        listed,
-        Err(EngineError::Timeout {
-            operation: "GET /version",
-            ..
-        })
-    ));
-    assert!(matches!(found, Err(EngineError::Timeout { .. })));
-    let streamed = timeout(DEADLINE, docker.notices().next())
-        .await
-        .expect("bounded");
-    assert!(matches!(streamed, Some(Err(EngineError::Timeout { .. }))));
+    let mut notices = docker.notices();
+    let asked = join3(
+        docker.snapshot(),
+        docker.network_exists("sh0-net"),
+        notices.next(),
+    );
+    let (listed, found, streamed) = timeout(DEADLINE, asked).await.expect("bounded");
+    let operation = "GET /version";
+    for error in [listed.err(), found.err(), streamed.and_then(Result::err)] {
+        let in_time =
+            matches!(&error, Some(EngineError::Timeout { operation: o, .. }) if *o == operation);
+        assert!(in_time, "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -239,7 +166,7 @@ async fn a_list_that_breaks_off_is_never_a_snapshot() {
         let error = listing(answer).await.unwrap_err();
         assert!(matches!(error, EngineError::Broken { .. }), "{error:?}");
     };
-    check(|| Vec::new()).await;
+    check(Vec::new).await;
     check(|| {
         vec![send(
             "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[{\"Id\":\"beef\"},",
@@ -428,8 +355,9 @@ async fn a_network_is_asked_for_by_name_and_only_its_own_name_counts() {
     let (_folder, socket, docker) = client();
     let server = Server::on_unix(&socket, |path| match path {
         "/version" => version(),
-        "/networks/sh0-net" => ok(&json!({"Name": "sh0-net", "Id": "4e1d3f73493b"})),
-        "/networks/4e1d" => ok(&json!({"Name": "sh0-net", "Id": "4e1d3f73493b"})),
+        "/networks/sh0-net" | "/networks/4e1d" => {
+            ok(&json!({"Name": "sh0-net", "Id": "4e1d3f73493b"}))
+        }
         _ => reply("404 Not Found", "{\"message\":\"network not found\"}"),
     });
     assert!(docker.network_exists("sh0-net").await.unwrap());

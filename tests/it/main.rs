@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::allow_attributes,
+    clippy::string_slice,
     reason = "tests"
 )]
 
@@ -18,7 +19,10 @@ mod tables;
 
 mod agent;
 mod caddy_admin;
+mod docker_server;
 mod docker_socket;
+mod model;
+mod readme;
 mod render;
 mod scene;
 mod tidy;

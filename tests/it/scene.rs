@@ -251,10 +251,14 @@ async fn fake_supervisor(
     crash: Arc<Notify>,
 ) {
     loop {
-        let Ok(config) = configs.wait_for(Option::is_some).await else {
+        let newest = configs
+            .wait_for(Option::is_some)
+            .await
+            .map(|config| config.clone().unwrap());
+        let Ok(config) = newest else {
             return;
         };
-        let StartConfig { id, json } = config.clone().unwrap();
+        let StartConfig { id, json } = config;
         let epoch = caddy.epoch() + 1;
         let waiting = |cause: ExitCause| Phase::Waiting {
             epoch,

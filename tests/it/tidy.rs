@@ -240,8 +240,11 @@ fn too_large(source: &Source) -> Vec<String> {
     }
     for (at, line) in lines.iter().enumerate() {
         let indent = line.len() - line.trim_start().len();
-        if !names(line, "fn") || !line.trim_end().ends_with('{') && !line.trim_end().ends_with('(')
-        {
+        let mut rest = lines[at..].iter().map(|line| line.trim_end());
+        let has_body = rest
+            .find(|line| line.ends_with(['{', ';', '}']))
+            .is_some_and(|l| l.ends_with('{'));
+        if !names(line, "fn") || !has_body {
             continue;
         }
         let closing = format!("{}}}", " ".repeat(indent));

@@ -45,6 +45,9 @@ impl ServerName {
 pub struct Server {
     /// `:port` or `ip:port`.
     pub listen: Vec<String>,
+    /// `None` is all that Caddy knows: `h1`, `h2`, `h3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocols: Option<[&'static str; 1]>,
     /// The first that matches answers.
     pub routes: Vec<Route>,
     /// `None` is a server without TLS.

@@ -45,6 +45,8 @@ pub(super) fn unavailable(options: &RenderOptions) -> Server {
 fn http(options: &RenderOptions, routes: Vec<Route>) -> Server {
     Server {
         listen: listen(options, options.http_port),
+        // The others need TLS, and Caddy would say so in two warnings at every load.
+        protocols: Some(["h1"]),
         routes,
         tls_connection_policies: None,
         automatic_https: AutomaticHttps {
@@ -58,6 +60,7 @@ fn http(options: &RenderOptions, routes: Vec<Route>) -> Server {
 fn https(options: &RenderOptions, routes: Vec<Route>, without_tls: Vec<String>) -> Server {
     Server {
         listen: listen(options, options.https_port),
+        protocols: None,
         routes,
         tls_connection_policies: Some([TlsConnectionPolicy {}]),
         automatic_https: AutomaticHttps {

@@ -24,7 +24,7 @@ const STREAM_NOTICES_MAX: usize = 10_000;
 
 /// What a listing does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listing {
+pub(crate) enum Listing {
     /// Answers at once.
     Works,
     /// Answers with what was there at the time of the question.
@@ -37,7 +37,7 @@ pub enum Listing {
 
 /// What becomes of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
+pub(crate) enum Delivery {
     /// It arrives.
     AtOnce,
     /// It arrives late.
@@ -50,7 +50,7 @@ type Sent = (Instant, Notice);
 
 /// The engine; clones are handles to the same.
 #[derive(Debug, Clone)]
-pub struct FakeEngine {
+pub(crate) struct FakeEngine {
     state: Arc<Mutex<State>>,
 }
 
@@ -69,7 +69,7 @@ struct State {
 
 impl FakeEngine {
     /// An empty engine with the network `sh0-net`, for labels that begin with `sh0.`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = State {
             prefix: "sh0".to_owned(),
             containers: BTreeMap::new(),
@@ -87,7 +87,7 @@ impl FakeEngine {
     }
 
     /// A running container on `sh0-net` with the address `10.0.0.<n>`, not yet in the engine.
-    pub fn container(name: &str, n: u8, labels: &[(&str, &str)]) -> Container {
+    pub(crate) fn container(name: &str, n: u8, labels: &[(&str, &str)]) -> Container {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         Container {
             id: ContainerId::new(format!("{name}-id-{n:0>12}")).unwrap(),
@@ -103,7 +103,7 @@ impl FakeEngine {
     }
 
     /// Puts a container there, or another in its place, and tells of it.
-    pub fn put(&self, action: &str, container: Container) {
+    pub(crate) fn put(&self, action: &str, container: Container) {
         let mut state = self.state();
         let before = state
             .containers
@@ -112,51 +112,56 @@ impl FakeEngine {
     }
 
     /// Changes a container and tells of it.
-    pub fn change(&self, action: &str, id: &ContainerId, change: impl FnOnce(&mut Container)) {
+    pub(crate) fn change(
+        &self,
+        action: &str,
+        id: &ContainerId,
+        change: impl FnOnce(&mut Container),
+    ) {
         let mut container = self.state().containers[id].clone();
         change(&mut container);
         self.put(action, container);
     }
 
     /// Removes a container and tells of it.
-    pub fn remove(&self, id: &ContainerId) {
+    pub(crate) fn remove(&self, id: &ContainerId) {
         let mut state = self.state();
         let container = state.containers.remove(id).expect("it is there");
         state.tell("destroy", &container);
     }
 
     /// What is there now.
-    pub fn now(&self) -> Snapshot {
+    pub(crate) fn now(&self) -> Snapshot {
         Snapshot::new(self.state().containers.values().cloned())
     }
 
     /// How many listings were asked for.
-    pub fn listings(&self) -> usize {
+    pub(crate) fn listings(&self) -> usize {
         self.state().listings
     }
 
     /// What listings do from now on.
-    pub fn set_listing(&self, listing: Listing) {
+    pub(crate) fn set_listing(&self, listing: Listing) {
         self.state().listing = listing;
     }
 
     /// What becomes of the notices of changes from now on.
-    pub fn set_delivery(&self, delivery: Delivery) {
+    pub(crate) fn set_delivery(&self, delivery: Delivery) {
         self.state().delivery = delivery;
     }
 
     /// Ends all streams after what they still hold.
-    pub fn cut_streams(&self) {
+    pub(crate) fn cut_streams(&self) {
         self.state().streams.clear();
     }
 
     /// Whether new streams fail at their first poll.
-    pub fn refuse_streams(&self, refuse: bool) {
+    pub(crate) fn refuse_streams(&self, refuse: bool) {
         self.state().streams_refused = refuse;
     }
 
     /// Makes the network `sh0-net` known or unknown.
-    pub fn set_network(&self, exists: bool) {
+    pub(crate) fn set_network(&self, exists: bool) {
         let mut state = self.state();
         state.networks.clear();
         state.networks.extend(exists.then(|| "sh0-net".to_owned()));
@@ -282,6 +287,10 @@ struct FakeWorld {
 }
 
 impl World for FakeWorld {
+    fn prefix(&self) -> &'static str {
+        "sh0"
+    }
+
     fn network(&self) -> String {
         "sh0-net".to_owned()
     }
@@ -311,7 +320,11 @@ impl World for FakeWorld {
             self.engine.change(word, id, change);
         };
         match action {
-            Action::Stop => change("die", &|c| {
+            Action::Start => change("start", &|c| {
+                c.state = ContainerState::Running;
+                c.networks.insert(network.clone(), at);
+            }),
+            Action::Stop | Action::Kill => change("die", &|c| {
                 c.state = ContainerState::Exited;
                 c.networks.insert(network.clone(), Address::default());
             }),

@@ -1,0 +1,186 @@
+//! The README says what the code does: its tables are made from the code's own, and every label,
+//! flag and snippet in it is one that exists. `UPDATE_EXPECT=1` rewrites the tables.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sh0_agent::cli::command;
+use sh0_agent::diagnostic::{Code, Severity};
+use sh0_agent::labels::{KEYS, Standing, parse};
+use sh0_agent::model::{Container, Labels};
+
+use crate::fakes::engine::FakeEngine;
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
+}
+
+fn readme() -> String {
+    fs::read_to_string(path()).unwrap()
+}
+
+/// Holds the text between `<!-- name -->` and `<!-- /name -->` against the code.
+#[track_caller]
+fn check(name: &str, expected: &str) {
+    let text = readme();
+    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let (before, rest) = text.split_once(&open).expect("the opening mark");
+    let (found, after) = rest.split_once(&close).expect("the closing mark");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(path(), format!("{before}{open}{expected}{close}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(
+        found, expected,
+        "run again with UPDATE_EXPECT=1 to rewrite the table"
+    );
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+#[test]
+fn the_tables_are_those_of_the_code() {
+    let mut labels =
+        "| label | scope | value | default | meaning |\n|---|---|---|---|---|\n".to_owned();
+    for key in KEYS {
+        let scope = key.scope.as_str();
+        let (value, default, doc) = (cell(key.value), cell(key.default), cell(key.doc));
+        writeln!(
+            labels,
+            "| `{}` | {scope} | {value} | {default} | {doc} |",
+            key.name
+        )
+        .unwrap();
+    }
+    check("labels", &labels);
+
+    let mut settings = "| flag | environment | default | meaning |\n|---|---|---|---|\n".to_owned();
+    let command = command();
+    let run = command.find_subcommand("run").unwrap();
+    for argument in run
+        .get_arguments()
+        .filter(|argument| argument.get_env().is_some())
+    {
+        let flag = argument.get_long().unwrap();
+        let variable = argument.get_env().unwrap().to_str().unwrap();
+        let default = argument
+            .get_default_values()
+            .first()
+            .and_then(|value| value.to_str());
+        let default = default.filter(|_| argument.get_action().takes_values());
+        let default = default.map_or(String::new(), |value| format!("`{value}`"));
+        let help = argument.get_help().unwrap().to_string();
+        writeln!(
+            settings,
+            "| `--{flag}` | `{variable}` | {default} | {} |",
+            cell(&help)
+        )
+        .unwrap();
+    }
+    check("settings", &settings);
+
+    let mut codes = "| code | what | effect |\n|---|---|---|\n".to_owned();
+    for code in Code::ALL {
+        let effect = match code.severity() {
+            Severity::Error => "the route is left out, or keeps its last good form",
+            Severity::Warning => "none on the route",
+        };
+        writeln!(codes, "| {code} | {} | {effect} |", code.title()).unwrap();
+    }
+    check("codes", &codes);
+}
+
+/// A container with one label besides what it needs to be right.
+fn labelled(key: &str, value: &str) -> Container {
+    let mut container = FakeEngine::container("readme", 1, &[]);
+    container.labels = Labels::from([
+        ("sh0.host".to_owned(), "app.example.com".to_owned()),
+        ("sh0.path".to_owned(), "/x".to_owned()),
+        (format!("sh0.{key}"), value.to_owned()),
+    ]);
+    container
+}
+
+#[test]
+fn every_example_in_the_label_table_is_a_right_value() {
+    for key in KEYS {
+        let mut container = labelled(key.name, key.example);
+        let with = match key.name {
+            "lb.header" => Some(("sh0.lb.policy", "header")),
+            "lb.cookie" => Some(("sh0.lb.policy", "cookie")),
+            name if name.starts_with("upstream.tls.") => Some(("sh0.scheme", "https")),
+            _ => None,
+        };
+        container
+            .labels
+            .extend(with.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let parsed = parse(&container, "sh0");
+        assert_eq!(parsed.diagnostics, [], "{}={}", key.name, key.example);
+        let asks = matches!(parsed.standing, Standing::Asks(_));
+        assert!(asks || key.name == "enable", "{}={}", key.name, key.example);
+    }
+}
+
+#[test]
+fn every_label_in_the_readme_and_the_compose_files_is_known_and_right() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![path()];
+    let compose = fs::read_dir(root.join("compose")).unwrap();
+    files.extend(
+        compose
+            .map(|e| e.unwrap().path())
+            .filter(|p| p.extension().is_some_and(|e| e == "yml")),
+    );
+    let mut seen = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines = text
+            .lines()
+            .map(|line| line.trim().trim_start_matches("- "));
+        for line in lines.filter(|line| line.starts_with("sh0.")) {
+            let line = line.split(" #").next().unwrap_or(line);
+            let (key, value) = line.split_once([':', '=']).unwrap_or((line, ""));
+            let value = value.trim().trim_matches(['"', '\'']);
+            let parsed = parse(&labelled(key.trim_start_matches("sh0."), value), "sh0");
+            assert_eq!(parsed.diagnostics, [], "{}: {line}", file.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "only {seen} labels were found");
+}
+
+#[test]
+fn every_flag_in_the_readme_exists() {
+    let command = command();
+    let known: Vec<String> = command
+        .get_subcommands()
+        .flat_map(|subcommand| subcommand.get_arguments())
+        .filter_map(|argument| argument.get_long().map(|long| format!("--{long}")))
+        .collect();
+    // Flags of other programs, and of our scripts.
+    let others = [
+        "--cacert",
+        "--open",
+        "--check",
+        "--create-namespace",
+        "--force-recreate",
+        "--http-port",
+        "--https-port",
+        "--network",
+        "--version",
+        "--resolve",
+        "--name",
+        "--label",
+        "--help",
+    ];
+    let text = readme();
+    let words = text.split(|c: char| c.is_whitespace() || "`=|,.;:()[]".contains(c));
+    for flag in words.filter(|word| word.starts_with("--") && word.len() > 2) {
+        let is_rule = flag.chars().all(|c| c == '-' || c == '>');
+        let is_known = is_rule || known.iter().any(|k| k == flag) || others.contains(&flag);
+        assert!(is_known, "`{flag}` is no flag");
+    }
+}
