@@ -7,6 +7,10 @@
 //!
 //! Listens on 127.0.0.1, ports 8080 and 8443, with its directories in a temporary folder; the
 //! argument is the number of seconds.
+#![expect(
+    clippy::print_stdout,
+    reason = "an example shows its result on the terminal"
+)]
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr};

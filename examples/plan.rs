@@ -6,6 +6,11 @@
 //!
 //! The file is a JSON array of containers as the agent sees them. What is wrong with their labels
 //! goes to standard error. This is what `sh0-agent render FILE` does, in the library's own words.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "an example shows its result on the terminal"
+)]
 
 use std::error::Error;
 

@@ -64,16 +64,20 @@ impl Request<'_> {
                 message: one_bounded_line(message),
             };
         }
-        if matches!(&error, Error::HyperLegacyError { err } if err.is_connect()) {
-            return self.not_connected(error);
+        if let Error::HyperLegacyError { err } = error {
+            return match io_cause(&err) {
+                Some(cause) if err.is_connect() => self.not_connected(cause),
+                None if err.is_connect() => self.not_connected(io::Error::other(err)),
+                Some(_) | None => self.broken(err),
+            };
         }
         self.broken(error)
     }
 
-    fn not_connected(self, source: impl StdError + Send + Sync + 'static) -> EngineError {
+    fn not_connected(self, cause: io::Error) -> EngineError {
         let endpoint = self.endpoint.to_string();
-        let denied = io_kind(&source) == Some(io::ErrorKind::PermissionDenied);
-        let source = Box::new(source);
+        let denied = cause.kind() == io::ErrorKind::PermissionDenied;
+        let source = Box::new(cause);
         if denied {
             EngineError::Permission { endpoint, source }
         } else {
@@ -82,11 +86,14 @@ impl Request<'_> {
     }
 }
 
-/// The kind of the first I/O error among an error and its causes.
-fn io_kind(error: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
+/// The first I/O error among an error and its causes, without the layers of HTTP client around it.
+fn io_cause(error: &(dyn StdError + 'static)) -> Option<io::Error> {
     match error.downcast_ref::<io::Error>() {
-        Some(error) => Some(error.kind()),
-        None => io_kind(error.source()?),
+        Some(cause) => Some(match cause.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(cause.kind(), cause.to_string()),
+        }),
+        None => io_cause(error.source()?),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::sync::Notify;
@@ -82,4 +83,25 @@ pub(crate) async fn serve(
             Step::Hang => std::future::pending().await,
         }
     }
+}
+
+/// The head of an answer that ends when the connection does.
+pub(crate) const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+
+/// Sends these bytes.
+pub(crate) fn send(text: impl Into<String>) -> Step {
+    Step::Send(text.into())
+}
+
+/// A whole answer.
+pub(crate) fn reply(status: &str, body: &str) -> Vec<Step> {
+    let length = body.len();
+    vec![send(format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}"
+    ))]
+}
+
+/// A whole answer with this JSON.
+pub(crate) fn ok(body: &Value) -> Vec<Step> {
+    reply("200 OK", &body.to_string())
 }

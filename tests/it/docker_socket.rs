@@ -17,32 +17,14 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::docker_server::{Script, Server, Step, serve};
+use crate::docker_server::{STREAM_HEAD, Script, Server, Step, ok, reply, send, serve};
 
 /// Longer than the longest limit that a scenario runs into, which is 3 s.
 const DEADLINE: Duration = Duration::from_secs(8);
 
-fn send(text: impl Into<String>) -> Step {
-    Step::Send(text.into())
-}
-
-fn reply(status: &str, body: &str) -> Vec<Step> {
-    let length = body.len();
-    vec![send(format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}"
-    ))]
-}
-
-fn ok(body: &Value) -> Vec<Step> {
-    reply("200 OK", &body.to_string())
-}
-
 fn version() -> Vec<Step> {
     ok(&json!({"ApiVersion": "1.41"}))
 }
-
-/// The head of an answer that ends when the connection does.
-const STREAM_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
 
 fn event(action: &str) -> Step {
     let event = json!({"Type": "container", "Action": action,

@@ -157,7 +157,7 @@ fn every_flag_in_the_readme_exists() {
     let command = command();
     let known: Vec<String> = command
         .get_subcommands()
-        .flat_map(|subcommand| subcommand.get_arguments())
+        .flat_map(|subcommand| subcommand.get_arguments().collect::<Vec<_>>())
         .filter_map(|argument| argument.get_long().map(|long| format!("--{long}")))
         .collect();
     // Flags of other programs, and of our scripts.

@@ -307,9 +307,12 @@ fn files_and_functions_are_small() {
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    let lacks = |source: &Source| match source.text.starts_with("//!") {
-        true => Vec::new(),
-        false => vec![source.path.clone()],
+    let lacks = |source: &Source| {
+        if source.text.starts_with("//!") {
+            Vec::new()
+        } else {
+            vec![source.path.clone()]
+        }
     };
     assert_eq!(all(lacks, &["src", "tests", "examples", "benches"]), "");
 }

@@ -1,0 +1,85 @@
+//! The pure core: from a snapshot to config bytes, at three sizes.
+//!
+//! `cargo bench --bench core`. Figures are per pass over all containers; compare ratios of one run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use sh0_agent::caddy::render::render;
+use sh0_agent::labels::{TlsSetting, parse};
+use sh0_agent::model::{
+    Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
+};
+use sh0_agent::routes::{Built, Claims, Inputs, LastGood, Refused, build};
+use sh0_agent::settings::Settings;
+
+const SIZES: [u32; 3] = [100, 1_000, 10_000];
+
+fn container(n: u32) -> Container {
+    let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + n);
+    let label = |key: &str, value: String| (key.to_owned(), value);
+    Container {
+        id: ContainerId::new(format!("{n:064x}")).expect("not empty"),
+        name: format!("app-{n}"),
+        labels: BTreeMap::from([
+            label("sh0.host", format!("app-{n}.example.com")),
+            label("com.docker.compose.project", format!("project-{n}")),
+            label("com.docker.compose.service", "web".to_owned()),
+        ]),
+        state: ContainerState::Running,
+        health: Health::None,
+        created: i64::from(n),
+        network_mode: NetworkMode::Attached,
+        networks: BTreeMap::from([(
+            "sh0-net".to_owned(),
+            Address {
+                ipv4: Some(address),
+                ipv6: None,
+            },
+        )]),
+        ports: BTreeSet::from([8080]),
+    }
+}
+
+fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
+    build(&Inputs {
+        snapshot,
+        claims,
+        last_good: &LastGood::new(),
+        refused: &Refused::new(),
+        prefix: "sh0",
+        network: "sh0-net",
+        default_tls: TlsSetting::Auto,
+        allow_catch_all: false,
+        certificate_names: &BTreeSet::new(),
+        now: 1_700_000_000,
+    })
+}
+
+fn core(criterion: &mut Criterion) {
+    let options = Settings::default().render_options();
+    let mut group = criterion.benchmark_group("core");
+    group.sample_size(10);
+    for size in SIZES {
+        let snapshot = Snapshot::new((0..size).map(container));
+        let before = built(&snapshot, &Claims::new());
+        group.bench_function(BenchmarkId::new("parse labels", size), |bench| {
+            bench.iter(|| {
+                for container in snapshot.containers() {
+                    black_box(parse(black_box(container), "sh0"));
+                }
+            });
+        });
+        group.bench_function(BenchmarkId::new("build table", size), |bench| {
+            bench.iter(|| built(black_box(&snapshot), &before.claims));
+        });
+        group.bench_function(BenchmarkId::new("render and fingerprint", size), |bench| {
+            bench.iter(|| render(black_box(&before.table), &options));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, core);
+criterion_main!(benches);
