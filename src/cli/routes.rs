@@ -136,7 +136,7 @@ fn warnings(shown: &Shown) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(error) = &shown.docker.error {
         warnings.push(format!(
-            "Docker does not answer, routes stay as they are: {error}"
+            "the containers cannot be listed, routes stay as they are: {error}"
         ));
     }
     if shown.docker.network_missing {

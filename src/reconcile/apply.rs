@@ -10,7 +10,7 @@ use tracing::{debug, error, info, warn};
 use super::debounce::{Debounce, DebounceOptions};
 use super::{Loop, Reason};
 use crate::caddy::admin::{Admin, AdminError, Disposition, is_environment};
-use crate::caddy::render::{Rendered, render};
+use crate::caddy::render::{CertificatePair, Rendered, render};
 use crate::discovery::Engine;
 use crate::routes::{Built, Inputs, build};
 use crate::state::Store;
@@ -34,6 +34,8 @@ pub(super) struct Desired {
     pub(super) generation: u64,
     pub(super) rendered: Rendered,
     pub(super) built: Built,
+    /// The operator's certificates in it.
+    pub(super) certificates: Vec<CertificatePair>,
 }
 
 impl Desired {
@@ -102,10 +104,8 @@ where
         }
         self.say_diagnostics(&built.diagnostics);
         self.overdue.note(&built.addressless, Instant::now());
-        self.options
-            .render
-            .certificates
-            .clone_from(&certificates.pairs);
+        let pairs = self.refusals.left_in(&certificates.pairs);
+        self.options.render.certificates.clone_from(&pairs);
         let rendered = render(&built.table, &self.options.render);
         let before = self
             .desired
@@ -120,6 +120,7 @@ where
             generation,
             rendered,
             built,
+            certificates: pairs,
         }));
         self.offer_start_config();
         self.publish();

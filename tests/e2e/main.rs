@@ -27,4 +27,5 @@ mod engine;
 mod engine_proxy;
 mod lifecycle;
 mod private_engine;
+mod shutdown;
 mod supervise;

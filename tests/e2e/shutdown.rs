@@ -78,12 +78,11 @@ async fn a_request_under_way_is_answered_before_the_end() {
     let engine = Engine::start().await;
     let (mut agent, host) = one_site(&engine).await;
     let mut slow = ask(&agent, &host, "/slow?ms=1500", "Connection: close\r\n").await;
-    // `timeout`, among others, signals its child and then the whole group: that is one request.
     let caddy = agent.recorded_caddy();
     tokio::time::sleep(Duration::from_millis(300)).await;
+    // `timeout` signals its child and then the whole group: that is one request to stop.
     let asked = Instant::now();
     assert!(signal(agent.pid(), Signal::TERM), "it runs");
-    tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(signal(agent.pid(), Signal::TERM), "it runs");
     let answer = read_to_end(&mut slow).await;
     assert!(answer.contains("name: web"), "{answer}");
@@ -130,9 +129,9 @@ async fn ctrl_c_at_a_terminal_reaches_the_agent_alone() {
     let host = engine.host("web");
     engine.run(App::named("web").host(&host)).await;
     let mut agent = Agent::prepare(&engine, Options::default());
-    agent.spawn_with(|command| {
-        command.process_group(0);
-    });
+    let mut command = agent.command("run");
+    command.process_group(0);
+    agent.spawn_as(command);
     agent.answers(&host, "web").await;
     let caddy = agent.caddy_pid().await;
     let mut slow = ask(&agent, &host, "/slow?ms=1500", "Connection: close\r\n").await;

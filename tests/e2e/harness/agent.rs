@@ -84,6 +84,12 @@ impl Agent {
 
     /// Starts it, and waits for nothing.
     pub(crate) fn spawn(&mut self) {
+        let command = self.command("run");
+        self.spawn_as(command);
+    }
+
+    /// Starts it by a command that was made of [`Agent::command`].
+    pub(crate) fn spawn_as(&mut self, mut agent: std::process::Command) {
         assert!(self.child.is_none(), "it runs");
         let log = OpenOptions::new()
             .create(true)
@@ -91,7 +97,6 @@ impl Agent {
             .open(self.log_path());
         let log = log.expect("the folder is ours");
         let output: File = log.try_clone().expect("a file");
-        let mut agent = self.command("run");
         agent.stdin(Stdio::null()).stdout(output).stderr(log);
         self.child = Some(agent.spawn().expect("it was built"));
     }
