@@ -164,15 +164,17 @@ fn covers(leaf: &CertificateDer<'_>, name: &Hostname) -> Result<(), String> {
         .map_err(|_| "the file's name is no name that a certificate can have".to_owned())?;
     match verify_server_name(&leaf, &host) {
         Ok(()) => Ok(()),
-        Err(rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForNameContext { presented, .. },
-        )) if presented.is_empty() => Err(format!(
+        Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            presented,
+            ..
+        })) if presented.is_empty() => Err(format!(
             "the certificate names no host; make one with `{name}` as subjectAltName, which is \
              where browsers look"
         )),
-        Err(rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForNameContext { presented, .. },
-        )) => Err(format!(
+        Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            presented,
+            ..
+        })) => Err(format!(
             "the certificate is not for `{name}`, but for {}; name the files after the host",
             presented.join(", ")
         )),

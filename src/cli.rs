@@ -103,7 +103,9 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> Exit {
     if error.print().is_err() || error.use_stderr() {
         if let Some(variable) = variable_to_blame(error) {
-            complain(&format!("  tip: the value is that of the variable {variable}"));
+            complain(&format!(
+                "  tip: the value is that of the variable {variable}"
+            ));
         }
         return Exit::Usage;
     }
@@ -122,8 +124,12 @@ fn variable_to_blame(error: &clap::Error) -> Option<String> {
     );
     let flag = argument.split([' ', '=', '[']).next()?.strip_prefix("--")?;
     let command = command();
-    let mut arguments = command.get_subcommands().flat_map(clap::Command::get_arguments);
-    let variable = arguments.find(|known| known.get_long() == Some(flag))?.get_env()?;
+    let mut arguments = command
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments);
+    let variable = arguments
+        .find(|known| known.get_long() == Some(flag))?
+        .get_env()?;
     // A flag on the command line would have counted instead.
     let is_on_command_line = std::env::args().any(|word| word.starts_with(&format!("--{flag}")));
     let is_value = std::env::var(variable).is_ok_and(|set| set.contains(value.as_str()));

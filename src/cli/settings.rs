@@ -211,7 +211,16 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
         assert_eq!(duration("24h"), Ok(Duration::from_hours(24)));
-        for wrong in ["", "5", "s", "-1s", "1.5s", "99999999999999999999h", "8761h", "5 s"] {
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5s",
+            "99999999999999999999h",
+            "8761h",
+            "5 s",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

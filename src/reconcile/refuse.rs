@@ -40,7 +40,9 @@ impl Refusals {
     /// These certificates without those that were refused; forgets the refused that are gone.
     pub(super) fn left_in(&mut self, pairs: &[CertificatePair]) -> Vec<CertificatePair> {
         self.certificates.retain(|pair| pairs.contains(pair));
-        let left_in = pairs.iter().filter(|pair| !self.certificates.contains(pair));
+        let left_in = pairs
+            .iter()
+            .filter(|pair| !self.certificates.contains(pair));
         left_in.cloned().collect()
     }
 
@@ -147,7 +149,9 @@ where
             .filter_map(|pair| set.sources.get(&pair.certificate));
         let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
         error!(files = %files.join(", "), reason = %message, "Caddy refused a certificate; all sites are served without these, until the files change.");
-        self.refusals.certificates.extend(suspects.into_iter().cloned());
+        self.refusals
+            .certificates
+            .extend(suspects.into_iter().cloned());
         self.rebuild();
         true
     }

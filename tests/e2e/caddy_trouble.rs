@@ -65,11 +65,7 @@ async fn is_replaced(agent: &Agent, host: &str, (pid, old): (u32, u64), within: 
 async fn a_caddy_that_is_killed_under_requests_answers_again_within_a_second() {
     let engine = Engine::start().await;
     let (agent, host) = one_site(&engine).await;
-    let load = Load::start(
-        (agent.http_port, &host, "web"),
-        4,
-        Connections::Fresh,
-    );
+    let load = Load::start((agent.http_port, &host, "web"), 4, Connections::Fresh);
     for _ in 0..3 {
         let before = (agent.caddy_pid().await, epoch(&agent).await);
         assert!(signal(before.0, Signal::KILL), "it runs");
@@ -83,7 +79,11 @@ async fn a_caddy_that_is_killed_under_requests_answers_again_within_a_second() {
     .await;
     let counts = load.stop().await;
     // Refused or broken while there was no Caddy; never an answer of another kind.
-    let wrong: Vec<&String> = counts.failures.iter().filter(|f| !f.starts_with("0 ")).collect();
+    let wrong: Vec<&String> = counts
+        .failures
+        .iter()
+        .filter(|f| !f.starts_with("0 "))
+        .collect();
     assert!(wrong.is_empty(), "{wrong:?}");
     println!("{} answers, {} lost", counts.ok, counts.failed);
     let said = agent.logged("Caddy ended; starting it again.");

@@ -22,6 +22,7 @@ mod tables;
 
 mod caddy;
 mod caddy_trouble;
+mod config_faults;
 mod docker_trouble;
 mod engine;
 mod engine_proxy;
@@ -29,3 +30,4 @@ mod lifecycle;
 mod private_engine;
 mod shutdown;
 mod supervise;
+mod wrong_input;

@@ -130,6 +130,7 @@ async fn ctrl_c_at_a_terminal_reaches_the_agent_alone() {
     engine.run(App::named("web").host(&host)).await;
     let mut agent = Agent::prepare(&engine, Options::default());
     let mut command = agent.command("run");
+    command.stdout(agent.log_file()).stderr(agent.log_file());
     command.process_group(0);
     agent.spawn_as(command);
     agent.answers(&host, "web").await;
