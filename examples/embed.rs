@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             now.generation,
             now.table.routes.len()
         );
-        for row in &now.rows {
+        for row in now.rows.iter() {
             println!(
                 "  {}{} {} {}",
                 row.host,

@@ -7,8 +7,10 @@
 mod hints;
 mod parse;
 mod schema;
+mod spec;
 mod tree;
 mod value;
 
-pub use parse::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting, parse};
+pub use parse::parse;
 pub use schema::{KEYS, Key, KeyInfo, Scope, key_info};
+pub use spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};

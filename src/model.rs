@@ -7,6 +7,7 @@ mod app;
 mod container;
 mod name;
 mod route;
+mod shown;
 
 pub use app::{AppKey, Owner};
 pub(crate) use container::has_prefix;
@@ -14,5 +15,7 @@ pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
     Snapshot,
 };
+pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{Hostname, NameError, PathPrefix, Port, Token};
 pub use route::{LbPolicy, RouteId, RouteName, Scheme};
+pub(crate) use shown::shown;

@@ -182,7 +182,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::{AppKey, Hostname, Owner, RouteName};
+    use crate::labels::TlsSetting;
+    use crate::model::{AppKey, ContainerId, Hostname, Owner, RouteName};
     use crate::routes::Claim;
 
     fn state() -> State {
@@ -197,6 +198,8 @@ mod tests {
             since: 5,
             released: Some(7),
             share: ["blog".to_owned()].into(),
+            tls: Some(TlsSetting::Internal),
+            containers: ContainerId::new("c1").into_iter().collect(),
         };
         let labels = BTreeMap::from([("sh0.host".to_owned(), "a.example".to_owned())]);
         let route = RouteName::Named("api".to_owned());

@@ -28,9 +28,9 @@ pub struct Status {
     /// Number of the config that Caddy serves; `None` while it serves none of ours.
     pub applied: Option<u64>,
     /// What every labelled container gets.
-    pub rows: Vec<Row>,
-    /// What users wrote wrong.
-    pub diagnostics: Vec<Diagnostic>,
+    pub rows: Arc<Vec<Row>>,
+    /// What users wrote wrong, sorted.
+    pub diagnostics: Arc<Vec<Diagnostic>>,
     /// The routes of the newest config.
     #[serde(skip)]
     pub table: Arc<RouteTable>,

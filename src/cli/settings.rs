@@ -106,14 +106,14 @@ pub(crate) struct SettingsArgs {
 impl From<SettingsArgs> for Settings {
     fn from(args: SettingsArgs) -> Self {
         Self {
-            docker: args.docker,
+            docker: said(args.docker),
             network: args.network,
             label_prefix: args.label_prefix,
             http_port: args.http_port,
             https_port: args.https_port,
             listen: args.listen,
             acme: AcmeOptions {
-                email: args.acme_email,
+                email: said(args.acme_email),
                 ca: args.acme_ca,
                 ca_root: args.acme_ca_root,
             },
@@ -140,6 +140,11 @@ impl From<SettingsArgs> for Settings {
 
 /// Longest duration that is taken: Caddy's end at 292 years, and nobody waits for a year.
 const DURATION_MAX: Duration = Duration::from_hours(8_760);
+
+/// An empty environment variable, as compose files pass on, says nothing.
+fn said(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
 
 /// A duration as labels write it: `500ms`, `5s`, `2m`, `1h`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

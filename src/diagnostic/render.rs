@@ -3,25 +3,23 @@
 use std::fmt;
 
 use super::{Diagnostic, LabelRef, Severity};
+use crate::model::shown;
 
-/// Characters of a label's value that are shown: enough to recognise it, and a hostile value
+/// Characters of a label's key or value that are shown: enough to recognise it, and a hostile one
 /// cannot fill the log.
-const SHOWN_VALUE_CHARS_MAX: usize = 120;
+const SHOWN_CHARS_MAX: usize = 120;
 
 impl LabelRef {
     /// The value in quotes, control characters escaped, cut to a bounded length.
     #[must_use]
     pub fn shown_value(&self) -> String {
-        let mut shown: String = self
-            .value
-            .chars()
-            .take(SHOWN_VALUE_CHARS_MAX)
-            .flat_map(char::escape_debug)
-            .collect();
-        if self.value.chars().count() > SHOWN_VALUE_CHARS_MAX {
-            shown.push('…');
-        }
-        format!("\"{shown}\"")
+        format!("\"{}\"", shown(&self.value, SHOWN_CHARS_MAX))
+    }
+
+    /// The key, control characters escaped, cut to a bounded length.
+    #[must_use]
+    pub fn shown_key(&self) -> String {
+        shown(&self.key, SHOWN_CHARS_MAX)
     }
 }
 
@@ -31,9 +29,11 @@ impl Diagnostic {
     pub fn one_line(&self) -> String {
         let label = self.label.as_ref();
         let label = label.map_or(String::new(), |l| {
-            format!(" [{}={}]", l.key, l.shown_value())
+            format!(" [{}={}]", l.shown_key(), l.shown_value())
         });
-        format!("{}: {}{label}; {}", self.container, self.message, self.help)
+        let help: Vec<&str> = self.help.lines().map(str::trim).collect();
+        let help = help.join(" / ");
+        format!("{}: {}{label}; {help}", self.container, self.message)
     }
 }
 
@@ -46,9 +46,10 @@ impl fmt::Display for Diagnostic {
         writeln!(f, "{severity}[{}]: {}", self.code, self.message)?;
         writeln!(f, "  --> container {}", self.container)?;
         if let Some(label) = &self.label {
-            writeln!(f, "   | {} = {}", label.key, label.shown_value())?;
+            writeln!(f, "   | {} = {}", label.shown_key(), label.shown_value())?;
         }
-        writeln!(f, "   = help: {}", self.help)
+        let help = self.help.replace('\n', "\n           ");
+        writeln!(f, "   = help: {help}")
     }
 }
 
@@ -90,13 +91,33 @@ mod tests {
     }
 
     #[test]
+    fn help_of_several_lines_is_set_in_and_joined_for_the_log() {
+        let several = Diagnostic {
+            help: "add to the compose file:\nnetworks:\n  sh0-net: {external: true}".to_owned(),
+            label: None,
+            ..diagnostic("")
+        };
+        expect![[r"
+            error[E001]: `sh0.port` takes a number from 1 to 65535, found not a number
+              --> container shop-web-1 (9f2c1e0b7a44)
+               = help: add to the compose file:
+                       networks:
+                         sh0-net: {external: true}
+        "]]
+        .assert_eq(&several.to_string());
+        expect!["shop-web-1 (9f2c1e0b7a44): `sh0.port` takes a number from 1 to 65535, found not a number; add to the compose file: / networks: / sh0-net: {external: true}"]
+            .assert_eq(&several.one_line());
+    }
+
+    #[test]
     fn a_hostile_value_is_escaped_and_cut() {
         let label = LabelRef {
-            key: String::new(),
+            key: "\u{1b}[31m\n".repeat(100),
             value: "\u{1b}[31m\n".repeat(100),
         };
-        let shown = label.shown_value();
-        assert!(!shown.contains('\u{1b}') && !shown.contains('\n'));
-        assert!(shown.len() < 1_500, "{}", shown.len());
+        for shown in [label.shown_key(), label.shown_value()] {
+            assert!(!shown.contains('\u{1b}') && !shown.contains('\n'));
+            assert!(shown.len() < 1_500, "{}", shown.len());
+        }
     }
 }

@@ -1,34 +1,42 @@
 //! What to type instead: the nearest known key, and right values.
 
 use super::schema::KEYS;
+use crate::model::shown;
 
 /// How alike two keys must be (0 to 1, Jaro-Winkler) before one is offered for the other: `hots`
 /// and `host` are 0.93, unrelated words are below 0.7.
 const LIKENESS_MIN: f64 = 0.8;
+/// Longest key, in bytes, for which a likeness is looked for: the time grows with its length, and
+/// nothing longer than a route's name and the longest key is like a key.
+const COMPARED_BYTES_MAX: usize = 128;
 
 /// What to type instead of an unknown key.
 pub(super) fn unknown_key_help(prefix: &str, rest: &str) -> String {
     match nearest(rest) {
-        Some(near) => format!("did you mean `{prefix}.{near}`?"),
+        Some(near) => format!(
+            "did you mean `{prefix}.{}`?",
+            shown(&near, COMPARED_BYTES_MAX)
+        ),
         None => format!("remove it, or see the label table for the keys under `{prefix}.`"),
     }
 }
 
 /// The known key that is most like this one, with its route where one is named.
 fn nearest(rest: &str) -> Option<String> {
-    let lower = rest.to_ascii_lowercase();
-    let parts: Vec<&str> = lower.splitn(3, '.').collect();
-    let named = match parts.as_slice() {
-        [routes, route, name] if strsim::jaro_winkler(routes, "routes") >= LIKENESS_MIN => {
-            Some((*route, *name))
-        }
-        _ => None,
+    if rest.len() > COMPARED_BYTES_MAX {
+        return None;
+    }
+    let mut parts = rest.splitn(3, '.');
+    let is_routes = parts.next().is_some_and(|first| {
+        strsim::jaro_winkler(&first.to_ascii_lowercase(), "routes") >= LIKENESS_MIN
+    });
+    let (before, name) = match (parts.next(), parts.next()) {
+        (Some(route), Some(name)) if is_routes => (format!("routes.{route}."), name),
+        (Some(route), None) if is_routes => return Some(format!("routes.{route}.host")),
+        (Some(_) | None, _) => (String::new(), rest),
     };
-    let (before, name) = match named {
-        Some((route, name)) => (format!("routes.{route}."), name),
-        None => (String::new(), lower.as_str()),
-    };
-    let likeness = |info: &super::KeyInfo| strsim::jaro_winkler(name, info.name);
+    let name = name.to_ascii_lowercase();
+    let likeness = |info: &super::KeyInfo| strsim::jaro_winkler(&name, info.name);
     let best = KEYS
         .iter()
         .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
@@ -53,6 +61,12 @@ mod tests {
             nearest("routes.api.pth").as_deref(),
             Some("routes.api.path")
         );
+        assert_eq!(
+            nearest("routes.API.Path").as_deref(),
+            Some("routes.API.path")
+        );
+        assert_eq!(nearest("routes.api").as_deref(), Some("routes.api.host"));
         assert_eq!(nearest("zebra"), None);
+        assert_eq!(nearest(&"host".repeat(1_000)), None);
     }
 }

@@ -2,113 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::schema::{Key, key_info};
+use super::schema::{KEYS, Key, key_info};
+use super::spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};
 use super::tree::{self, Scoped, Tree};
 use super::value;
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
-use crate::model::{
-    AppKey, Container, ContainerRef, Hostname, LbPolicy, NameError, Owner, PathPrefix, Port,
-    RouteName, Scheme, Token,
-};
-
-/// Where a host's certificate is asked to come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum TlsSetting {
-    /// A public authority, or the internal one for names that nobody certifies.
-    #[default]
-    Auto,
-    /// The internal authority.
-    Internal,
-    /// No certificate: plain HTTP only.
-    Off,
-}
-
-impl TlsSetting {
-    /// Parses `auto`, `internal` or `off`.
-    ///
-    /// # Errors
-    /// What was found instead.
-    pub fn parse(text: &str) -> Result<Self, NameError> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "auto" => Ok(Self::Auto),
-            "internal" => Ok(Self::Internal),
-            "off" => Ok(Self::Off),
-            _ => Err(value::not_one_of("`auto`, `internal` or `off`", text)),
-        }
-    }
-
-    /// The word a user writes.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Internal => "internal",
-            Self::Off => "off",
-        }
-    }
-}
-
-/// What one route of a container asks for. Every value is right in itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteSpec {
-    /// At least one, in the order written.
-    pub hosts: Vec<Hostname>,
-    /// Empty means every path.
-    pub paths: Vec<PathPrefix>,
-    /// `None` means the exposed port.
-    pub port: Option<Port>,
-    /// The protocol towards the container.
-    pub scheme: Scheme,
-    /// How requests are shared.
-    pub policy: LbPolicy,
-    /// Whether the matched prefix is removed.
-    pub strip: bool,
-    /// The certificate, where the labels say it.
-    pub tls: Option<TlsSetting>,
-    /// The name in the container's certificate; `None` means the first host.
-    pub upstream_server_name: Option<Hostname>,
-    /// Whether any certificate of the container will do.
-    pub upstream_skip_verify: bool,
-}
-
-/// What one container asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContainerSpec {
-    /// Whose labels these are.
-    pub container: ContainerRef,
-    /// The app it belongs to.
-    pub app: AppKey,
-    /// The network it is reached on, where the labels say it.
-    pub network: Option<String>,
-    /// Projects that may add paths under its hosts.
-    pub share: Vec<String>,
-    /// Its routes; `None` for one whose labels are wrong.
-    pub routes: BTreeMap<RouteName, Option<RouteSpec>>,
-    /// Whether something was not understood, so that routes may be missing here which were meant.
-    pub doubtful: bool,
-}
-
-/// Whether a container takes part.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// It has no label under the prefix, or none with a meaning.
-    NotOurs,
-    /// It says `enable=false`.
-    Disabled,
-    /// It is a one-off container (`docker-compose run`).
-    OneOff,
-    /// It asks for routes.
-    Asks(ContainerSpec),
-}
-
-/// What was read, and everything that is wrong with it, sorted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parsed {
-    /// Whether the container takes part, and with what.
-    pub standing: Standing,
-    /// What its labels do wrong.
-    pub diagnostics: Vec<Diagnostic>,
-}
+use crate::model::{AppKey, Container, LbPolicy, NameError, Owner, Port, RouteName, Scheme, Token};
 
 /// Reads the labels of one container. Never fails: a wrong value spoils its own route and becomes
 /// a diagnostic.
@@ -126,6 +25,9 @@ pub fn parse(container: &Container, prefix: &str) -> Parsed {
         diagnostics: reader.found,
     }
 }
+
+/// Pairs of a host and a path that one route may have: each is a route of its own in Caddy.
+const HOST_PATHS_MAX: usize = 500;
 
 /// The label that docker-compose puts on `run` containers.
 const ONE_OFF: &str = "com.docker.compose.oneoff";
@@ -165,7 +67,7 @@ impl Reader<'_> {
         let share = self
             .read(&tree.container, Key::Share, value::names)
             .unwrap_or_default();
-        let container_is_wrong = self.found.len() > errors;
+        let container_is_wrong = self.found.len() > errors || tree.is_cut;
         let mut routes = self.routes(&tree);
         if container_is_wrong {
             for route in routes.values_mut() {
@@ -251,11 +153,13 @@ impl Reader<'_> {
                 .read(scope, Key::Strip, value::boolean)
                 .unwrap_or_default(),
             tls: self.read(scope, Key::Tls, TlsSetting::parse),
-            upstream_server_name: self.read(scope, Key::UpstreamServerName, Hostname::parse),
+            upstream_server_name: self.read(scope, Key::UpstreamServerName, value::exact_host),
             upstream_skip_verify: self
                 .read(scope, Key::UpstreamSkipVerify, value::boolean)
                 .unwrap_or_default(),
         };
+        self.say_too_many(scope, spec.hosts.len() * spec.paths.len());
+        self.say_nothing_to_verify(scope, &spec);
         let is_right = hosts.is_some() && self.found.len() == before;
         if is_right {
             self.say_what_has_no_effect(scope, &spec);
@@ -263,25 +167,56 @@ impl Reader<'_> {
         is_right.then_some(spec)
     }
 
+    fn say_too_many(&mut self, scope: &Scoped, pairs: usize) {
+        if pairs > HOST_PATHS_MAX {
+            let message = format!(
+                "a route takes at most {HOST_PATHS_MAX} pairs of a host and a path, found {pairs}"
+            );
+            let help = "share the hosts or the paths out among several routes".to_owned();
+            self.say(
+                Code::BadValue,
+                scope.get(&Key::Path).cloned(),
+                message,
+                help,
+            );
+        }
+    }
+
+    /// A container's certificate is checked against an exact name, and a wildcard host gives none.
+    fn say_nothing_to_verify(&mut self, scope: &Scoped, spec: &RouteSpec) {
+        let is_checked = spec.scheme == Scheme::Https && !spec.upstream_skip_verify;
+        let has_name = scope.contains_key(&Key::UpstreamServerName)
+            || spec.hosts.is_empty()
+            || spec.hosts.iter().any(|host| host.openness() == 0);
+        let Some(label) = scope.get(&Key::Scheme).filter(|_| is_checked && !has_name) else {
+            return;
+        };
+        let message = format!(
+            "`{}=https` checks the container's certificate against the route's first exact host, \
+             and it has none",
+            label.key
+        );
+        let name = sibling(label, Key::UpstreamServerName);
+        let skip = sibling(label, Key::UpstreamSkipVerify);
+        let help = format!("add for example `{name}=backend.example.com`, or `{skip}=true`");
+        self.say(Code::BadValue, Some(label.clone()), message, help);
+    }
+
     fn policy(&mut self, scope: &Scoped) -> LbPolicy {
         let header = self.read(scope, Key::LbHeader, Token::parse);
         let cookie = self.read(scope, Key::LbCookie, Token::parse);
-        let wants_header = scope
-            .get(&Key::LbPolicy)
-            .is_some_and(|l| l.value.trim() == "header");
-        if wants_header && !scope.contains_key(&Key::LbHeader) {
-            let label = scope.get(&Key::LbPolicy).cloned();
-            let key = label.as_ref().map_or(String::new(), |l| l.key.clone());
-            let header_key = key.replace("lb.policy", "lb.header");
-            self.say(
-                Code::BadValue,
-                label,
-                format!("`{key}=header` needs the name of the header"),
-                format!("add for example `{header_key}=X-Tenant`"),
+        let wants = scope.get(&Key::LbPolicy).cloned();
+        let wants = wants.filter(|label| label.value.trim().eq_ignore_ascii_case("header"));
+        if let Some(label) = wants.filter(|_| !scope.contains_key(&Key::LbHeader)) {
+            let message = format!("`{}=header` needs the name of the header", label.key);
+            let help = format!(
+                "add for example `{}=X-Tenant`",
+                sibling(&label, Key::LbHeader)
             );
+            self.say(Code::BadValue, Some(label), message, help);
             return LbPolicy::default();
         }
-        let policy = |text: &str| match text.trim() {
+        let policy = |text: &str| match text.trim().to_ascii_lowercase().as_str() {
             "least_conn" => Ok(LbPolicy::LeastConn),
             "random" => Ok(LbPolicy::Random),
             "round_robin" => Ok(LbPolicy::RoundRobin),
@@ -381,4 +316,13 @@ impl Reader<'_> {
             help,
         });
     }
+}
+
+/// The whole key that stands beside this label in its scope.
+fn sibling(label: &LabelRef, key: Key) -> String {
+    let own = KEYS
+        .iter()
+        .filter_map(|info| label.key.strip_suffix(info.name));
+    let scope = own.min_by_key(|scope| scope.len()).unwrap_or_default();
+    format!("{scope}{}", key_info(key).name)
 }

@@ -10,6 +10,10 @@ use crate::model::{Container, RouteName};
 /// Longest name of a route, in bytes: it is shown in tables and stored.
 const ROUTE_NAME_BYTES_MAX: usize = 64;
 
+/// Labels under the prefix that are read on one container: far above any real number, and keeps
+/// one container from filling table and log.
+const LABELS_MAX: usize = 500;
+
 /// The labels of one scope, by key.
 pub(super) type Scoped = BTreeMap<Key, LabelRef>;
 
@@ -22,16 +26,23 @@ pub(super) struct Tree {
     pub(super) routes: BTreeMap<RouteName, Scoped>,
     /// Whether a key was not understood, so that something may be missing here.
     pub(super) doubtful: bool,
+    /// Whether there are so many labels that only some were read.
+    pub(super) is_cut: bool,
 }
 
 /// Sorts all labels under `<prefix>.`; what is not understood becomes a diagnostic.
 pub(super) fn sort(container: &Container, prefix: &str, found: &mut Vec<Diagnostic>) -> Tree {
     let mut tree = Tree::default();
-    for (whole, value) in &container.labels {
-        let rest = whole
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.strip_prefix('.'));
-        let Some(rest) = rest else { continue };
+    let own = container.labels.iter().filter_map(|(whole, value)| {
+        let rest = whole.strip_prefix(prefix)?.strip_prefix('.')?;
+        Some((whole, rest, value))
+    });
+    for (index, (whole, rest, value)) in own.clone().enumerate() {
+        if index == LABELS_MAX {
+            tree.is_cut = true;
+            found.push(too_many(container, prefix, own.count()));
+            break;
+        }
         let label = LabelRef {
             key: whole.clone(),
             value: value.clone(),
@@ -51,6 +62,18 @@ pub(super) fn sort(container: &Container, prefix: &str, found: &mut Vec<Diagnost
         }
     }
     tree
+}
+
+fn too_many(container: &Container, prefix: &str, count: usize) -> Diagnostic {
+    Diagnostic {
+        container: container.reference(),
+        code: Code::BadValue,
+        label: None,
+        message: format!(
+            "a container takes at most {LABELS_MAX} labels under `{prefix}.`, found {count}"
+        ),
+        help: "share the routes out among several services".to_owned(),
+    }
 }
 
 /// Why a key has no place.
@@ -97,7 +120,7 @@ impl Wrong {
         rest: &str,
         label: LabelRef,
     ) -> Diagnostic {
-        let whole = label.key.clone();
+        let whole = label.shown_key();
         let (message, help) = match self {
             Self::Key { route: _ } => (
                 format!("`{whole}` is not a label of the agent"),

@@ -1,6 +1,10 @@
 //! Readers of single values. Each says what was expected and what was found.
 
-use crate::model::{Hostname, NameError, PathPrefix, Scheme, Token};
+use crate::model::{FOUND_CHARS_MAX, Hostname, NameError, PathPrefix, Scheme, Token, shown};
+
+/// Items of one list that are read: above any real list, and two lists multiplied (hosts and
+/// paths) stay small.
+const LIST_ITEMS_MAX: usize = 200;
 
 /// `true` or `false`, as YAML and compose users write them.
 pub(super) fn boolean(text: &str) -> Result<bool, NameError> {
@@ -18,8 +22,15 @@ pub(super) fn list<T: PartialEq>(
     item: impl Fn(&str) -> Result<T, NameError>,
 ) -> Result<Vec<T>, NameError> {
     let mut items = Vec::new();
-    for part in text.split(',') {
-        let parsed = item(part.trim())?;
+    for (index, part) in text.split(',').map(str::trim).enumerate() {
+        let parsed = item(part).map_err(|error| in_list(text, part, error))?;
+        if index == LIST_ITEMS_MAX {
+            let count = text.split(',').count();
+            return Err(NameError {
+                expected: "a comma-separated list",
+                found: format!("{count} items, at most {LIST_ITEMS_MAX} are allowed"),
+            });
+        }
         if !items.contains(&parsed) {
             items.push(parsed);
         }
@@ -29,15 +40,24 @@ pub(super) fn list<T: PartialEq>(
 
 /// Host names.
 pub(super) fn hosts(text: &str) -> Result<Vec<Hostname>, NameError> {
-    list(text, |part| {
-        Hostname::parse(part).map_err(|error| in_list(text, part, error))
-    })
+    list(text, Hostname::parse)
+}
+
+/// A host name without a wildcard.
+pub(super) fn exact_host(text: &str) -> Result<Hostname, NameError> {
+    let host = Hostname::parse(text)?;
+    match host.openness() {
+        0 => Ok(host),
+        _ => Err(NameError {
+            expected: "an exact host name such as `backend.example.com`",
+            found: format!("`{host}`"),
+        }),
+    }
 }
 
 /// Path prefixes; empty when one of them is `/`, which matches everything.
 pub(super) fn paths(text: &str) -> Result<Vec<PathPrefix>, NameError> {
-    let parse = |part: &str| PathPrefix::parse(part).map_err(|error| in_list(text, part, error));
-    let paths = list(text, parse)?;
+    let paths = list(text, PathPrefix::parse)?;
     Ok(paths
         .into_iter()
         .collect::<Option<Vec<_>>>()
@@ -47,9 +67,7 @@ pub(super) fn paths(text: &str) -> Result<Vec<PathPrefix>, NameError> {
 /// Names of projects.
 pub(super) fn names(text: &str) -> Result<Vec<String>, NameError> {
     list(text, |part| {
-        Token::parse(part)
-            .map(|name| name.as_str().to_owned())
-            .map_err(|error| in_list(text, part, error))
+        Token::parse(part).map(|name| name.as_str().to_owned())
     })
 }
 
@@ -65,25 +83,25 @@ pub(super) fn scheme(text: &str) -> Result<Scheme, NameError> {
 
 /// The error of a value that is none of a few words.
 pub(super) fn not_one_of(expected: &'static str, text: &str) -> NameError {
-    let found = if text.trim().is_empty() {
-        "nothing"
-    } else {
-        "another word"
+    let found = match text.trim() {
+        "" => "nothing".to_owned(),
+        word => format!("`{}`", shown(word, FOUND_CHARS_MAX)),
     };
-    NameError {
-        expected,
-        found: found.to_owned(),
-    }
+    NameError { expected, found }
 }
 
 /// Names the item of a list that is wrong; a single item needs no naming.
 fn in_list(text: &str, part: &str, error: NameError) -> NameError {
-    if text.trim() == part || part.is_empty() {
+    if text.trim() == part {
         return error;
     }
-    let part: String = part.chars().take(80).collect();
-    NameError {
-        found: format!("{} in the item `{}`", error.found, part.escape_debug()),
-        ..error
-    }
+    let found = match part {
+        "" => "a comma with nothing before or after it".to_owned(),
+        _ => format!(
+            "{} in the item `{}`",
+            error.found,
+            shown(part, FOUND_CHARS_MAX)
+        ),
+    };
+    NameError { found, ..error }
 }

@@ -4,6 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::shown;
+
+/// Characters of a name that are shown. Projects and services are named by labels of any length.
+const SHOWN_NAME_CHARS_MAX: usize = 128;
+
 /// Who claims a host: a compose project, or an app that belongs to no project.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -27,8 +32,8 @@ impl Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Project(name) => write!(f, "project `{name}`"),
-            Self::App(name) => write!(f, "app `{name}`"),
+            Self::Project(name) => write!(f, "project `{}`", shown(name, SHOWN_NAME_CHARS_MAX)),
+            Self::App(name) => write!(f, "app `{}`", shown(name, SHOWN_NAME_CHARS_MAX)),
         }
     }
 }
@@ -46,8 +51,9 @@ pub struct AppKey {
 impl fmt::Display for AppKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.owner {
-            Owner::Project(project) => write!(f, "{project}/{}", self.name),
-            Owner::App(_) => f.write_str(&self.name),
+            Owner::Project(project) => write!(f, "{}/", shown(project, SHOWN_NAME_CHARS_MAX))?,
+            Owner::App(_) => {}
         }
+        f.write_str(&shown(&self.name, SHOWN_NAME_CHARS_MAX))
     }
 }

@@ -1,10 +1,17 @@
 //! Names that parse: a value of these types cannot be wrong, so nothing later checks again.
 
+mod host;
+mod path;
+
+pub use host::Hostname;
+pub use path::PathPrefix;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU16;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use super::shown;
 
 /// Why a text is not such a name: what was expected, and what was found in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,248 +31,10 @@ impl NameError {
     }
 }
 
-/// Longest host name in bytes (RFC 1035, section 2.3.4, less the two of the wire form).
-const HOST_BYTES_MAX: usize = 253;
-/// Longest label of a host name in bytes (RFC 1035, section 2.3.4).
-const HOST_LABEL_BYTES_MAX: usize = 63;
-/// Longest path prefix in bytes: far above any real one, and keeps one label from bloating the
-/// config.
-const PATH_BYTES_MAX: usize = 1024;
-/// Longest token (header or cookie name) in bytes.
+/// Characters of a wrong value that a message repeats: enough to recognise it.
+pub(crate) const FOUND_CHARS_MAX: usize = 40;
+/// Longest token in bytes.
 const TOKEN_BYTES_MAX: usize = 128;
-
-/// A host that a request may name: lowercase ASCII, without port or trailing dot. Exact
-/// (`app.example.com`, an IP address), a wildcard for one label (`*.example.com`), or `*`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Hostname(String);
-
-impl Hostname {
-    const EXPECTED: &'static str =
-        "a host name such as `app.example.com` or `*.example.com`, without scheme, port or path";
-
-    /// Parses what a user wrote: any case, with or without a trailing dot, Unicode or punycode.
-    ///
-    /// # Errors
-    /// What was found instead of a host name.
-    pub fn parse(text: &str) -> Result<Self, NameError> {
-        let wrong = |found: String| NameError::new(Self::EXPECTED, found);
-        let text = text.trim();
-        Self::reject_url_parts(text).map_err(wrong)?;
-        if text == "*" {
-            return Ok(Self("*".to_owned()));
-        }
-        if let Some(ip) = parse_ip(text) {
-            return Ok(Self(ip.to_string()));
-        }
-        let text = text.strip_suffix('.').unwrap_or(text);
-        let (wildcard, rest) = match text.strip_prefix("*.") {
-            Some(rest) => ("*.", rest),
-            None => ("", text),
-        };
-        if rest.contains('*') {
-            return Err(wrong(
-                "a `*` that is not the whole leftmost label".to_owned(),
-            ));
-        }
-        let ascii = idna::domain_to_ascii(rest)
-            .map_err(|_| wrong("characters that no host name may have".to_owned()))?;
-        Self::check_labels(&ascii, wildcard.len()).map_err(wrong)?;
-        Ok(Self(format!("{wildcard}{ascii}")))
-    }
-
-    fn reject_url_parts(text: &str) -> Result<(), String> {
-        if text.is_empty() {
-            return Err("nothing".to_owned());
-        }
-        if text.contains("://") {
-            return Err("a URL with its scheme".to_owned());
-        }
-        if text.contains('/') {
-            return Err("a path (write it as the label `path`)".to_owned());
-        }
-        let is_ip = parse_ip(text).is_some();
-        if !is_ip && text.contains(':') {
-            return Err("a port (the agent's own ports are settings of the agent)".to_owned());
-        }
-        Ok(())
-    }
-
-    fn check_labels(ascii: &str, prefix_bytes: usize) -> Result<(), String> {
-        let bytes = ascii.len() + prefix_bytes;
-        if bytes > HOST_BYTES_MAX {
-            return Err(format!(
-                "{bytes} characters, at most {HOST_BYTES_MAX} are allowed"
-            ));
-        }
-        for label in ascii.split('.') {
-            if label.is_empty() {
-                return Err("an empty part between two dots".to_owned());
-            }
-            if label.len() > HOST_LABEL_BYTES_MAX {
-                let bytes = label.len();
-                return Err(format!(
-                    "a part of {bytes} characters, at most {HOST_LABEL_BYTES_MAX} are allowed"
-                ));
-            }
-            if label.starts_with('-') || label.ends_with('-') {
-                return Err(format!("the part `{label}`, which begins or ends with `-`"));
-            }
-            let allowed =
-                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
-            if let Some(bad) = label.chars().find(|&c| !allowed(c)) {
-                return Err(format!("the character `{}`", bad.escape_debug()));
-            }
-        }
-        if ascii
-            .split('.')
-            .next_back()
-            .is_some_and(|l| l.chars().all(|c| c.is_ascii_digit()))
-        {
-            return Err("a last part of digits only, which is no IP address either".to_owned());
-        }
-        Ok(())
-    }
-
-    /// The normalised text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// How much it leaves open; smaller is more specific.
-    #[must_use]
-    pub fn openness(&self) -> u8 {
-        match self.0.as_str() {
-            "*" => 2,
-            text if text.starts_with("*.") => 1,
-            _ => 0,
-        }
-    }
-
-    /// Whether it is `*`.
-    #[must_use]
-    pub fn is_catch_all(&self) -> bool {
-        self.openness() == 2
-    }
-
-    /// Whether it is `*.something`.
-    #[must_use]
-    pub fn is_wildcard(&self) -> bool {
-        self.openness() == 1
-    }
-
-    /// Whether no public authority would certify it: `localhost`, `*.localhost`, `*.internal`,
-    /// and IP addresses.
-    #[must_use]
-    pub fn is_internal(&self) -> bool {
-        let name = self.0.strip_prefix("*.").unwrap_or(&self.0);
-        name == "localhost"
-            || name.ends_with(".localhost")
-            || name == "internal"
-            || name.ends_with(".internal")
-            || self.0.parse::<IpAddr>().is_ok()
-    }
-
-    /// The wildcard that covers this exact name: `*.example.com` for `app.example.com`.
-    #[must_use]
-    pub fn covering_wildcard(&self) -> Option<Self> {
-        let (first, rest) = self.0.split_once('.')?;
-        (first != "*" && self.0.parse::<IpAddr>().is_err()).then(|| Self(format!("*.{rest}")))
-    }
-}
-
-fn parse_ip(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    match bare {
-        Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
-        None => text.parse().ok(),
-    }
-}
-
-impl fmt::Display for Hostname {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for Hostname {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).map_err(|e| e.found)
-    }
-}
-
-impl From<Hostname> for String {
-    fn from(host: Hostname) -> Self {
-        host.0
-    }
-}
-
-/// A path prefix: begins with `/`, has no `..`, and ends without `/` (so it is never just `/`).
-/// It matches the path itself and everything below it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct PathPrefix(String);
-
-impl PathPrefix {
-    const EXPECTED: &'static str = "a path such as `/api`, beginning with `/`";
-
-    /// Parses what a user wrote. `/` alone matches everything and is `None`.
-    ///
-    /// # Errors
-    /// What was found instead of a path.
-    pub fn parse(text: &str) -> Result<Option<Self>, NameError> {
-        let wrong = |found: &str| NameError::new(Self::EXPECTED, found);
-        let text = text.trim();
-        if !text.starts_with('/') {
-            return Err(wrong(if text.is_empty() {
-                "nothing"
-            } else {
-                "no `/` at its beginning"
-            }));
-        }
-        if text.len() > PATH_BYTES_MAX {
-            return Err(NameError::new(
-                Self::EXPECTED,
-                format!(
-                    "{} characters, at most {PATH_BYTES_MAX} are allowed",
-                    text.len()
-                ),
-            ));
-        }
-        if text.contains('*') {
-            return Err(wrong("a `*` (a prefix matches everything below it anyway)"));
-        }
-        let path = text.trim_end_matches('/');
-        let part_is_dots = |part: &str| part == "." || part == "..";
-        if path.split('/').any(part_is_dots) || path.contains("//") {
-            return Err(wrong("`.`, `..` or an empty part in it"));
-        }
-        let allowed = |c: char| c.is_alphanumeric() || "/-._~!$&'()+,;=:@".contains(c);
-        if let Some(bad) = path.chars().find(|&c| !allowed(c)) {
-            return Err(NameError::new(
-                Self::EXPECTED,
-                format!("the character `{}`", bad.escape_debug()),
-            ));
-        }
-        // Caddy compares paths without regard to case (modules/caddyhttp/matchers.go,
-        // MatchPath), so two spellings of one path are one key.
-        Ok((!path.is_empty()).then(|| Self(path.to_lowercase())))
-    }
-
-    /// The normalised text, lowercase and without a trailing slash.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for PathPrefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// A TCP port, 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -285,14 +54,17 @@ impl Port {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let expected = "a number from 1 to 65535";
         let text = text.trim();
+        if text.is_empty() {
+            return Err(NameError::new(expected, "nothing"));
+        }
+        // Rust's own parser would also take `+80`.
+        if !text.chars().all(|c| c.is_ascii_digit()) {
+            let found = format!("`{}`, which is not a number", shown(text, FOUND_CHARS_MAX));
+            return Err(NameError::new(expected, found));
+        }
         let port = text.parse::<u16>().ok().and_then(Self::new);
         port.ok_or_else(|| {
-            let digits = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
-            let found = match text {
-                "" => "nothing",
-                _ if digits => "a number outside of that range",
-                _ => "not a number",
-            };
+            let found = format!("`{}`, which is out of range", shown(text, FOUND_CHARS_MAX));
             NameError::new(expected, found)
         })
     }
@@ -310,7 +82,8 @@ impl fmt::Display for Port {
     }
 }
 
-/// A header or cookie name: the `token` of RFC 9110, section 5.6.2.
+/// A name without surprises, for headers, cookies, apps, networks and projects: a token of RFC
+/// 9110, section 5.6.2, of letters, digits, `-`, `_` and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Token(String);
 
@@ -326,7 +99,10 @@ impl Token {
             return Err(NameError::new(expected, "nothing"));
         }
         if text.len() > TOKEN_BYTES_MAX {
-            let found = format!("{} characters, at most {TOKEN_BYTES_MAX}", text.len());
+            let found = format!(
+                "{} bytes, at most {TOKEN_BYTES_MAX} are allowed",
+                text.len()
+            );
             return Err(NameError::new(expected, found));
         }
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -348,126 +124,16 @@ impl Token {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::{Expect, expect};
-
     use super::*;
-
-    fn check_host(text: &str, expected: &Expect) {
-        let shown = match Hostname::parse(text) {
-            Ok(host) => host.to_string(),
-            Err(error) => format!("found {}", error.found),
-        };
-        expected.assert_eq(&shown);
-    }
-
-    #[test]
-    fn hosts_are_normalised() {
-        check_host("APP.Example.COM.", &expect!["app.example.com"]);
-        check_host("bücher.example", &expect!["xn--bcher-kva.example"]);
-        check_host("*.Example.com", &expect!["*.example.com"]);
-        check_host("*", &expect!["*"]);
-        check_host("127.0.0.1", &expect!["127.0.0.1"]);
-        check_host("[::1]", &expect!["::1"]);
-        check_host("my_app.local", &expect!["my_app.local"]);
-    }
-
-    #[test]
-    fn wrong_hosts_say_what_was_found() {
-        check_host("", &expect!["found nothing"]);
-        check_host("https://a.example", &expect!["found a URL with its scheme"]);
-        check_host(
-            "a.example/x",
-            &expect!["found a path (write it as the label `path`)"],
-        );
-        check_host(
-            "a.example:8080",
-            &expect!["found a port (the agent's own ports are settings of the agent)"],
-        );
-        check_host(
-            "a.*.example",
-            &expect!["found a `*` that is not the whole leftmost label"],
-        );
-        check_host(
-            "a..example",
-            &expect!["found an empty part between two dots"],
-        );
-        check_host("{env.HOME}.example", &expect!["found the character `{`"]);
-        check_host(
-            "-a.example",
-            &expect!["found the part `-a`, which begins or ends with `-`"],
-        );
-        check_host(
-            "1.2.3.400",
-            &expect!["found a last part of digits only, which is no IP address either"],
-        );
-        check_host(
-            &format!("{}.example", "a".repeat(64)),
-            &expect!["found a part of 64 characters, at most 63 are allowed"],
-        );
-        check_host(
-            &format!("{}example", "a.".repeat(150)),
-            &expect!["found 307 characters, at most 253 are allowed"],
-        );
-    }
-
-    #[test]
-    fn internal_hosts_are_those_that_nobody_certifies() {
-        for internal in [
-            "localhost",
-            "a.localhost",
-            "*.localhost",
-            "db.internal",
-            "10.0.0.1",
-            "::1",
-        ] {
-            assert!(
-                Hostname::parse(internal).expect("valid").is_internal(),
-                "{internal}"
-            );
-        }
-        assert!(
-            !Hostname::parse("app.example.com")
-                .expect("valid")
-                .is_internal()
-        );
-    }
-
-    #[test]
-    fn the_covering_wildcard_replaces_one_label() {
-        let covering = |text: &str| {
-            Hostname::parse(text)
-                .expect("valid")
-                .covering_wildcard()
-                .map(|h| h.to_string())
-        };
-        assert_eq!(covering("a.b.example"), Some("*.b.example".to_owned()));
-        assert_eq!(covering("*.b.example"), None);
-        assert_eq!(covering("localhost"), None);
-        assert_eq!(covering("10.0.0.1"), None);
-    }
-
-    #[test]
-    fn paths_lose_case_and_trailing_slash() {
-        let parse = |text: &str| PathPrefix::parse(text).map(|p| p.map(|p| p.to_string()));
-        assert_eq!(parse("/API/v1/"), Ok(Some("/api/v1".to_owned())));
-        assert_eq!(parse("/"), Ok(None));
-        for wrong in [
-            "", "api", "/a/../b", "/a*", "/a?b", "/a#b", "/{env.X}", "/a%2f", "/a//b",
-        ] {
-            assert!(PathPrefix::parse(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn ports_are_1_to_65535() {
         assert_eq!(Port::parse("8080").map(Port::get), Ok(8080));
-        let found = |text: &str| Port::parse(text).map_err(|e| e.found);
-        assert_eq!(found("0"), Err("a number outside of that range".to_owned()));
-        assert_eq!(
-            found("70000"),
-            Err("a number outside of that range".to_owned())
-        );
-        assert_eq!(found("80a"), Err("not a number".to_owned()));
-        assert_eq!(found(""), Err("nothing".to_owned()));
+        let found = |text: &str| Port::parse(text).expect_err("wrong").found;
+        assert_eq!(found("0"), "`0`, which is out of range");
+        assert_eq!(found("70000"), "`70000`, which is out of range");
+        assert_eq!(found("+80"), "`+80`, which is not a number");
+        assert_eq!(found("80/tcp"), "`80/tcp`, which is not a number");
+        assert_eq!(found(""), "nothing");
     }
 }

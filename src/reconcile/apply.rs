@@ -115,6 +115,9 @@ where
             self.status.generation += 1;
             self.loads.debounce.change(Instant::now());
         }
+        self.status.rows = Arc::new(built.rows.clone());
+        self.status.diagnostics = Arc::new(built.diagnostics.clone());
+        self.status.table = Arc::new(built.table.clone());
         let generation = self.status.generation;
         self.desired = Some(Arc::new(Desired {
             generation,
@@ -305,14 +308,18 @@ where
 
     /// Caddy ended. If it never served its config, the config may be to blame.
     fn on_ended(&mut self, id: &str, cause: &ExitCause) {
-        let ExitCause::Exited {
-            before_up: true,
-            last_words,
-            ..
-        } = cause
-        else {
-            return;
+        let last_words = match cause {
+            ExitCause::Exited {
+                before_up: true,
+                last_words,
+                ..
+            } => last_words.as_str(),
+            ExitCause::DidNotAnswer { before_up: true } => "it did not answer in time",
+            ExitCause::Exited { .. }
+            | ExitCause::DidNotAnswer { .. }
+            | ExitCause::SpawnFailed { .. } => return,
         };
+        let may_be_its_config = matches!(cause, ExitCause::Exited { .. });
         self.loads.start_failures += 1;
         if self.loads.start_failures == START_TRIES_MAX {
             error!(reason = %last_words, "Caddy does not start with its config; starting it with 503 answers, to go on by loads.");
@@ -325,7 +332,7 @@ where
             self.accepted = None;
         }
         let sent = self.desired.clone().filter(|desired| desired.id() == id);
-        if let Some(sent) = sent.filter(|_| !is_environment(last_words)) {
+        if let Some(sent) = sent.filter(|_| may_be_its_config && !is_environment(last_words)) {
             self.blame(&sent, last_words);
         }
         self.offer_start_config();

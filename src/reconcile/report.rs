@@ -118,12 +118,12 @@ where
     A: Admin + Clone,
     S: Store + Clone,
 {
-    /// Logs the findings that are new, and how many were mended.
-    pub(super) fn say_diagnostics(&mut self, now: &[Diagnostic]) {
+    /// Logs the findings that are new.
+    pub(super) fn say_diagnostics(&self, now: &[Diagnostic]) {
         let before = &self.status.diagnostics;
         for diagnostic in now
             .iter()
-            .filter(|d| !before.contains(d))
+            .filter(|d| before.binary_search(d).is_err())
             .take(LOGGED_CHANGES_MAX)
         {
             let code = diagnostic.code;
@@ -132,7 +132,6 @@ where
                 Severity::Warning => info!(%code, "{}", diagnostic.one_line()),
             }
         }
-        self.status.diagnostics = now.to_vec();
     }
 
     /// Logs and shows what the supervisor does.
@@ -160,10 +159,6 @@ where
 
     /// Hands the status to whoever reads it.
     pub(super) fn publish(&mut self) {
-        if let Some(desired) = &self.desired {
-            self.status.rows.clone_from(&desired.built.rows);
-            self.status.table = Arc::new(desired.built.table.clone());
-        }
         let status = Arc::new(self.status.clone());
         self.channels.status.send_replace(status);
     }

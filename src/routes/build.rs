@@ -12,10 +12,10 @@ use super::place::place;
 use super::report::Row;
 use super::table::RouteTable;
 use super::upstream::{self, NotReady};
-use crate::diagnostic::{Code, Diagnostic, LabelRef};
+use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
 use crate::labels::{RouteSpec, Standing, TlsSetting, parse};
 use crate::model::{
-    AppKey, Container, ContainerRef, Hostname, Labels, RouteId, RouteName, Snapshot,
+    AppKey, Container, ContainerRef, Hostname, Labels, Owner, RouteId, RouteName, Snapshot,
 };
 
 /// The labels under the prefix by which each route was last accepted.
@@ -77,18 +77,15 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     for (app, candidates) in &apps {
         forms.extend(forms::of_app(app, candidates, inputs, &mut found));
     }
-    let claims = claims::settle(inputs.claims, &asking(&forms), inputs.now);
+    let mut claims = claims::settle(inputs.claims, &asking(&forms), inputs.now);
     let placed = place(&forms, &claims, inputs, &mut found);
-    rows.extend(placed.rows);
-    let shown: BTreeSet<_> = rows.iter().map(|row| row.container.id.clone()).collect();
-    for candidate in apps.values().flatten() {
-        if !shown.contains(&candidate.container.id) {
-            rows.push(left_out(candidate, &found));
-        }
-    }
+    claims::remember_tls(&mut claims, &placed.settings);
     found.sort();
     found.dedup();
+    rows.extend(placed.rows);
+    rows.extend(left_out(&apps, &rows, &found));
     rows.sort();
+    rows.dedup();
     let good = forms
         .iter()
         .filter(|form| !form.is_last_good && placed.ids.contains(&form.id))
@@ -135,7 +132,7 @@ fn candidates<'a>(
                 found.extend(
                     ip.as_ref()
                         .err()
-                        .and_then(|why| off_network(container, why)),
+                        .and_then(|why| unreachable(container, why)),
                 );
                 let candidate = Candidate {
                     container,
@@ -149,22 +146,53 @@ fn candidates<'a>(
         }
     }
     for candidates in apps.values_mut() {
-        candidates.sort_by_key(|candidate| {
-            std::cmp::Reverse((candidate.container.created, candidate.container.id.clone()))
+        candidates.sort_by(|a, b| {
+            let age =
+                |candidate: &Candidate<'a>| (candidate.container.created, &candidate.container.id);
+            age(b).cmp(&age(a))
         });
     }
     apps
 }
 
-/// The diagnostic of a container that is not on the network it should be reached on.
-fn off_network(container: &Container, why: &NotReady) -> Option<Diagnostic> {
-    let NotReady::NotOnNetwork { network, attached } = why else {
-        return None;
+/// The diagnostic of a container that cannot be reached as its networks are.
+fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
+    let (message, help) = match why {
+        NotReady::NotOnNetwork {
+            network,
+            attached,
+            lender,
+        } => off_network(container, network, attached, lender.as_deref()),
+        NotReady::LenderGone => (
+            "the container whose network it uses is not there".to_owned(),
+            "create this container anew, after that one".to_owned(),
+        ),
+        NotReady::NotRunning(_)
+        | NotReady::Starting
+        | NotReady::Unhealthy
+        | NotReady::NoAddress { .. }
+        | NotReady::NoPort
+        | NotReady::OtherRoute => return None,
     };
+    Some(Diagnostic {
+        container: container.reference(),
+        code: Code::NotOnNetwork,
+        label: None,
+        message,
+        help,
+    })
+}
+
+fn off_network(
+    container: &Container,
+    network: &str,
+    attached: &[String],
+    lender: Option<&str>,
+) -> (String, String) {
     let of_project = attached
         .iter()
         .find(|name| name.ends_with(&format!("_{network}")));
-    let list = match attached.as_slice() {
+    let list = match attached {
         [] => "no network".to_owned(),
         names => names
             .iter()
@@ -174,22 +202,20 @@ fn off_network(container: &Container, why: &NotReady) -> Option<Diagnostic> {
     };
     let help = match of_project {
         Some(_) => format!(
-            "compose made a network of the project; add to the compose file:\n\
-             networks:\n  {network}: {{external: true}}"
+            "compose made a network of the project; add to the end of the compose file: \
+             `networks: {{{network}: {{external: true}}}}`"
         ),
         None => format!(
             "add `networks: [{network}]` to the service, or type `docker network connect \
              {network} {}`",
-            container.name
+            lender.unwrap_or(&container.name)
         ),
     };
-    Some(Diagnostic {
-        container: container.reference(),
-        code: Code::NotOnNetwork,
-        label: None,
-        message: format!("it is not on the routing network `{network}`; it is on {list}"),
-        help,
-    })
+    let who = lender.map_or("it".to_owned(), |lender| {
+        format!("`{lender}`, whose network it uses,")
+    });
+    let message = format!("{who} is not on the routing network `{network}`; it is on {list}");
+    (message, help)
 }
 
 fn asking(forms: &[Form]) -> Vec<Asking> {
@@ -200,23 +226,46 @@ fn asking(forms: &[Form]) -> Vec<Asking> {
             created: form.created,
             only_paths: !form.spec.paths.is_empty(),
             share: form.share.clone(),
+            containers: match form.id.app.owner {
+                Owner::Project(_) => BTreeSet::new(),
+                Owner::App(_) => form.containers(),
+            },
         };
         form.spec.hosts.iter().map(ask).collect::<Vec<_>>()
     };
     forms.iter().flat_map(of_form).collect()
 }
 
-/// The row of a container none of whose routes came into being.
-fn left_out(candidate: &Candidate<'_>, found: &[Diagnostic]) -> Row {
-    let reference = candidate.container.reference();
-    let first = found.iter().find(|d| d.container == reference);
-    let reason = first.map_or("its labels ask for nothing".to_owned(), |d| {
-        d.message.clone()
-    });
-    Row {
-        app: Some(candidate.spec.app.clone()),
-        ..Row::refused(reference, &reason)
-    }
+/// The rows of the containers none of whose routes came into being. `found` is sorted.
+fn left_out(
+    apps: &BTreeMap<AppKey, Vec<Candidate<'_>>>,
+    rows: &[Row],
+    found: &[Diagnostic],
+) -> Vec<Row> {
+    let shown: BTreeSet<_> = rows.iter().map(|row| &row.container.id).collect();
+    let of_app = |(app, candidates): (&AppKey, &Vec<Candidate<'_>>)| {
+        let definer = forms::definer(candidates).map(|definer| definer.container.reference());
+        let absent = candidates.iter();
+        let absent = absent.filter(|candidate| !shown.contains(&candidate.container.id));
+        let row = |candidate: &Candidate<'_>| {
+            let reference = candidate.container.reference();
+            let own = found.partition_point(|diagnostic| diagnostic.container < reference);
+            let own = found.get(own).filter(|diagnostic| {
+                diagnostic.container == reference && diagnostic.code.severity() == Severity::Error
+            });
+            let of_definer = || {
+                let definer = definer.as_ref().map_or(String::new(), ToString::to_string);
+                format!("the labels of {definer} count for all replicas, and they are wrong")
+            };
+            let reason = own.map_or_else(of_definer, |diagnostic| diagnostic.message.clone());
+            Row {
+                app: Some(app.clone()),
+                ..Row::refused(reference, &reason)
+            }
+        };
+        absent.map(row).collect::<Vec<_>>()
+    };
+    apps.iter().flat_map(of_app).collect()
 }
 
 impl Inputs<'_> {
@@ -231,41 +280,20 @@ impl Inputs<'_> {
             .collect()
     }
 
-    /// Whether the agent's settings and certificates allow the hosts of a route.
-    pub(super) fn check_hosts(
+    /// Says when a route asks for `*` and the agent's settings do not allow it.
+    pub(super) fn check_catch_all(
         &self,
         definer: &Candidate<'_>,
         route: &RouteName,
         spec: &RouteSpec,
     ) -> Option<Diagnostic> {
-        let default = definer
-            .spec
-            .routes
-            .get(&RouteName::Default)
-            .and_then(Option::as_ref);
-        let tls = |host: &Hostname| {
-            let shared = default.filter(|default| default.hosts.contains(host));
-            let setting = shared.map_or(spec.tls, |default| default.tls.or(spec.tls));
-            setting.unwrap_or(self.default_tls)
-        };
-        let say = |code: Code, message: String, help: String| Diagnostic {
+        let is_wrong = !self.allow_catch_all && spec.hosts.iter().any(Hostname::is_catch_all);
+        is_wrong.then(|| Diagnostic {
             container: definer.container.reference(),
-            code,
+            code: Code::CatchAll,
             label: self.host_label(&definer.container.labels, route),
-            message,
-            help,
-        };
-        spec.hosts.iter().find_map(|host| {
-            if host.is_catch_all() && !self.allow_catch_all {
-                let message = "the host `*` would take every request that no other route takes";
-                let help = "name the hosts, or start the agent with `--allow-catch-all`";
-                return Some(say(Code::CatchAll, message.to_owned(), help.to_owned()));
-            }
-            let lacks = tls(host) == TlsSetting::Auto && self.lacks_certificate(host);
-            lacks.then(|| {
-                let (message, help) = self.wildcard_words(host);
-                say(Code::NoWildcardCertificate, message, help)
-            })
+            message: "the host `*` would take every request that no other route takes".to_owned(),
+            help: "name the hosts, or start the agent with `--allow-catch-all`".to_owned(),
         })
     }
 
@@ -275,16 +303,20 @@ impl Inputs<'_> {
         host.is_wildcard() && !host.is_internal() && !self.certificate_names.contains(host)
     }
 
-    fn wildcard_words(&self, host: &Hostname) -> (String, String) {
+    /// Says that a host lacks its certificate.
+    pub(super) fn no_certificate(&self, form: &Form, host: &Hostname) -> Diagnostic {
         let file = host.as_str().replacen('*', "_", 1);
-        (
-            format!("`{host}` needs a certificate, and none for it is in the directory"),
-            format!(
+        Diagnostic {
+            container: form.definer.clone(),
+            code: Code::NoWildcardCertificate,
+            label: self.host_label(&form.labels, &form.id.route),
+            message: format!("`{host}` needs a certificate, and none for it is in the directory"),
+            help: format!(
                 "put `{file}.crt` and `{file}.key` into the agent's `--certificates` directory, \
                  or set `{}.tls=internal`",
                 self.prefix
             ),
-        )
+        }
     }
 
     fn host_label(&self, labels: &Labels, route: &RouteName) -> Option<LabelRef> {

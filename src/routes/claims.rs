@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Hostname, Owner};
+use crate::labels::TlsSetting;
+use crate::model::{ContainerId, Hostname, Owner};
 
 /// How long a claim outlives its owner's last container, in seconds: a redeploy that builds an
 /// image or waits for a registry is shorter than that.
@@ -26,6 +27,42 @@ pub struct Claim {
     /// Projects that the owner lets add paths under the host.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub share: BTreeSet<String>,
+    /// The certificate policy that the owner last decided for the host. It stays in force while
+    /// the owner has no container, so that nobody who adds a path decides it meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSetting>,
+    /// The containers by which an app outside any project holds the claim. Such an app is named
+    /// after its container, and a container that is renamed keeps what it has.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub containers: BTreeSet<ContainerId>,
+}
+
+impl Claim {
+    /// A claim of now, by nobody's container yet.
+    fn new(owner: Owner, since: u64) -> Self {
+        Self {
+            owner,
+            since,
+            released: None,
+            share: BTreeSet::new(),
+            tls: None,
+            containers: BTreeSet::new(),
+        }
+    }
+
+    /// Gives the claim of an app outside any project to the app that one of its containers is now.
+    fn follow_rename(&mut self, asking: &[&Asking]) {
+        let is_app = |owner: &Owner| matches!(owner, Owner::App(_));
+        if !is_app(&self.owner) || asking.iter().any(|ask| ask.owner == self.owner) {
+            return;
+        }
+        let renamed = asking
+            .iter()
+            .filter(|ask| is_app(&ask.owner) && !ask.containers.is_disjoint(&self.containers));
+        if let Some(heir) = renamed.min_by_key(|ask| (ask.created, &ask.owner)) {
+            self.owner = heir.owner.clone();
+        }
+    }
 }
 
 /// All claims, by host.
@@ -43,26 +80,29 @@ pub(super) struct Asking {
     pub(super) only_paths: bool,
     /// Projects that this owner would let in.
     pub(super) share: BTreeSet<String>,
+    /// The containers of the app that asks, where it belongs to no project.
+    pub(super) containers: BTreeSet<ContainerId>,
 }
 
 /// The claims that hold, given those of before and what is asked for now.
 pub(super) fn settle(before: &Claims, asking: &[Asking], now: u64) -> Claims {
     let mut claims = before.clone();
     claims.retain(|_, claim| {
+        // A clock that was set back must not make a claim last longer.
+        claim.released = claim.released.map(|at| at.min(now));
         claim
             .released
-            .is_none_or(|at| at + CLAIM_GRACE_SECONDS > now)
+            .is_none_or(|at| at.saturating_add(CLAIM_GRACE_SECONDS) > now)
     });
     let mut newcomers: Vec<&Asking> = asking.iter().collect();
     // A route for every path claims before one for some paths: who brings the site owns it.
-    newcomers.sort_by_key(|ask| (ask.only_paths, ask.created, ask.owner.clone()));
+    newcomers.sort_by(|a, b| {
+        let rank = |ask: &Asking| (ask.only_paths, ask.created);
+        rank(a).cmp(&rank(b)).then_with(|| a.owner.cmp(&b.owner))
+    });
     for ask in newcomers {
-        claims.entry(ask.host.clone()).or_insert_with(|| Claim {
-            owner: ask.owner.clone(),
-            since: now,
-            released: None,
-            share: BTreeSet::new(),
-        });
+        let claim = || Claim::new(ask.owner.clone(), now);
+        claims.entry(ask.host.clone()).or_insert_with(claim);
     }
     let mut of_host: BTreeMap<&Hostname, Vec<&Asking>> = BTreeMap::new();
     for ask in asking {
@@ -70,18 +110,25 @@ pub(super) fn settle(before: &Claims, asking: &[Asking], now: u64) -> Claims {
     }
     for (host, claim) in &mut claims {
         let asking = of_host.get(host).map_or(&[][..], Vec::as_slice);
-        let mut own = asking
-            .iter()
-            .filter(|ask| ask.owner == claim.owner)
-            .peekable();
-        if own.peek().is_some() {
-            claim.released = None;
-            claim.share = own.flat_map(|ask| ask.share.clone()).collect();
-        } else {
+        claim.follow_rename(asking);
+        let own = asking.iter().filter(|ask| ask.owner == claim.owner);
+        let own: Vec<_> = own.collect();
+        if own.is_empty() {
             claim.released = claim.released.or(Some(now));
+            continue;
         }
+        claim.released = None;
+        claim.share = own.iter().flat_map(|ask| ask.share.clone()).collect();
+        claim.containers = own.iter().flat_map(|ask| ask.containers.clone()).collect();
     }
     claims
+}
+
+/// Keeps what each present owner decides about its hosts' certificates.
+pub(super) fn remember_tls(claims: &mut Claims, settings: &BTreeMap<Hostname, TlsSetting>) {
+    for (host, claim) in claims.iter_mut().filter(|(_, c)| c.released.is_none()) {
+        claim.tls = settings.get(host).copied().or(claim.tls);
+    }
 }
 
 /// Whether this owner may serve the host; the claim that says no otherwise.
@@ -110,6 +157,7 @@ mod tests {
             created,
             only_paths: false,
             share: BTreeSet::new(),
+            containers: BTreeSet::new(),
         }
     }
 
@@ -156,6 +204,22 @@ mod tests {
         assert_eq!(owner(&claims), Some("a"));
         claims = settle(&claims, &[ask("b", 2)], 1_700);
         assert_eq!(owner(&claims), Some("b"));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_prolong_a_claim() {
+        let mut claims = settle(&Claims::new(), &[ask("a", 1)], 9_000);
+        claims = settle(&claims, &[], 9_000);
+        claims = settle(&claims, &[], 1_000);
+        claims = settle(&claims, &[ask("b", 2)], 1_600);
+        assert_eq!(owner(&claims), Some("b"));
+        let broken = Claim {
+            released: Some(u64::MAX),
+            ..Claim::new(Owner::Project("a".to_owned()), 0)
+        };
+        let claims = settle(&BTreeMap::from([(host(), broken)]), &[], 5);
+        assert_eq!(claims[&host()].released, Some(5));
+        assert_eq!(owner(&settle(&claims, &[], u64::MAX)), None);
     }
 
     #[test]

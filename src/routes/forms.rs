@@ -11,7 +11,8 @@ use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{ContainerSpec, RouteSpec, Standing, parse};
 use crate::model::{
-    AppKey, Container, ContainerRef, Labels, NetworkMode, Port, RouteId, RouteName,
+    AppKey, Container, ContainerId, ContainerRef, ContainerState, Labels, NetworkMode, Port,
+    RouteId, RouteName, shown,
 };
 
 /// Characters of Caddy's refusal that are shown: its chains of causes are about 200 long.
@@ -45,8 +46,32 @@ pub(super) struct Form {
     pub(super) definer: ContainerRef,
     /// Creation of the app's oldest container.
     pub(super) created: i64,
+    /// Projects that may add paths under its hosts.
     pub(super) share: BTreeSet<String>,
     pub(super) members: Vec<Member>,
+}
+
+impl Form {
+    /// The containers of its app.
+    pub(super) fn containers(&self) -> BTreeSet<ContainerId> {
+        let members = self.members.iter();
+        members.map(|member| member.container.id.clone()).collect()
+    }
+}
+
+/// The candidate whose labels count: the newest ready one; while none is, the newest that runs or
+/// is about to, before one that was only created or has ended. Candidates come newest first.
+pub(super) fn definer<'a, 'b>(candidates: &'b [Candidate<'a>]) -> Option<&'b Candidate<'a>> {
+    candidates.iter().min_by_key(|candidate| {
+        let lives = match candidate.container.state {
+            ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => true,
+            ContainerState::Created
+            | ContainerState::Removing
+            | ContainerState::Exited
+            | ContainerState::Dead => false,
+        };
+        (candidate.ip.is_err(), !lives)
+    })
 }
 
 /// The forms of all routes of one app. Its candidates come newest first.
@@ -56,56 +81,47 @@ pub(super) fn of_app(
     inputs: &Inputs<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Form> {
-    let newest_ready = candidates.iter().find(|candidate| candidate.ip.is_ok());
-    let Some(definer) = newest_ready.or(candidates.first()) else {
+    let Some(definer) = definer(candidates) else {
         return Vec::new();
     };
-    for other in candidates.iter().filter(|other| other.ip.is_ok()) {
-        say_difference(definer, other, found);
-    }
+    say_differences(definer, candidates, found);
     let mut names: BTreeSet<RouteName> = definer.spec.routes.keys().cloned().collect();
     if definer.spec.doubtful {
-        let of_app = inputs.last_good.keys().filter(|id| id.app == *app);
-        names.extend(of_app.map(|id| id.route.clone()));
+        let first = RouteId {
+            app: app.clone(),
+            route: RouteName::Default,
+        };
+        let of_app = inputs.last_good.range(first..);
+        let of_app = of_app.take_while(|(id, _)| id.app == *app);
+        names.extend(of_app.map(|(id, _)| id.route.clone()));
     }
-    let share: BTreeSet<String> = candidates
-        .iter()
-        .flat_map(|candidate| candidate.spec.share.iter().cloned())
-        .collect();
-    let created = candidates
-        .iter()
-        .map(|c| c.container.created)
-        .min()
-        .unwrap_or_default();
-    let mut forms = Vec::new();
-    for route in names {
+    let labels = inputs.own_labels(&definer.container.labels);
+    let created = candidates.iter().map(|c| c.container.created).min();
+    let form = |route: RouteName, found: &mut Vec<Diagnostic>| {
         let id = RouteId {
             app: app.clone(),
             route,
         };
-        let Some(chosen) = choose(&id, definer, inputs, found) else {
-            continue;
-        };
-        let members = candidates
-            .iter()
-            .map(|c| member(c, &id.route, &chosen))
-            .collect();
-        forms.push(Form {
+        let chosen = choose(&id, definer, &labels, inputs, found)?;
+        let members = candidates.iter().map(|c| member(c, &id.route, &chosen));
+        Some(Form {
+            members: members.collect(),
             id,
             spec: chosen.spec,
             labels: chosen.labels,
             is_last_good: chosen.is_last_good,
             definer: definer.container.reference(),
-            created,
-            share: share.clone(),
-            members,
-        });
-    }
-    forms
+            created: created.unwrap_or_default(),
+            share: chosen.share,
+        })
+    };
+    let forms = names.into_iter().filter_map(|route| form(route, found));
+    forms.collect()
 }
 
 struct Chosen {
     spec: RouteSpec,
+    share: BTreeSet<String>,
     labels: Labels,
     is_last_good: bool,
 }
@@ -114,29 +130,42 @@ struct Chosen {
 fn choose(
     id: &RouteId,
     definer: &Candidate<'_>,
+    labels: &Labels,
     inputs: &Inputs<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Chosen> {
-    let labels = inputs.own_labels(&definer.container.labels);
-    let refusals = inputs.refused.get(id);
-    if let Some(spec) = definer.spec.routes.get(&id.route).and_then(Option::as_ref) {
-        let refusal = refusals.and_then(|refusals| refusals.get(&labels));
-        let checks = [
-            inputs.check_hosts(definer, &id.route, spec),
-            refusal.map(|message| refused(definer, id, message)),
-            lacks_port(definer, id, spec, inputs.prefix),
-        ];
-        let mut wrong = checks.into_iter().flatten().peekable();
-        if wrong.peek().is_none() {
-            return Some(Chosen {
-                spec: spec.clone(),
-                labels,
-                is_last_good: false,
-            });
-        }
+    let Some(spec) = definer.spec.routes.get(&id.route).and_then(Option::as_ref) else {
+        return last_good(id, definer, inputs);
+    };
+    let refusal = inputs.refused.get(id).and_then(|forms| forms.get(labels));
+    let has_no_port = port(definer.container, spec).is_none();
+    let has_address = definer.ip.as_ref().err().is_none_or(NotReady::has_address);
+    let checks = [
+        inputs.check_catch_all(definer, &id.route, spec),
+        refusal.map(|message| refused(definer, id, message)),
+        (has_no_port && has_address).then(|| lacks_port(definer, id, inputs.prefix)),
+    ];
+    let mut wrong = checks.into_iter().flatten().peekable();
+    if wrong.peek().is_some() {
         found.extend(wrong);
+        return last_good(id, definer, inputs);
     }
+    let present = || Chosen {
+        spec: spec.clone(),
+        share: definer.spec.share.iter().cloned().collect(),
+        labels: labels.clone(),
+        is_last_good: false,
+    };
+    // Only a running container tells which ports it exposes. Until then the form may turn out to
+    // lack one, and must not take the place of one that is known to be good.
+    let unproven = has_no_port.then(|| last_good(id, definer, inputs));
+    unproven.flatten().or_else(|| Some(present()))
+}
+
+/// The form by which the route was last accepted, if it still may be served.
+fn last_good(id: &RouteId, definer: &Candidate<'_>, inputs: &Inputs<'_>) -> Option<Chosen> {
     let labels = inputs.last_good.get(id)?.clone();
+    let refusals = inputs.refused.get(id);
     if refusals.is_some_and(|refusals| refusals.contains_key(&labels)) {
         return None;
     }
@@ -144,20 +173,21 @@ fn choose(
         labels: labels.clone(),
         ..definer.container.clone()
     };
-    let Standing::Asks(mut spec) = parse(&before, inputs.prefix).standing else {
+    let Standing::Asks(mut before) = parse(&before, inputs.prefix).standing else {
         return None;
     };
-    let spec = spec.routes.remove(&id.route).flatten()?;
-    let is_allowed = inputs.check_hosts(definer, &id.route, &spec).is_none();
-    is_allowed.then_some(Chosen {
+    let spec = before.routes.remove(&id.route).flatten()?;
+    let is_allowed = inputs.check_catch_all(definer, &id.route, &spec).is_none();
+    is_allowed.then(|| Chosen {
         spec,
+        share: before.share.into_iter().collect(),
         labels,
         is_last_good: true,
     })
 }
 
 fn refused(definer: &Candidate<'_>, id: &RouteId, message: &str) -> Diagnostic {
-    let message: String = message.chars().take(REFUSAL_CHARS_MAX).collect();
+    let message = shown(message, REFUSAL_CHARS_MAX);
     Diagnostic {
         container: definer.container.reference(),
         code: Code::RefusedByCaddy,
@@ -167,18 +197,8 @@ fn refused(definer: &Candidate<'_>, id: &RouteId, message: &str) -> Diagnostic {
     }
 }
 
-/// A ready container must say its port, or expose one.
-fn lacks_port(
-    definer: &Candidate<'_>,
-    id: &RouteId,
-    spec: &RouteSpec,
-    prefix: &str,
-) -> Option<Diagnostic> {
+fn lacks_port(definer: &Candidate<'_>, id: &RouteId, prefix: &str) -> Diagnostic {
     let container = definer.container;
-    let ready = definer.ip.is_ok();
-    if !ready || port(container, spec).is_some() {
-        return None;
-    }
     let exposed: Vec<String> = container.ports.iter().map(ToString::to_string).collect();
     let found = match (&container.network_mode, exposed.as_slice()) {
         (NetworkMode::Host, _) => "it uses the host's network".to_owned(),
@@ -189,13 +209,14 @@ fn lacks_port(
         RouteName::Default => "port".to_owned(),
         RouteName::Named(name) => format!("routes.{name}.port"),
     };
-    Some(Diagnostic {
+    let example = exposed.first().map_or("8080", String::as_str);
+    Diagnostic {
         container: container.reference(),
         code: Code::NoPort,
         label: None,
         message: format!("the container's port is not known: {found}"),
-        help: format!("add `{prefix}.{key}=8080`, with the port the app listens on"),
-    })
+        help: format!("add `{prefix}.{key}={example}`, with the port the app listens on"),
+    }
 }
 
 fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
@@ -208,7 +229,8 @@ fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
     spec.port.or_else(exposed)
 }
 
-/// Whether and where this container serves the chosen form. Its own labels say its port.
+/// Whether and where this container serves the chosen form. Its own labels say its port, unless
+/// they are wrong.
 fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen) -> Member {
     let container = candidate.container.reference();
     let own = match candidate.spec.routes.get(route) {
@@ -221,8 +243,10 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen) -> Memb
             return Member { container, address };
         }
     };
-    let own_port = own.and_then(|own| port(candidate.container, own));
-    let port = own_port.or_else(|| port(candidate.container, &chosen.spec));
+    let is_guessed = own.is_none() || chosen.is_last_good;
+    let guess = is_guessed.then_some(&chosen.spec);
+    let mut specs = own.into_iter().chain(guess);
+    let port = specs.find_map(|spec| port(candidate.container, spec));
     let address = candidate.ip.clone().and_then(|ip| {
         port.map(|port| upstream::socket(ip, port))
             .ok_or(NotReady::NoPort)
@@ -230,31 +254,51 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen) -> Memb
     Member { container, address }
 }
 
-/// Ready replicas should agree on everything but port; the newest one counts.
-fn say_difference(definer: &Candidate<'_>, other: &Candidate<'_>, found: &mut Vec<Diagnostic>) {
-    let without_port = |spec: &ContainerSpec| -> BTreeMap<RouteName, Option<RouteSpec>> {
-        let clear = |route: &RouteSpec| RouteSpec {
-            port: None,
-            ..route.clone()
-        };
-        spec.routes
-            .iter()
-            .map(|(name, r)| (name.clone(), r.as_ref().map(clear)))
-            .collect()
-    };
-    if without_port(&definer.spec) == without_port(&other.spec) {
+/// Ready replicas should agree on everything but port; the newest one counts. What is wrong in
+/// one of them has been said already.
+fn say_differences(
+    definer: &Candidate<'_>,
+    candidates: &[Candidate<'_>],
+    found: &mut Vec<Diagnostic>,
+) {
+    let Some(expected) = comparable(&definer.spec) else {
         return;
+    };
+    let app = &definer.spec.app;
+    let definer = definer.container.reference();
+    for other in candidates.iter().filter(|other| other.ip.is_ok()) {
+        if comparable(&other.spec).is_none_or(|other| other == expected) {
+            continue;
+        }
+        found.push(Diagnostic {
+            container: other.container.reference(),
+            code: Code::ReplicasDiffer,
+            label: None,
+            message: format!(
+                "its labels differ from those of {definer}, the newest ready replica of `{app}`, \
+                 which count"
+            ),
+            help: "recreate it with the new labels, or give it an app of its own by the label \
+                   `app`"
+                .to_owned(),
+        });
     }
-    found.push(Diagnostic {
-        container: other.container.reference(),
-        code: Code::ReplicasDiffer,
-        label: None,
-        message: format!(
-            "its labels differ from those of {}, the newest ready replica of `{}`, which count",
-            definer.container.reference(),
-            definer.spec.app
-        ),
-        help: "recreate it with the new labels, or give it an app of its own by the label `app`"
-            .to_owned(),
-    });
+}
+
+type Comparable<'a> = (BTreeMap<&'a RouteName, RouteSpec>, BTreeSet<&'a String>);
+
+/// What replicas should agree on; `None` when a route is wrong.
+fn comparable(spec: &ContainerSpec) -> Option<Comparable<'_>> {
+    let without_port = |(name, route): (_, &Option<RouteSpec>)| {
+        let route = route.as_ref()?.clone();
+        Some((
+            name,
+            RouteSpec {
+                port: None,
+                ..route
+            },
+        ))
+    };
+    let routes: Option<_> = spec.routes.iter().map(without_port).collect();
+    Some((routes?, spec.share.iter().collect()))
 }

@@ -9,7 +9,10 @@ use super::report::{Row, RowState};
 use super::table::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{RouteSpec, TlsSetting};
-use crate::model::{Hostname, PathPrefix, RouteId, RouteName, Scheme};
+use crate::model::{Hostname, PathPrefix, RouteId, RouteName, Scheme, shown};
+
+/// Characters of a project's name that are shown in a label to type; `share` takes no longer ones.
+const SHARE_CHARS_MAX: usize = 128;
 
 /// The table, who is in it, and what became of everybody.
 #[derive(Debug, Default)]
@@ -17,6 +20,8 @@ pub(super) struct Placed {
     pub(super) table: RouteTable,
     pub(super) ids: BTreeSet<RouteId>,
     pub(super) rows: Vec<Row>,
+    /// The certificate policy of every host, as its deciding route says it.
+    pub(super) settings: BTreeMap<Hostname, TlsSetting>,
 }
 
 /// Places all forms.
@@ -29,14 +34,16 @@ pub(super) fn place(
     let mut placed = Placed::default();
     let mut winners: BTreeMap<RouteKey, &Form> = BTreeMap::new();
     let mut sorted: Vec<&Form> = forms.iter().collect();
-    sorted.sort_by_key(|form| form.id.clone());
+    sorted.sort_by(|a, b| a.id.cmp(&b.id));
     for form in sorted {
         for host in &form.spec.hosts {
             let has_path = !form.spec.paths.is_empty();
             let owner = &form.id.app.owner;
             if let Err(claim) = claims::may_serve(claims, host, owner, has_path) {
                 let diagnostic = host_taken(form, host, claim, inputs.prefix);
-                placed.refuse(form, host, &diagnostic.message);
+                for key in keys(host, &form.spec.paths) {
+                    placed.refuse(form, &key, &diagnostic.message);
+                }
                 found.push(diagnostic);
                 continue;
             }
@@ -57,6 +64,8 @@ pub(super) fn place(
     for (key, form) in winners {
         placed.add(key, form, &policies, inputs, found);
     }
+    let settings = policies.0.into_iter();
+    placed.settings = settings.map(|(host, (tls, _))| (host, tls)).collect();
     placed
 }
 
@@ -75,16 +84,26 @@ fn host_taken(form: &Form, host: &Hostname, claim: &Claim, prefix: &str) -> Diag
         Some(_) => " (it has no container now; the claim ends ten minutes after its last one)",
         None => "",
     };
+    let shares = claim.share.contains(claimant.name());
+    let key = match &form.id.route {
+        RouteName::Default => "path".to_owned(),
+        RouteName::Named(name) => format!("routes.{name}.path"),
+    };
+    let help = if shares {
+        format!("it shares paths of the host only: add for example `{prefix}.{key}=/api`")
+    } else {
+        let share = shown(claimant.name(), SHARE_CHARS_MAX);
+        format!(
+            "choose another host, or let {} add `{prefix}.share={share}` to serve a path of it",
+            claim.owner
+        )
+    };
     Diagnostic {
         container: form.definer.clone(),
         code: Code::HostTaken,
         label: None,
         message: format!("the host `{host}` belongs to {}{in_gap}", claim.owner),
-        help: format!(
-            "choose another host, or let {} add `{prefix}.share={}` to serve a path of it",
-            claim.owner,
-            claimant.name()
-        ),
+        help,
     }
 }
 
@@ -103,15 +122,16 @@ fn lose(
         message: format!("`{key}` is served by the route `{}` already", winner.id),
         help: "give one of the two another host or path".to_owned(),
     };
-    placed.refuse(loser, &key.host, &diagnostic.message);
+    placed.refuse(loser, key, &diagnostic.message);
     found.push(diagnostic);
 }
 
 /// The certificate policy of every host.
-struct Policies(BTreeMap<Hostname, (TlsSetting, RouteId)>);
+struct Policies(BTreeMap<Hostname, (TlsSetting, String)>);
 
 impl Policies {
-    /// The default route of the host's owner decides, else its first route by name.
+    /// The default route of the host's owner decides, else its first route by name. While the
+    /// owner has no container, what it said last stays in force.
     fn decide(winners: &BTreeMap<RouteKey, &Form>, claims: &Claims, inputs: &Inputs<'_>) -> Self {
         let mut deciders: BTreeMap<&Hostname, &Form> = BTreeMap::new();
         for (key, form) in winners {
@@ -119,25 +139,26 @@ impl Policies {
                 let owner = claims.get(&key.host).map(|claim| &claim.owner);
                 let is_owner = owner == Some(&form.id.app.owner);
                 let is_default = form.id.route == RouteName::Default;
-                (
-                    !is_owner,
-                    !is_default,
-                    form.spec.tls.is_none(),
-                    form.id.clone(),
-                )
+                (!is_owner, !is_default, form.spec.tls.is_none())
             };
             let decider = deciders.entry(&key.host).or_insert(form);
-            if rank(form) < rank(decider) {
+            let order = rank(form).cmp(&rank(decider));
+            if order.then_with(|| form.id.cmp(&decider.id)).is_lt() {
                 *decider = form;
             }
         }
-        let setting = |form: &Form| form.spec.tls.unwrap_or(inputs.default_tls);
-        let decided = deciders.into_iter();
-        Self(
-            decided
-                .map(|(h, f)| (h.clone(), (setting(f), f.id.clone())))
-                .collect(),
-        )
+        let decide = |(host, form): (&Hostname, &Form)| {
+            let before = claims.get(host).filter(|claim| claim.released.is_some());
+            let decided = match before.and_then(|claim| Some((claim.tls?, &claim.owner))) {
+                Some((tls, owner)) => (tls, owner.to_string()),
+                None => (
+                    form.spec.tls.unwrap_or(inputs.default_tls),
+                    format!("`{}`", form.id),
+                ),
+            };
+            (host.clone(), decided)
+        };
+        Self(deciders.into_iter().map(decide).collect())
     }
 
     fn of(&self, host: &Hostname) -> TlsSetting {
@@ -157,7 +178,7 @@ impl Policies {
             code: Code::TlsDiffers,
             label: None,
             message: format!(
-                "the route `{}` asks for `tls={asked}`, but `{decider}` decides `tls={in_force}` \
+                "the route `{}` asks for `tls={asked}`, but {decider} decides `tls={in_force}` \
                  for the host `{host}`; the route answers 503",
                 form.id.route
             ),
@@ -179,11 +200,9 @@ impl Placed {
     ) {
         let setting = policies.of(&key.host);
         if setting == TlsSetting::Auto && inputs.lacks_certificate(&key.host) {
-            self.refuse(
-                form,
-                &key.host,
-                "there is no certificate for the wildcard host",
-            );
+            let diagnostic = inputs.no_certificate(form, &key.host);
+            self.refuse(form, &key, &diagnostic.message);
+            found.push(diagnostic);
             return;
         }
         let conflict = policies.conflict(&key.host, form, inputs.prefix);
@@ -221,10 +240,11 @@ impl Placed {
         );
     }
 
-    fn refuse(&mut self, form: &Form, host: &Hostname, reason: &str) {
+    fn refuse(&mut self, form: &Form, key: &RouteKey, reason: &str) {
         for member in &form.members {
             self.rows.push(Row {
-                host: host.to_string(),
+                host: key.host.to_string(),
+                path: key.path.as_ref().map_or(String::new(), ToString::to_string),
                 app: Some(form.id.app.clone()),
                 route: Some(form.id.route.clone()),
                 ..Row::refused(member.container.clone(), reason)
@@ -233,9 +253,13 @@ impl Placed {
     }
 }
 
+/// Why a container is routed in another way than its labels say.
+const LAST_GOOD: &str = "by the route's last good form; the labels that count now are wrong";
+
 fn row(key: &RouteKey, form: &Form, member: &Member, conflict: Option<&str>) -> Row {
     let (state, reason) = match (&member.address, conflict) {
         (_, Some(conflict)) => (RowState::Refused, Some(conflict.to_owned())),
+        (Ok(_), None) if form.is_last_good => (RowState::Routed, Some(LAST_GOOD.to_owned())),
         (Ok(_), None) => (RowState::Routed, None),
         (Err(why), None) => (RowState::from(why), Some(why.reason())),
     };

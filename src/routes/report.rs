@@ -51,7 +51,7 @@ pub struct Row {
     pub address: Option<SocketAddr>,
     /// What became of it.
     pub state: RowState,
-    /// Why, unless it is routed.
+    /// Why it is not routed, or why in another form than its labels say.
     pub reason: Option<String>,
 }
 

@@ -19,12 +19,14 @@ pub(super) enum NotReady {
     NotOnNetwork {
         network: String,
         attached: Vec<String>,
+        /// The container whose network it uses, where that is another.
+        lender: Option<String>,
     },
     /// It uses the network of a container that is not there.
     LenderGone,
     /// Nothing says which port it listens on.
     NoPort,
-    /// Its replica's labels do not describe this route, or with another scheme.
+    /// Its own labels do not describe this route, or with another scheme.
     OtherRoute,
 }
 
@@ -32,6 +34,8 @@ impl NotReady {
     /// The reason in a few words, for a table.
     pub(super) fn reason(&self) -> String {
         match self {
+            Self::NotRunning(ContainerState::Created) => "the container was not started".to_owned(),
+            Self::NotRunning(ContainerState::Exited) => "the container has exited".to_owned(),
             Self::NotRunning(state) => format!("the container is {}", state.as_str()),
             Self::Starting => "its HEALTHCHECK has not passed yet".to_owned(),
             Self::Unhealthy => "its HEALTHCHECK fails".to_owned(),
@@ -43,7 +47,18 @@ impl NotReady {
             }
             Self::LenderGone => "the container whose network it uses is not there".to_owned(),
             Self::NoPort => "the port is not known".to_owned(),
-            Self::OtherRoute => "newer replicas have other labels".to_owned(),
+            Self::OtherRoute => "its own labels describe this route differently".to_owned(),
+        }
+    }
+
+    /// Whether it has an address already, so that the engine also says its exposed ports.
+    pub(super) fn has_address(&self) -> bool {
+        match self {
+            Self::Starting | Self::Unhealthy | Self::NoPort | Self::OtherRoute => true,
+            Self::NotRunning(_)
+            | Self::NoAddress { .. }
+            | Self::NotOnNetwork { .. }
+            | Self::LenderGone => false,
         }
     }
 
@@ -56,7 +71,12 @@ impl NotReady {
     }
 }
 
-/// The address at which the container takes requests.
+/// How many containers may lend each other one network, one after the other: Docker chains them
+/// without a limit, people do not, and a circle ends here.
+const LENDERS_MAX: usize = 8;
+
+/// The address at which the container takes requests. What only a person can mend is said first,
+/// so that it does not hide behind a HEALTHCHECK which it may be the cause of.
 pub(super) fn address(
     container: &Container,
     network: &str,
@@ -65,15 +85,31 @@ pub(super) fn address(
     if container.state != ContainerState::Running {
         return Err(NotReady::NotRunning(container.state));
     }
+    let ip = network_address(container, lender(container, snapshot)?, network)?;
     match container.health {
-        Health::None | Health::Healthy => {}
-        Health::Starting => return Err(NotReady::Starting),
-        Health::Unhealthy => return Err(NotReady::Unhealthy),
+        Health::None | Health::Healthy => Ok(ip),
+        Health::Starting => Err(NotReady::Starting),
+        Health::Unhealthy => Err(NotReady::Unhealthy),
     }
-    let lender = match &container.network_mode {
-        NetworkMode::Attached | NetworkMode::Host => container,
-        NetworkMode::Container(id) => snapshot.get(id).ok_or(NotReady::LenderGone)?,
-    };
+}
+
+/// The container whose interfaces this one uses: mostly its own.
+fn lender<'a>(container: &'a Container, snapshot: &'a Snapshot) -> Result<&'a Container, NotReady> {
+    let mut lender = container;
+    for _ in 0..LENDERS_MAX {
+        match &lender.network_mode {
+            NetworkMode::Attached | NetworkMode::Host => return Ok(lender),
+            NetworkMode::Container(id) => lender = snapshot.get(id).ok_or(NotReady::LenderGone)?,
+        }
+    }
+    Err(NotReady::LenderGone)
+}
+
+fn network_address(
+    container: &Container,
+    lender: &Container,
+    network: &str,
+) -> Result<IpAddr, NotReady> {
     if lender.network_mode == NetworkMode::Host {
         return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
@@ -82,7 +118,12 @@ pub(super) fn address(
         address.preferred().ok_or(NotReady::NoAddress { network })
     } else {
         let attached = lender.networks.keys().cloned().collect();
-        Err(NotReady::NotOnNetwork { network, attached })
+        let is_lent = lender.id != container.id;
+        Err(NotReady::NotOnNetwork {
+            network,
+            attached,
+            lender: is_lent.then(|| lender.name.clone()),
+        })
     }
 }
 

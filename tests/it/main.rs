@@ -6,6 +6,7 @@
     clippy::disallowed_methods,
     clippy::allow_attributes,
     clippy::string_slice,
+    clippy::needless_raw_string_hashes,
     reason = "tests"
 )]
 
@@ -14,6 +15,7 @@ mod admin_contract;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
 mod fakes;
+mod fixture;
 #[path = "../contract/tables.rs"]
 mod tables;
 
@@ -22,6 +24,8 @@ mod caddy_admin;
 mod docker_server;
 mod docker_socket;
 mod model;
+mod plan;
+mod properties;
 mod readme;
 mod render;
 mod scene;

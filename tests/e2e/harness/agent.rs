@@ -70,10 +70,10 @@ impl Agent {
 
     /// An agent that is not started yet.
     pub(crate) fn prepare(engine: &Engine, options: Options) -> Self {
-        let (http_port, https_port) = free_ports();
+        let [http, https] = free_ports();
         Self {
-            http_port,
-            https_port,
+            http_port: http,
+            https_port: https,
             home: Some(tempfile::tempdir().expect("a folder")),
             options,
             network: engine.network(),
@@ -119,11 +119,10 @@ impl Agent {
         }
         agent
             .arg(subcommand)
-            .arg("--runtime-dir")
-            .arg(self.runtime_dir());
+            .env("SH0_RUNTIME_DIR", self.runtime_dir());
         if subcommand == "run" || subcommand == "render" {
-            agent.arg("--state-dir").arg(self.state_dir());
-            agent.args(["--listen", "127.0.0.1"]);
+            agent.env("SH0_STATE_DIR", self.state_dir());
+            agent.env("SH0_LISTEN", "127.0.0.1");
             agent.env("SH0_NETWORK", &self.network);
             agent.env("SH0_HTTP_PORT", self.http_port.to_string());
             agent.env("SH0_HTTPS_PORT", self.https_port.to_string());
@@ -354,8 +353,7 @@ impl Drop for Agent {
 }
 
 /// Two ports that were free a moment ago.
-fn free_ports() -> (u16, u16) {
+fn free_ports() -> [u16; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    let [http, https] = listeners.map(|l| l.local_addr().expect("it is bound").port());
-    (http, https)
+    listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }

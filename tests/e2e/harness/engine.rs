@@ -84,7 +84,7 @@ impl App {
         self.argument("--env", &format!("{key}={value}"))
     }
 
-    /// On another network than the test's: `bridge`, `none`, `host` …
+    /// On another network than the test's
     pub(crate) fn network(mut self, network: &str) -> Self {
         self.network = Some(network.to_owned());
         self
@@ -152,11 +152,15 @@ impl Engine {
         format!("{}-{app}", self.run)
     }
 
-    /// Makes the test's network.
+    /// Makes the test's routing network.
     pub(crate) async fn create_network(&self) {
+        self.create_network_named(&self.network()).await;
+    }
+
+    /// Makes another network.
+    pub(crate) async fn create_network_named(&self, network: &str) {
         let label = format!("{LABEL}={}", self.run);
-        let network = self.network();
-        self.docker(&["network", "create", "--label", &label, &network])
+        self.docker(&["network", "create", "--label", &label, network])
             .await;
     }
 

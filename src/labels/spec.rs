@@ -1,0 +1,111 @@
+//! What a container asks for, once its labels are read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::value;
+use crate::diagnostic::Diagnostic;
+use crate::model::{
+    AppKey, ContainerRef, Hostname, LbPolicy, NameError, PathPrefix, Port, RouteName, Scheme,
+};
+
+/// Where a host's certificate is asked to come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsSetting {
+    /// A public authority, or the internal one for names that nobody certifies.
+    #[default]
+    Auto,
+    /// The internal authority.
+    Internal,
+    /// No certificate: plain HTTP only.
+    Off,
+}
+
+impl TlsSetting {
+    /// Parses `auto`, `internal` or `off`.
+    ///
+    /// # Errors
+    /// What was found instead.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "auto" => Ok(Self::Auto),
+            "internal" => Ok(Self::Internal),
+            "off" => Ok(Self::Off),
+            _ => Err(value::not_one_of("`auto`, `internal` or `off`", text)),
+        }
+    }
+
+    /// The word a user writes.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Internal => "internal",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// What one route of a container asks for. Every value is right in itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteSpec {
+    /// At least one, in the order written.
+    pub hosts: Vec<Hostname>,
+    /// Empty means every path.
+    pub paths: Vec<PathPrefix>,
+    /// `None` means the exposed port.
+    pub port: Option<Port>,
+    /// The protocol towards the container.
+    pub scheme: Scheme,
+    /// How requests are shared.
+    pub policy: LbPolicy,
+    /// Whether the matched prefix is removed.
+    pub strip: bool,
+    /// The certificate, where the labels say it.
+    pub tls: Option<TlsSetting>,
+    /// The name in the container's certificate; `None` means the first host.
+    pub upstream_server_name: Option<Hostname>,
+    /// Whether any certificate of the container will do.
+    pub upstream_skip_verify: bool,
+}
+
+/// What one container asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerSpec {
+    /// Whose labels these are.
+    pub container: ContainerRef,
+    /// The app it belongs to.
+    pub app: AppKey,
+    /// The network it is reached on, where the labels say it.
+    pub network: Option<String>,
+    /// Projects that may add paths under its hosts.
+    pub share: Vec<String>,
+    /// Its routes; `None` for one whose labels are wrong.
+    pub routes: BTreeMap<RouteName, Option<RouteSpec>>,
+    /// Whether something was not understood, so that routes may be missing here which were meant.
+    pub doubtful: bool,
+}
+
+/// Whether a container takes part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It has no label under the prefix, or none with a meaning.
+    NotOurs,
+    /// It says `enable=false`.
+    Disabled,
+    /// It is a one-off container (`docker-compose run`).
+    OneOff,
+    /// It asks for routes.
+    Asks(ContainerSpec),
+}
+
+/// What was read, and everything that is wrong with it, sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// Whether the container takes part, and with what.
+    pub standing: Standing,
+    /// What its labels do wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}

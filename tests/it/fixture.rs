@@ -1,0 +1,290 @@
+//! Containers as text, and what the agent makes of them as text.
+//!
+//! A container is a line and its labels, set in below it:
+//!
+//! ```text
+//! shop/web created=5 ports=80,443
+//!   sh0.host=app.example.com
+//! ```
+//!
+//! `shop/web` is a compose project and its service, `web` alone a container outside any project.
+//! Without options it runs, has the id `c<its place>`, the creation time <its place>, the address
+//! `10.0.0.<its place>` on the routing network, and exposes port 80. Options: `n=<replica>`, `id`,
+//! `created`, `state`, `health`, `ports=<list or none>`, `ip=<v4, v6 or none>`, `nets=<names it is
+//! on instead, or none>`, `mode=host` or `mode=container:<id>`, `oneoff`.
+//!
+//! Lines that begin with `==` make a story. Each does something; then the agent looks again at
+//! the containers below it, or at the same as before, or at none where it says `nobody`:
+//! `== later 30s`, `== restart`, `== caddy refuses <route id>`, `== allow *`, `== tls off`,
+//! `== certificate *.example.com`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use sh0_agent::labels::TlsSetting;
+use sh0_agent::model::{
+    Address, Container, ContainerId, ContainerState, Health, Hostname, Labels, NetworkMode,
+    Snapshot,
+};
+use sh0_agent::routes::{Built, Claims, Inputs, LastGood, Refused, Row, UpstreamTls, build};
+
+/// What the agent remembers and is set to.
+pub(crate) struct Agent {
+    pub(crate) claims: Claims,
+    pub(crate) last_good: LastGood,
+    pub(crate) refused: Refused,
+    pub(crate) now: u64,
+    /// The last good forms before the last look, which a refusal brings back.
+    accepted_before: LastGood,
+    allow_catch_all: bool,
+    default_tls: TlsSetting,
+    certificates: BTreeSet<Hostname>,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self {
+            claims: Claims::new(),
+            last_good: LastGood::new(),
+            refused: Refused::new(),
+            now: 1_000,
+            accepted_before: LastGood::new(),
+            allow_catch_all: false,
+            default_tls: TlsSetting::Auto,
+            certificates: BTreeSet::new(),
+        }
+    }
+}
+
+impl Agent {
+    /// Builds, and changes nothing in the agent.
+    pub(crate) fn build(&self, snapshot: &Snapshot) -> Built {
+        build(&Inputs {
+            snapshot,
+            claims: &self.claims,
+            last_good: &self.last_good,
+            refused: &self.refused,
+            prefix: "sh0",
+            network: "sh0-net",
+            default_tls: self.default_tls,
+            allow_catch_all: self.allow_catch_all,
+            certificate_names: &self.certificates,
+            now: self.now,
+        })
+    }
+
+    /// Builds, and remembers what an agent remembers once Caddy has accepted the result.
+    pub(crate) fn look(&mut self, snapshot: &Snapshot) -> Built {
+        let built = self.build(snapshot);
+        self.claims = built.claims.clone();
+        self.accepted_before = self.last_good.clone();
+        self.last_good.extend(built.good.clone());
+        built
+    }
+
+    fn step(&mut self, step: &str, before: &Built) {
+        let words: Vec<&str> = step.split_whitespace().collect();
+        match words.as_slice() {
+            ["later", time] => {
+                let seconds = time.trim_end_matches('s').parse::<u64>();
+                self.now += seconds.expect("a number of seconds");
+            }
+            ["restart"] => {
+                let stored = serde_json::to_string(&self.claims).expect("claims are JSON");
+                self.claims = serde_json::from_str(&stored).expect("claims are read back");
+            }
+            ["caddy", "refuses", id] => {
+                let found = before
+                    .good
+                    .iter()
+                    .find(|(known, _)| known.to_string() == *id);
+                let (id, labels) = found.expect("a route that is there");
+                self.last_good.clone_from(&self.accepted_before);
+                let forms = self.refused.entry(id.clone()).or_default();
+                forms.insert(labels.clone(), "loading module: no such thing".to_owned());
+            }
+            ["allow", "*"] => self.allow_catch_all = true,
+            ["tls", setting] => {
+                self.default_tls = TlsSetting::parse(setting).expect("a setting");
+            }
+            ["certificate", name] => {
+                self.certificates
+                    .insert(Hostname::parse(name).expect("a host"));
+            }
+            other => unreachable!("no such step: {other:?}"),
+        }
+    }
+}
+
+/// Plays a story and shows what came of each of its parts.
+pub(crate) fn play(story: &str) -> String {
+    let mut agent = Agent::default();
+    let mut shown = String::new();
+    let mut before = agent.build(&Snapshot::default());
+    let mut containers: Vec<&str> = Vec::new();
+    let mut present = Snapshot::default();
+    for line in story.lines().chain(["== end"]) {
+        let Some(step) = line.trim().strip_prefix("==") else {
+            containers.extend(Some(line).filter(|line| !line.trim().is_empty()));
+            continue;
+        };
+        match containers.as_slice() {
+            [] => {}
+            [nobody] if nobody.trim() == "nobody" => present = Snapshot::default(),
+            some => present = snapshot(&some.join("\n")),
+        }
+        if !containers.is_empty() || !shown.is_empty() {
+            before = agent.look(&present);
+            shown.push_str(&show(&before));
+        }
+        containers.clear();
+        if step.trim() != "end" {
+            agent.step(step, &before);
+            writeln!(shown, "=={step}").expect("strings take everything");
+        }
+    }
+    shown
+}
+
+/// The containers of a text.
+pub(crate) fn snapshot(text: &str) -> Snapshot {
+    let mut containers: Vec<Container> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        match containers.last_mut() {
+            Some(container) if line.trim_start().starts_with("sh0.") => {
+                let (key, value) = line.trim_start().split_once('=').expect("key=value");
+                container.labels.insert(key.to_owned(), value.to_owned());
+            }
+            Some(_) | None => containers.push(container(line, containers.len() + 1)),
+        }
+    }
+    Snapshot::new(containers)
+}
+
+fn container(line: &str, place: usize) -> Container {
+    let mut words = line.split_whitespace();
+    let who = words.next().expect("a container's name");
+    let options: BTreeMap<&str, &str> = words
+        .map(|word| word.split_once('=').unwrap_or((word, "")))
+        .collect();
+    let get = |key: &str| options.get(key).copied();
+    let mut labels = Labels::new();
+    let mut name = who.to_owned();
+    if let Some((project, service)) = who.split_once('/') {
+        name = format!("{project}-{service}-{}", get("n").unwrap_or("1"));
+        labels.insert("com.docker.compose.project".to_owned(), project.to_owned());
+        labels.insert("com.docker.compose.service".to_owned(), service.to_owned());
+    }
+    if get("oneoff").is_some() {
+        labels.insert("com.docker.compose.oneoff".to_owned(), "True".to_owned());
+    }
+    let id = get("id").map_or(format!("c{place}"), str::to_owned);
+    let created = get("created").map_or(i64::try_from(place).expect("few"), |time| {
+        time.parse().expect("a time")
+    });
+    Container {
+        id: ContainerId::new(id).expect("not empty"),
+        name,
+        labels,
+        state: state(get("state").unwrap_or("running")),
+        health: health(get("health").unwrap_or("none")),
+        created,
+        network_mode: match get("mode") {
+            None => NetworkMode::Attached,
+            Some("host") => NetworkMode::Host,
+            Some(other) => {
+                let lender = other.strip_prefix("container:").expect("a mode");
+                NetworkMode::Container(ContainerId::new(lender).expect("not empty"))
+            }
+        },
+        networks: networks(get("nets"), get("ip"), place),
+        ports: match get("ports") {
+            None => BTreeSet::from([80]),
+            Some("none") => BTreeSet::new(),
+            Some(ports) => ports
+                .split(',')
+                .map(|port| port.parse().expect("a port"))
+                .collect(),
+        },
+    }
+}
+
+fn networks(nets: Option<&str>, ip: Option<&str>, place: usize) -> BTreeMap<String, Address> {
+    let default = format!("10.0.0.{place}");
+    let ip = ip.unwrap_or(&default);
+    let address = Address {
+        ipv4: ip.parse().ok(),
+        ipv6: ip.parse().ok(),
+    };
+    let nets = nets
+        .unwrap_or("sh0-net")
+        .split(',')
+        .filter(|net| *net != "none");
+    nets.map(|net| (net.to_owned(), address)).collect()
+}
+
+fn state(word: &str) -> ContainerState {
+    serde_json::from_value(word.into()).expect("a state")
+}
+
+fn health(word: &str) -> Health {
+    serde_json::from_value(word.into()).expect("a health")
+}
+
+/// The whole outcome: routes, rows, diagnostics.
+pub(crate) fn show(built: &Built) -> String {
+    let mut shown = String::new();
+    for (key, route) in &built.table.routes {
+        let pool = &route.pool;
+        let tls = built.table.tls.get(&key.host);
+        let tls = tls.map_or("?".to_owned(), |tls| format!("{tls:?}").to_lowercase());
+        let strip = if route.strip { " strip" } else { "" };
+        let upstreams: Vec<String> = pool
+            .upstreams
+            .iter()
+            .map(|upstream| upstream.address.to_string())
+            .collect();
+        let upstreams = match upstreams.as_slice() {
+            [] => "503".to_owned(),
+            some => some.join(" "),
+        };
+        let check = match &pool.tls {
+            None => String::new(),
+            Some(UpstreamTls::Verify(name)) => format!(" verify={name}"),
+            Some(UpstreamTls::SkipVerify) => " skip-verify".to_owned(),
+        };
+        let policy = match format!("{:?}", pool.policy) {
+            word if word == "LeastConn" => String::new(),
+            word => format!(" {word}"),
+        };
+        let scheme = format!("{:?}", pool.scheme).to_lowercase();
+        let id = &route.id;
+        writeln!(
+            shown,
+            "{key} [{tls}]{strip} {id} -> {scheme} {upstreams}{check}{policy}"
+        )
+        .expect("strings take everything");
+    }
+    for row in &built.rows {
+        writeln!(shown, "| {}", show_row(row)).expect("strings take everything");
+    }
+    for diagnostic in &built.diagnostics {
+        writeln!(shown, "! {} {}", diagnostic.code, diagnostic.one_line())
+            .expect("strings take everything");
+    }
+    shown
+}
+
+fn show_row(row: &Row) -> String {
+    let route = format!("{}{}", row.host, row.path);
+    let route = if route.is_empty() { "-" } else { &route };
+    let reason = row
+        .reason
+        .as_ref()
+        .map_or(String::new(), |reason| format!(": {reason}"));
+    format!(
+        "{route} {} {}{reason}",
+        row.container.name,
+        row.state.as_str()
+    )
+}

@@ -1,0 +1,116 @@
+//! The architecture as tables: which module may use which, and where crates may be named.
+
+/// Which modules each module may name. A new edge is a change of the architecture.
+pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("diagnostic", &["model"]),
+    ("labels", &["diagnostic", "model"]),
+    ("routes", &["diagnostic", "labels", "model"]),
+    ("caddy", &["model", "routes"]),
+    ("discovery", &["model"]),
+    ("supervise", &[]),
+    ("telemetry", &[]),
+    ("clock", &[]),
+    ("state", &["model", "routes"]),
+    ("certificates", &["caddy", "model", "state"]),
+    ("status", &["diagnostic", "routes"]),
+    (
+        "reconcile",
+        &[
+            "caddy",
+            "certificates",
+            "diagnostic",
+            "discovery",
+            "labels",
+            "model",
+            "routes",
+            "state",
+            "status",
+            "supervise",
+            "telemetry",
+        ],
+    ),
+    ("settings", &["caddy", "labels", "reconcile"]),
+    (
+        "plan",
+        &[
+            "caddy",
+            "certificates",
+            "clock",
+            "model",
+            "routes",
+            "settings",
+            "state",
+        ],
+    ),
+    (
+        "agent",
+        &[
+            "caddy",
+            "certificates",
+            "clock",
+            "discovery",
+            "reconcile",
+            "settings",
+            "state",
+            "status",
+            "supervise",
+            "telemetry",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "agent",
+            "caddy",
+            "discovery",
+            "labels",
+            "model",
+            "plan",
+            "reconcile",
+            "settings",
+            "status",
+            "telemetry",
+        ],
+    ),
+    ("lib", &[]),
+    ("main", &[]),
+];
+
+/// Where alone each of these may be named.
+pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
+    ("bollard", &["src/discovery/"]),
+    ("reqwest", &["src/caddy/admin.rs"]),
+    (
+        "tokio::process",
+        &["src/supervise/child.rs", "src/supervise/version.rs"],
+    ),
+    ("process_wrap", &["src/supervise/child.rs"]),
+    ("std::process::Command", &[]),
+    ("axum", &["src/status/server.rs"]),
+    ("rustls", &["src/certificates.rs"]),
+    ("clap", &["src/cli.rs", "src/cli/"]),
+    ("anyhow", &["src/cli.rs", "src/cli/"]),
+];
+
+/// The core, which neither waits, logs, reads a clock or the environment, nor touches a file.
+pub(crate) const PURE: &[&str] = &[
+    "src/model",
+    "src/diagnostic",
+    "src/labels",
+    "src/routes",
+    "src/caddy/config",
+    "src/caddy/render",
+    "src/caddy/fingerprint",
+    "src/caddy/message",
+];
+
+/// What nothing in the core may name.
+pub(crate) const IMPURE: &[&str] = &[
+    "tokio",
+    "tracing",
+    "std::fs",
+    "std::env",
+    "std::time::Instant",
+    "async",
+];
