@@ -102,8 +102,6 @@ enum Reason {
     Subscribed,
     /// An event said so.
     Notice,
-    /// An event said so a moment ago, and the engine's list may have lagged behind it.
-    Echo,
     /// The resync interval has passed.
     Resync,
     /// SIGHUP.
@@ -201,7 +199,7 @@ where
 {
     /// Gathers: waits for whatever comes first. Nothing is decided here.
     async fn next(&mut self, resync: &mut Interval) -> Event {
-        let (load_due, echo_at) = (self.load_due(), self.looks.echo_at());
+        let load_due = self.load_due();
         tokio::select! {
             biased;
             Ok(()) = self.channels.phase.changed() => Event::Phase,
@@ -211,7 +209,6 @@ where
             notice = next_of(&mut self.subscription.notices) => Event::Notice(notice),
             () = at(self.subscription.open_at) => Event::Subscribe,
             () = at(self.looks.retry_at) => Event::Look(Reason::Retry),
-            () = at(echo_at) => Event::Look(Reason::Echo),
             Some(()) = self.channels.resync.recv() => Event::Look(Reason::Asked),
             Ok(()) = self.channels.certificates.changed() => Event::Certificates,
             saved = done(&mut self.saving) => Event::Saved(saved),

@@ -17,11 +17,6 @@ use crate::telemetry::chain;
 
 /// First and longest wait before the engine is asked again after a failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// Looks after the last event, beside the one at the event itself. The engine reports some events
-/// before its list shows their effect, because it writes the container to disk in between
-/// (Engine 20.10; pause, unpause and a network's connect and disconnect: 8 to 92 ms seen). The
-/// second is for slow disks.
-const ECHOES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 /// A stream that lived so long was a good one: its end is no reason to wait longer.
 const STREAM_PROVED: Duration = Duration::from_secs(30);
 
@@ -34,8 +29,6 @@ pub(super) struct Looks {
     /// Why another one must follow it.
     again: Option<Reason>,
     backoff: Backoff,
-    /// When the last event came, and how many looks of [`ECHOES`] have followed it.
-    echo: Option<(Instant, usize)>,
 }
 
 impl Default for Looks {
@@ -46,16 +39,7 @@ impl Default for Looks {
             reason: Reason::Subscribed,
             again: None,
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
-            echo: None,
         }
-    }
-}
-
-impl Looks {
-    /// When the next look follows the last event.
-    pub(super) fn echo_at(&self) -> Option<Instant> {
-        let (event_at, done) = self.echo?;
-        ECHOES.get(done).map(|after| event_at + *after)
     }
 }
 
@@ -113,7 +97,6 @@ where
                 self.subscription.refused = None;
                 let container = container.map(tracing::field::display);
                 debug!(%action, container, "The engine reported an event.");
-                self.looks.echo = Some((Instant::now(), 0));
                 self.look(Reason::Notice);
             }
             Some(Err(error)) => {
@@ -142,9 +125,6 @@ where
 
     /// Looks at the engine, or once more after the look under way.
     pub(super) fn look(&mut self, reason: Reason) {
-        if let (Reason::Echo, Some((_, done))) = (reason, &mut self.looks.echo) {
-            *done += 1;
-        }
         if reason == Reason::Resync || reason == Reason::Asked {
             self.forget_rejection();
             self.check_network();
@@ -175,9 +155,6 @@ where
                 }
                 let generation = self.status.generation;
                 let is_first = self.snapshot.is_none();
-                if self.status.docker.network_missing && self.is_on_network(&snapshot) {
-                    self.check_network();
-                }
                 self.snapshot = Some(snapshot);
                 self.rebuild();
                 let changed = self.status.generation != generation;
@@ -203,12 +180,6 @@ where
             warn!(error = %text, help = %error.help(), "Cannot list the containers; the routes stay as they are.");
         }
         self.status.docker.error = Some(text);
-    }
-
-    /// Whether any container is attached to the routing network.
-    fn is_on_network(&self, snapshot: &Snapshot) -> bool {
-        let network = &self.options.network;
-        { snapshot.containers() }.any(|container| container.networks.contains_key(network))
     }
 
     fn check_network(&mut self) {
