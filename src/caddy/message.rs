@@ -47,6 +47,12 @@ pub(crate) fn named_route(message: &str) -> Option<(ServerName, usize)> {
     Some((server, index.parse().ok()?))
 }
 
+/// Whether the last words of a Caddy that ended at its start blame its config: it refused the
+/// config, or fell over it. One that was killed, or has no memory, says nothing like it.
+pub(crate) fn blames_config(last_words: &str) -> bool {
+    (["loading new config: ", "panic: "].iter()).any(|words| last_words.contains(words))
+}
+
 /// Whether a refusal is about a certificate of the config; Caddy does not say which
 /// (`TLS.Provision` in `modules/caddytls/tls.go`).
 pub(crate) fn is_certificate(message: &str) -> bool {
@@ -87,6 +93,21 @@ mod tests {
             "server https: setting up route handlers: route 5: server http: setting up route handlers: route 1: x",
             Some((ServerName::Https, 5)),
         );
+    }
+
+    #[test]
+    fn only_some_last_words_blame_the_config() {
+        for (words, expected) in [
+            (
+                "loading initial config: loading new config: loading http app module: x",
+                true,
+            ),
+            ("panic: runtime error: slice bounds out of range", true),
+            ("", false),
+            ("fatal error: runtime: out of memory", false),
+        ] {
+            assert_eq!(blames_config(words), expected, "{words}");
+        }
     }
 
     #[test]

@@ -76,12 +76,8 @@ impl Signals {
 
     /// Takes the echoes of one request to stop.
     async fn drain(&mut self) {
-        let echoes = async {
-            loop {
-                self.stop().await;
-            }
-        };
-        let _: Result<(), _> = tokio::time::timeout(ECHO_WAIT, echoes).await;
+        let end = tokio::time::Instant::now() + ECHO_WAIT;
+        while tokio::time::timeout_at(end, self.stop()).await.is_ok() {}
     }
 
     async fn stop(&mut self) {

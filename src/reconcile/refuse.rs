@@ -73,6 +73,16 @@ impl Refusals {
         self.forms.retain(|id, _| apps.contains(&id.app));
     }
 
+    /// Ends the search and takes the route back that it was at; whether there was one.
+    pub(super) fn acquit(&mut self) -> bool {
+        self.suspects.clear();
+        let trial = self.trial.take();
+        if let Some((id, labels)) = &trial {
+            self.take_back(id, labels);
+        }
+        trial.is_some()
+    }
+
     /// A config was accepted: what is left out now stays left out, the search is over.
     pub(super) fn settle(&mut self) {
         self.suspects.clear();
@@ -143,10 +153,10 @@ where
         if suspects.is_empty() {
             return false;
         }
-        let set = Arc::clone(&self.channels.certificates.borrow());
+        let newest = Arc::clone(&self.channels.certificates.borrow());
         let files = suspects
             .iter()
-            .filter_map(|pair| set.sources.get(&pair.certificate));
+            .filter_map(|pair| newest.sources.get(&pair.certificate));
         let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
         error!(files = %files.join(", "), reason = %message, "Caddy refused a certificate; all sites are served without these, until the files change.");
         self.refusals

@@ -255,6 +255,21 @@ async fn a_caddy_that_refuses_every_start_with_routes_answers_503_and_goes_on_by
 }
 
 #[tokio::test]
+async fn a_caddy_that_is_killed_once_while_it_starts_costs_no_site() {
+    let engine = Engine::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = engine.host("web");
+    engine.run(App::named("web").host(&host)).await;
+    let killed = folder.path().join("killed");
+    let refusal = format!("[ -e {0} ] || {{ : > {0}; kill -9 $$; }}", killed.display());
+    let caddy = stand_in(folder.path(), &refusal);
+    let agent = Agent::start_with(&engine, with_caddy(&caddy)).await;
+    agent.answers(&host, "web").await;
+    assert!(killed.exists());
+    assert_eq!(agent.status().await["caddy"]["epoch"], 2);
+}
+
+#[tokio::test]
 async fn a_caddy_that_always_ends_at_its_start_is_said_once_and_heals() {
     let engine = Engine::start().await;
     let folder = tempfile::tempdir().expect("a folder");

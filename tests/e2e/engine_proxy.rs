@@ -149,7 +149,7 @@ async fn forward(mut client: UnixStream, shared: &Shared) -> std::io::Result<()>
         Some(Fault::HoldAnswer) => std::future::pending().await,
         Some(Fault::HangAfter(bytes)) => {
             tokio::io::copy(&mut (&mut engine).take(bytes), &mut client).await?;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Some(Fault::CutAfter(bytes)) => {
             tokio::io::copy(&mut (&mut engine).take(bytes), &mut client).await?;

@@ -163,6 +163,23 @@ async fn it_ends_at_any_moment_of_its_start() {
 }
 
 #[tokio::test]
+async fn a_caddy_of_an_earlier_agent_does_not_outlive_the_one_that_removes_it() {
+    let engine = Engine::start().await;
+    let (mut agent, _) = one_site(&engine).await;
+    let stale = agent.caddy_pid().await;
+    agent.kill().await;
+    // It takes no notice of a polite request, so its removal takes some seconds.
+    assert!(signal(stale, Signal::STOP), "it runs");
+    agent.spawn();
+    agent
+        .logs("A Caddy of an earlier agent is still there; stopping it.")
+        .await;
+    let asked = Instant::now();
+    assert!(signal(agent.pid(), Signal::TERM), "it runs");
+    is_ended(&mut agent, Some(stale), asked, FORCED).await;
+}
+
+#[tokio::test]
 async fn it_ends_while_docker_hangs() {
     let engine = Engine::start().await;
     let proxy = EngineProxy::start("/var/run/docker.sock");
