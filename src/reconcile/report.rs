@@ -170,3 +170,37 @@ pub(crate) fn say_certificate_problems(problems: &BTreeMap<std::path::PathBuf, S
         error!(path = %path.display(), "A certificate is not used: {problem}.");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_without_an_address_is_said_once_after_two_seconds() {
+        let container = ContainerRef {
+            name: "web".to_owned(),
+            id: ContainerId::new("beef").expect("not empty"),
+        };
+        let mut overdue = Overdue::default();
+        let start = Instant::now();
+        overdue.note(std::slice::from_ref(&container), start);
+        overdue.note(
+            std::slice::from_ref(&container),
+            start + Duration::from_secs(1),
+        );
+        assert_eq!(overdue.deadline(), Some(start + ADDRESS_WAIT));
+        overdue.say(start + ADDRESS_WAIT);
+        overdue.note(
+            std::slice::from_ref(&container),
+            start + Duration::from_secs(3),
+        );
+        assert_eq!(overdue.deadline(), None, "it was said");
+        overdue.note(&[], start + Duration::from_secs(4));
+        overdue.note(&[container], start + Duration::from_secs(5));
+        assert_eq!(
+            overdue.deadline(),
+            Some(start + Duration::from_secs(7)),
+            "anew"
+        );
+    }
+}
