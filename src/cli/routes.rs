@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{Exit, Failed, runtime};
+use crate::diagnostic::Diagnostic;
 use crate::status::client;
 
 /// A local socket that does not answer within this time has no agent behind it.
@@ -35,6 +36,7 @@ struct Shown {
     docker: ShownDocker,
     caddy: ShownCaddy,
     rows: Vec<ShownRow>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,7 +98,7 @@ pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
 
 const HEADINGS: [&str; 6] = ["HOST", "PATH", "APP", "CONTAINER", "ADDRESS", "STATE"];
 
-/// The routes as a table, with what is wrong above it.
+/// The routes as a table; above it what is wrong with the machine, below it with the labels.
 fn table(shown: &Shown) -> String {
     let mut text = String::new();
     for warning in warnings(shown) {
@@ -129,6 +131,10 @@ fn table(shown: &Shown) -> String {
         let line = cells.collect::<Vec<_>>().join("  ");
         text.push_str(line.trim_end());
         text.push('\n');
+    }
+    for diagnostic in &shown.diagnostics {
+        text.push('\n');
+        text.push_str(&diagnostic.to_string());
     }
     text
 }

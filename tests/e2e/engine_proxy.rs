@@ -4,7 +4,7 @@
 //! It forwards one request per connection, as the agent asks. It knows paths and nothing else of
 //! the API.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -143,7 +143,7 @@ async fn forward(mut client: UnixStream, shared: &Shared) -> std::io::Result<()>
         let head = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {length}\r\n\r\n");
         return client.write_all((head + body).as_bytes()).await;
     }
-    let mut engine = connect(&shared.engine).await?;
+    let mut engine = UnixStream::connect(&shared.engine).await?;
     engine.write_all(&head).await?;
     match fault {
         Some(Fault::HoldAnswer) => std::future::pending().await,
@@ -157,8 +157,4 @@ async fn forward(mut client: UnixStream, shared: &Shared) -> std::io::Result<()>
         Some(Fault::Refuse) | None => drop(copy_bidirectional(&mut client, &mut engine).await?),
     }
     Ok(())
-}
-
-async fn connect(socket: &Path) -> std::io::Result<UnixStream> {
-    UnixStream::connect(socket).await
 }

@@ -180,9 +180,14 @@ impl Agent {
     /// The process of its Caddy.
     pub(crate) async fn caddy_pid(&self) -> u32 {
         let status = self
-            .status_when("Caddy is up", |s| s["caddy"]["pid"].is_u64())
+            .status_when("Caddy is up", |s| {
+                s.pointer("/caddy/pid").is_some_and(Value::is_u64)
+            })
             .await;
-        let pid = status["caddy"]["pid"].as_u64().expect("just checked");
+        let pid = status
+            .pointer("/caddy/pid")
+            .and_then(Value::as_u64)
+            .expect("just checked");
         u32::try_from(pid).expect("a pid")
     }
 
@@ -215,9 +220,8 @@ impl Agent {
                 return Err(format!("it ended with {status}: {}", self.log()));
             }
             let status = self.status().await;
-            let is_current =
-                status["applied"].is_u64() && status["applied"] == status["generation"];
-            let is_up = is_current && status["caddy"]["phase"] == "up";
+            let phase = status.pointer("/caddy/phase").and_then(Value::as_str);
+            let is_up = is_current(&status) && phase == Some("up");
             if is_up {
                 Ok(())
             } else {
@@ -227,12 +231,23 @@ impl Agent {
         .await;
     }
 
+    /// Waits until Caddy has the newest config.
+    pub(crate) async fn settled(&self) {
+        self.status_when("Caddy has the newest config", is_current)
+            .await;
+    }
+
     /// How many loads Caddy has taken.
     pub(crate) async fn loads(&self) -> u64 {
         let status = self
-            .status_when("it answers", |s| s["caddy"]["loads"].is_u64())
+            .status_when("it answers", |s| {
+                s.pointer("/caddy/loads").is_some_and(Value::is_u64)
+            })
             .await;
-        status["caddy"]["loads"].as_u64().expect("just checked")
+        status
+            .pointer("/caddy/loads")
+            .and_then(Value::as_u64)
+            .expect("just checked")
     }
 
     /// `GET http://<host><path>` through its Caddy.
@@ -277,8 +292,15 @@ impl Agent {
 
     /// Waits until something is in the log.
     pub(crate) async fn logs(&self, text: &str) -> String {
-        until(&format!("the log says {text:?}"), patience(), async || {
-            self.logged(text).into_iter().next().ok_or_else(String::new)
+        self.logs_about("", text).await
+    }
+
+    /// Waits until the log has a line with both; other tests' containers may be in the log, too.
+    pub(crate) async fn logs_about(&self, name: &str, text: &str) -> String {
+        let what = format!("the log says {text:?} of {name:?}");
+        until(&what, patience(), async || {
+            let mut lines = self.logged(text).into_iter();
+            { lines.find(|line| line.contains(name)) }.ok_or_else(String::new)
         })
         .await
     }
@@ -328,12 +350,13 @@ impl Agent {
     pub(crate) fn recorded_caddy(&self) -> Option<u32> {
         let record = std::fs::read(self.runtime_dir().join("caddy.json")).ok()?;
         let record: Value = serde_json::from_slice(&record).ok()?;
-        let pid = u32::try_from(record["pid"].as_u64()?).ok()?;
+        let pid = u32::try_from(record.get("pid")?.as_u64()?).ok()?;
         is_alive(pid).then_some(pid)
     }
 }
 
 impl Drop for Agent {
+    #[expect(clippy::print_stdout, reason = "what a failed test has to say")]
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let ended = child.kill().and_then(|()| child.wait());
@@ -350,6 +373,12 @@ impl Drop for Agent {
             println!("kept: {home:?}");
         }
     }
+}
+
+/// Whether Caddy has the newest config.
+fn is_current(status: &Value) -> bool {
+    let (applied, newest) = (status.get("applied"), status.get("generation"));
+    applied == newest && applied.is_some_and(Value::is_u64)
 }
 
 /// Two ports that were free a moment ago.
