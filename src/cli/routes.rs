@@ -72,13 +72,14 @@ pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
     let socket = args.runtime_dir.join("status.sock");
     let asked = runtime()?
         .block_on(async { tokio::time::timeout(ANSWER_WAIT, client::ask(&socket)).await });
-    let answer = match asked {
-        Ok(answer) => answer.with_context(|| format!("no agent answers at `{}`", socket.display())),
-        Err(_) => Err(anyhow::anyhow!(
-            "the agent at `{}` did not answer within {ANSWER_WAIT:?}",
-            socket.display()
-        )),
-    };
+    let socket = socket.display();
+    let answer = asked.map_err(|_| {
+        let error =
+            anyhow::anyhow!("the agent at `{socket}` did not answer within {ANSWER_WAIT:?}");
+        let help = "it may be stuck: see its log, and start it again";
+        Failed::new(Exit::Unavailable, error, help)
+    })?;
+    let answer = answer.with_context(|| format!("no agent answers at `{socket}`"));
     let answer = answer.map_err(|error| {
         let help = "start it with `sh0-agent run`, or name its `--runtime-dir`";
         Failed::new(Exit::Unavailable, error, help)
@@ -142,7 +143,7 @@ fn warnings(shown: &Shown) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(error) = &shown.docker.error {
         warnings.push(format!(
-            "Docker does not answer, routes stay as they are: {error}"
+            "the containers cannot be listed, routes stay as they are: {error}"
         ));
     }
     if shown.docker.network_missing {

@@ -74,7 +74,7 @@ async fn a_network_that_compose_made_for_its_project_is_recognised() {
     let said = agent
         .logs_about(&network, "compose made a network of the project")
         .await;
-    let lines = format!("networks: {{{network}: {{external: true}}}}");
+    let lines = format!("`networks:` and below it `  {network}: {{external: true}}`");
     assert!(said.contains(&lines), "{said}");
 }
 

@@ -84,16 +84,25 @@ impl Agent {
 
     /// Starts it, and waits for nothing.
     pub(crate) fn spawn(&mut self) {
+        let mut agent = self.command("run");
+        agent.stdout(self.log_file()).stderr(self.log_file());
+        self.spawn_as(agent);
+    }
+
+    /// Starts it by a command that was made of [`Agent::command`], with outputs of its own.
+    pub(crate) fn spawn_as(&mut self, mut agent: std::process::Command) {
         assert!(self.child.is_none(), "it runs");
+        agent.stdin(Stdio::null());
+        self.child = Some(agent.spawn().expect("it was built"));
+    }
+
+    /// A file for a command's output that ends up in [`Agent::log`].
+    pub(crate) fn log_file(&self) -> File {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.log_path());
-        let log = log.expect("the folder is ours");
-        let output: File = log.try_clone().expect("a file");
-        let mut agent = self.command("run");
-        agent.stdin(Stdio::null()).stdout(output).stderr(log);
-        self.child = Some(agent.spawn().expect("it was built"));
+        log.expect("the folder is ours")
     }
 
     /// `sh0-agent <subcommand>` with this agent's settings.
