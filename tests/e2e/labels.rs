@@ -1,6 +1,6 @@
 //! Labels that are wrong, and whom that hurts: their own route and nobody else's.
 
-use crate::harness::{Agent, App, Container, Engine, patience, until};
+use crate::harness::{Agent, App, Container, Engine, Options, patience, until};
 
 #[tokio::test]
 async fn a_wrong_label_is_explained_and_hurts_no_other_container() {
@@ -218,4 +218,36 @@ async fn several_routes_of_one_container_have_ports_and_hosts_of_their_own() {
     agent.answers(&engine.host("www"), "web").await;
     assert!(agent.get(&admin, "/panel/x").await.is_from("web"));
     assert_eq!(agent.get(&admin, "/").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_unicode_host_is_served_by_its_ascii_form() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    engine
+        .run(App::named("web").host(&engine.host("Bücher")))
+        .await;
+    agent.answers(&engine.host("xn--bcher-kva"), "web").await;
+}
+
+#[tokio::test]
+async fn a_catch_all_is_refused_until_the_agent_allows_it() {
+    let engine = Engine::start().await;
+    let mut agent = Agent::start(&engine).await;
+    let exact = engine.host("exact");
+    // A path of this test's own, because every test's agent sees this container.
+    let any = App::named("any").host("*").label("sh0.path", "/any");
+    let any = engine.run(any).await;
+    engine.run(App::named("exact").host(&exact)).await;
+    agent.answers(&exact, "exact").await;
+    agent.logs_about(&any.name, "--allow-catch-all").await;
+    assert_eq!(agent.get("anything.example", "/any").await.status, 404);
+    assert!(agent.stop().await.success());
+
+    let options = Options::default().flags(["--allow-catch-all"]);
+    let agent = Agent::start_with(&engine, options).await;
+    assert!(agent.get("anything.example", "/any").await.is_from("any"));
+    assert!(agent.get("127.0.0.1", "/any").await.is_from("any"));
+    assert!(agent.get(&exact, "/").await.is_from("exact"));
+    assert_eq!(agent.get("anything.example", "/").await.status, 404);
 }

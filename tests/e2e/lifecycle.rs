@@ -305,3 +305,26 @@ async fn requests_of_any_size_and_method_reach_the_container() {
     let host_line = format!("host: {host}");
     assert!(body.contains(&host_line) && body.contains("x-forwarded-for: 127.0.0.1"));
 }
+
+/// Without a project the container's name is its app, and so the owner of its hosts.
+#[tokio::test]
+async fn a_renamed_container_without_a_project_stays_live() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let web = engine.run(App::named("web").host(&host)).await;
+    agent.answers(&host, "web").await;
+    let name = engine.name_of("renamed");
+    engine.docker(&["rename", &web.id, &name]).await;
+    until("the new name is shown", patience(), async || {
+        let routes = agent.routes().await;
+        if routes.contains(&name) {
+            Ok(())
+        } else {
+            Err(routes)
+        }
+    })
+    .await;
+    agent.settled().await;
+    agent.answers(&host, "web").await;
+}

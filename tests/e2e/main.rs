@@ -23,6 +23,7 @@ mod tables;
 
 mod caddy;
 mod caddy_trouble;
+mod compose;
 mod config_faults;
 mod docker_trouble;
 mod engine;

@@ -156,3 +156,18 @@ async fn two_services_of_one_project_with_one_path_are_told_and_the_first_stays(
         assert!(agent.get(&host, "/").await.is_from("a"));
     }
 }
+
+#[tokio::test]
+async fn of_several_hosts_only_the_taken_one_is_refused() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let (taken, free) = (engine.host("taken"), engine.host("free"));
+    engine.run(owner(&engine, &taken)).await;
+    agent.answers(&taken, "owner").await;
+    let both = newcomer(&engine, "both", &format!("{taken}, {free}"));
+    let both = engine.run(both).await;
+    agent.answers(&free, "both").await;
+    let row = refused(&agent, &both.name).await;
+    assert!(row.starts_with(&taken), "{row}");
+    assert!(agent.get(&taken, "/").await.is_from("owner"));
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Agent, App, Connections, Engine, Load, patience, until};
+use crate::harness::{Agent, App, Connections, Engine, Load, patience, request, until};
 
 #[tokio::test]
 async fn longer_paths_come_first_whole_words_count_and_strip_removes_them() {
@@ -123,6 +123,43 @@ async fn a_replica_that_comes_and_goes_costs_hardly_a_request() {
     // Three loads, each of which drops what waits at Caddy's old socket.
     println!("{counts:?}");
     assert!(counts.ok > 100 && counts.failed <= 6, "{counts:?}");
+}
+
+#[tokio::test]
+async fn a_request_waits_for_a_container_that_does_not_listen_yet() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let app = App::named("web").host(&host).env("WHOAMI_BOOT_MS", "2000");
+    let web = engine.run(app).await;
+    let is_routed = |status: &serde_json::Value| {
+        let rows = status["rows"].as_array().map_or(&[][..], Vec::as_slice);
+        { rows.iter() }.any(|row| row["container"]["id"] == web.id && row["state"] == "routed")
+    };
+    agent.status_when("it is routed", is_routed).await;
+    agent.settled().await;
+    let answer = agent.get(&host, "/").await;
+    assert!(answer.is_from("web"), "{}", answer.summary());
+}
+
+#[tokio::test]
+async fn server_sent_events_arrive_when_they_are_sent() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    engine.run(App::named("web").host(&host)).await;
+    agent.answers(&host, "web").await;
+    let request = request(agent.http_port, &host, "/events", reqwest::Method::GET);
+    let mut response = request.send().await.expect("an answer");
+    let mut seen = String::new();
+    let read = async {
+        while !seen.contains("data: 1") {
+            let chunk = response.chunk().await.expect("it streams");
+            seen.push_str(&String::from_utf8_lossy(&chunk.expect("it is endless")));
+        }
+    };
+    let read = tokio::time::timeout(Duration::from_secs(5), read).await;
+    assert!(read.is_ok(), "within 5 s of the first: {seen:?}");
 }
 
 /// A websocket, as small as can be: one frame, one word.

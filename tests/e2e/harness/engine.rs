@@ -272,32 +272,29 @@ impl Engine {
         }
     }
 
-    /// Removes all that carries this run's label. It must not fail: it runs at the end of tests
-    /// that have failed already.
-    #[expect(clippy::print_stdout, reason = "it is too late to fail")]
+    /// Removes all that carries this run's label.
     fn remove_run(&self, run: &str) {
         let filter = format!("label={LABEL}={run}");
-        let lists = [
-            ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter],
-            [
-                "network",
-                "ls",
-                "--quiet",
-                "--no-trunc",
-                "--filter",
-                &filter,
-            ],
-        ];
-        let removals: [&[&str]; 2] = [&["rm", "--force", "--volumes"], &["network", "rm"]];
-        for (list, removal) in lists.iter().zip(removals) {
-            let output = self.command(list).output();
-            let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-            for id in ids.unwrap_or_default().lines() {
-                let words: Vec<&str> = removal.iter().copied().chain([id]).collect();
-                let removed = self.command(&words).output();
-                if !removed.is_ok_and(|output| output.status.success()) {
-                    println!("{id} of the run {run} was not removed");
-                }
+        self.remove_containers(&filter);
+        self.remove_all(&["network", "ls", "--quiet"], &filter, &["network", "rm"]);
+    }
+
+    /// Removes the containers that `docker ps --filter` finds, one after another.
+    pub(crate) fn remove_containers(&self, filter: &str) {
+        let list = ["ps", "--all", "--quiet"];
+        self.remove_all(&list, filter, &["rm", "--force", "--volumes"]);
+    }
+
+    /// It must not fail: it runs at the end of tests that have failed already.
+    #[expect(clippy::print_stdout, reason = "it is too late to fail")]
+    fn remove_all(&self, list: &[&str], filter: &str, removal: &[&str]) {
+        let list = [list, &["--no-trunc", "--filter", filter]].concat();
+        let output = self.command(&list).output();
+        let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        for id in ids.unwrap_or_default().lines() {
+            let removed = self.command(&[removal, &[id]].concat()).output();
+            if !removed.is_ok_and(|output| output.status.success()) {
+                println!("{id} with {filter} was not removed");
             }
         }
     }
