@@ -53,6 +53,7 @@ fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
         default_tls: TlsSetting::Auto,
         allow_catch_all: false,
         certificate_names: &BTreeSet::new(),
+        gates: &sh0_agent::routes::Gates::open(),
         now: 1_700_000_000,
     })
 }

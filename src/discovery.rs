@@ -11,6 +11,7 @@ mod endpoint;
 mod exposed;
 mod failure;
 mod relevance;
+mod signal;
 
 use std::future::Future;
 use std::time::Duration;
@@ -21,8 +22,8 @@ pub use docker::{Docker, DockerOptions};
 
 use crate::model::{ContainerId, Snapshot};
 
-/// Says that something may have changed. It carries no data on purpose: whoever gets it looks
-/// again, so a lost, late or doubled notice does no harm.
+/// Says that something may have changed. It carries no data that is trusted, with one exception:
+/// whoever gets it looks again, so a lost, late or doubled notice does no harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// Look again; the cause is for the log.
@@ -32,6 +33,33 @@ pub enum Notice {
         /// The container it happened to, where the engine says so.
         container: Option<ContainerId>,
     },
+    /// The engine sent the container a signal. This one counts by its content: a list says
+    /// `running` all through a stop, seconds after the signal that began it.
+    Kill {
+        /// The container.
+        container: ContainerId,
+        /// The signal's number.
+        signal: i32,
+    },
+}
+
+/// How a container is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopRule {
+    /// The signal that `docker stop` sends.
+    pub signal: i32,
+    /// How long it waits before it kills.
+    pub timeout: Duration,
+}
+
+impl Default for StopRule {
+    /// Docker's own: SIGTERM, and 10 s.
+    fn default() -> Self {
+        Self {
+            signal: 15,
+            timeout: Duration::from_secs(10),
+        }
+    }
 }
 
 /// What went wrong between us and the engine. All of it is retried; none of it changes a route.
@@ -148,4 +176,13 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// When the engine could not be asked.
     fn network_exists(&self, name: &str) -> impl Future<Output = Result<bool, EngineError>> + Send;
+
+    /// How this container is stopped. Ask before it stops: the answer hangs while it does.
+    ///
+    /// # Errors
+    /// When the engine could not be asked.
+    fn stop_rule(
+        &self,
+        id: &ContainerId,
+    ) -> impl Future<Output = Result<StopRule, EngineError>> + Send;
 }

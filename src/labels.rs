@@ -14,3 +14,4 @@ mod value;
 pub use parse::parse;
 pub use schema::{KEYS, Key, KeyInfo, Scope, key_info};
 pub use spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};
+pub use value::duration;

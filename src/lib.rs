@@ -32,6 +32,7 @@
 //! | [`certificates`] | the directory of a person's own certificates |
 //! | [`status`] | what the agent knows, as plain data, and the socket that shows it |
 //! | [`reconcile`] | the loop |
+//! | [`probe`] | questions to containers: are they ready? |
 //! | [`settings`], [`plan`], [`agent`] | settings; containers to config without an agent; the whole |
 //! | [`cli`], [`telemetry`], [`clock`] | the command line, the log, the wall clock |
 //!
@@ -72,6 +73,8 @@ pub mod certificates;
 pub mod status;
 
 pub mod reconcile;
+
+pub mod probe;
 
 pub mod settings;
 

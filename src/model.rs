@@ -17,5 +17,5 @@ pub use container::{
 };
 pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{Hostname, NameError, PathPrefix, Port, Token};
-pub use route::{LbPolicy, RouteId, RouteName, Scheme};
+pub use route::{LbPolicy, ReadyCheck, RouteId, RouteName, Scheme};
 pub(crate) use shown::shown;

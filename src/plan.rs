@@ -7,7 +7,7 @@ use crate::caddy::render::{Rendered, render};
 use crate::certificates::scan;
 use crate::clock::wall_clock;
 use crate::model::Snapshot;
-use crate::routes::{Built, Inputs, Refused, build};
+use crate::routes::{Built, Gates, Inputs, Refused, build};
 use crate::settings::Settings;
 use crate::state::StateFile;
 
@@ -31,6 +31,7 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         default_tls: settings.default_tls,
         allow_catch_all: settings.allow_catch_all,
         certificate_names: &certificates.names,
+        gates: &Gates::open(),
         now: wall_clock(),
     });
     let mut options = settings.render_options();

@@ -10,6 +10,7 @@ mod apply;
 mod backoff;
 mod debounce;
 mod look;
+mod ready;
 mod refuse;
 mod report;
 
@@ -24,10 +25,12 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub use self::debounce::DebounceOptions;
+pub use self::ready::Prober;
 pub(crate) use self::report::say_certificate_problems;
 
 use self::apply::{Desired, Loads};
 use self::look::{Looks, Subscription};
+use self::ready::{News, Readiness};
 use self::refuse::Refusals;
 use crate::caddy::admin::{Admin, AdminError};
 use crate::caddy::render::{RenderOptions, Rendered, render_unavailable};
@@ -84,13 +87,15 @@ pub struct Channels {
 
 /// The outside world, behind its seams.
 #[derive(Debug)]
-pub struct World<E, A, S> {
+pub struct World<E, A, S, P> {
     /// The container engine.
     pub engine: E,
     /// Caddy's admin socket.
     pub admin: A,
     /// The state directory.
     pub store: S,
+    /// The containers themselves.
+    pub prober: P,
     /// Seconds since 1970; claims are dated by it.
     pub wall_clock: fn() -> u64,
 }
@@ -119,6 +124,7 @@ enum Event {
     NetworkChecked(Result<bool, EngineError>),
     Certificates,
     Phase,
+    Readiness(News),
     LoadDue,
     Loaded(Result<(), AdminError>),
     Saved(Result<(), StateError>),
@@ -126,8 +132,8 @@ enum Event {
     AddressesOverdue,
 }
 
-struct Loop<E, A, S> {
-    world: World<E, A, S>,
+struct Loop<E, A, S, P> {
+    world: World<E, A, S, P>,
     options: Options,
     channels: Channels,
     state: State,
@@ -137,6 +143,7 @@ struct Loop<E, A, S> {
     subscription: Subscription,
     network_check: Option<BoxFuture<'static, Result<bool, EngineError>>>,
     snapshot: Option<Snapshot>,
+    readiness: Readiness,
     refusals: Refusals,
     desired: Option<Arc<Desired>>,
     /// The config that Caddy accepted last.
@@ -150,8 +157,8 @@ struct Loop<E, A, S> {
 
 /// Runs the loop until it is asked to stop. What is kept in the state directory comes in as
 /// `state`.
-pub async fn reconcile<E, A, S>(
-    world: World<E, A, S>,
+pub async fn reconcile<E, A, S, P>(
+    world: World<E, A, S, P>,
     options: Options,
     state: State,
     channels: Channels,
@@ -159,6 +166,7 @@ pub async fn reconcile<E, A, S>(
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
+    P: Prober + Clone,
 {
     let mut resync = tokio::time::interval(options.resync_interval);
     resync.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -177,6 +185,7 @@ pub async fn reconcile<E, A, S>(
         subscription: Subscription::due(now),
         network_check: None,
         snapshot: None,
+        readiness: Readiness::default(),
         refusals: Refusals::default(),
         desired: None,
         accepted: None,
@@ -191,11 +200,12 @@ pub async fn reconcile<E, A, S>(
     this.finish().await;
 }
 
-impl<E, A, S> Loop<E, A, S>
+impl<E, A, S, P> Loop<E, A, S, P>
 where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
+    P: Prober + Clone,
 {
     /// Gathers: waits for whatever comes first. Nothing is decided here.
     async fn next(&mut self, resync: &mut Interval) -> Event {
@@ -207,6 +217,7 @@ where
             looked = done(&mut self.looks.in_flight) => Event::Looked(looked),
             () = at(load_due) => Event::LoadDue,
             notice = next_of(&mut self.subscription.notices) => Event::Notice(notice),
+            news = self.readiness.next() => Event::Readiness(news),
             () = at(self.subscription.open_at) => Event::Subscribe,
             () = at(self.looks.retry_at) => Event::Look(Reason::Retry),
             Some(()) = self.channels.resync.recv() => Event::Look(Reason::Asked),
@@ -229,6 +240,7 @@ where
             Event::NetworkChecked(checked) => self.on_network_checked(&checked),
             Event::Certificates => self.rebuild(),
             Event::Phase => self.on_phase(),
+            Event::Readiness(news) => self.on_news(news),
             Event::LoadDue => self.load(),
             Event::Loaded(loaded) => self.on_loaded(loaded),
             Event::Saved(saved) => self.on_saved(saved),

@@ -6,6 +6,7 @@
 mod build;
 mod claims;
 mod forms;
+mod gates;
 mod place;
 mod report;
 mod table;
@@ -13,5 +14,6 @@ mod upstream;
 
 pub use build::{Built, Inputs, LastGood, Refused, build};
 pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
+pub use gates::{Gates, READY_TIMEOUT, Trial};
 pub use report::{Row, RowState};
 pub use table::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};

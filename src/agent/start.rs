@@ -18,6 +18,7 @@ use crate::caddy::admin::{Admin, AdminClient};
 use crate::certificates::CertificateSet;
 use crate::clock::wall_clock;
 use crate::discovery::{Docker, DockerOptions, EngineError};
+use crate::probe::NetworkProber;
 use crate::reconcile::{Channels, Options, World, reconcile};
 use crate::settings::Settings;
 use crate::state::StateFile;
@@ -156,6 +157,7 @@ impl Agent {
             engine: docker,
             admin: admin.clone(),
             store,
+            prober: NetworkProber,
             wall_clock,
         };
         let options = loop_options(settings);

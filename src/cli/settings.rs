@@ -138,32 +138,14 @@ impl From<SettingsArgs> for Settings {
     }
 }
 
-/// Longest duration that is taken: Caddy's end at 292 years, and nobody waits for a year.
-const DURATION_MAX: Duration = Duration::from_hours(8_760);
-
 /// An empty environment variable, as compose files pass on, says nothing.
 fn said(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// A duration as labels write it: `500ms`, `5s`, `2m`, `1h`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "expected a time such as `500ms`, `5s`, `2m` or `1h`".to_owned();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let milliseconds = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(wrong()),
-    };
-    let duration = number.checked_mul(milliseconds).map(Duration::from_millis);
-    match duration.ok_or_else(wrong)? {
-        duration if duration > DURATION_MAX => Err("expected at most `8760h`, a year".to_owned()),
-        duration => Ok(duration),
-    }
+/// A duration as labels write it.
+fn duration(text: &str) -> Result<Duration, String> {
+    crate::labels::duration(text).map_err(|error| format!("expected {}", error.expected))
 }
 
 /// A duration that a timer can repeat.

@@ -4,6 +4,7 @@
 //! an id is an error, because leaving it out would make the list look whole when it is not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bollard::models::{
     ContainerInspectResponse, ContainerSummary, ContainerSummaryHealthStatusEnum,
@@ -11,6 +12,7 @@ use bollard::models::{
     PortSummaryTypeEnum,
 };
 
+use super::{StopRule, signal};
 use crate::model::{Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode};
 
 /// A list entry that names no container.
@@ -119,6 +121,24 @@ fn tcp_ports(ports: &[PortSummary]) -> BTreeSet<u16> {
         .filter(|port| port.typ == Some(PortSummaryTypeEnum::TCP) && port.private_port != 0)
         .map(|port| port.private_port)
         .collect()
+}
+
+/// How the container is stopped; what the engine does not say is Docker's default.
+pub(super) fn stop_rule(inspected: ContainerInspectResponse) -> StopRule {
+    let default = StopRule::default();
+    let Some(config) = inspected.config else {
+        return default;
+    };
+    let seconds = config
+        .stop_timeout
+        .and_then(|seconds| u64::try_from(seconds).ok());
+    StopRule {
+        signal: config
+            .stop_signal
+            .and_then(|text| signal::number(&text))
+            .unwrap_or(default.signal),
+        timeout: seconds.map_or(default.timeout, Duration::from_secs),
+    }
 }
 
 /// The TCP ports of an inspected container's `Config.ExposedPorts`, written `8080/tcp`.

@@ -22,7 +22,7 @@ use super::endpoint::Endpoint;
 use super::exposed::ExposedPorts;
 use super::failure::Request;
 use super::relevance::Known;
-use super::{Engine, EngineError, Notice, convert};
+use super::{Engine, EngineError, Notice, StopRule, convert};
 use crate::model::{Container, ContainerId, Snapshot};
 
 /// All requests that are ever made, for whoever configures a socket proxy.
@@ -133,6 +133,16 @@ impl Engine for Docker {
             Err(EngineError::Refused { status: 404, .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    async fn stop_rule(&self, id: &ContainerId) -> Result<StopRule, EngineError> {
+        let wanted = id.clone();
+        let inspected = self
+            .inner
+            .call(INSPECT, INSPECT_LIMIT, |docker| async move {
+                docker.inspect_container(wanted.as_str(), None).await
+            });
+        inspected.await.map(convert::stop_rule)
     }
 }
 

@@ -34,7 +34,9 @@ pub(super) struct Echoes {
 impl Echoes {
     /// Plans the repeats of a notice, if it needs any.
     pub(super) fn hear(&mut self, notice: &Notice, now: Instant) {
-        let Notice::LookAgain { action, .. } = notice;
+        let Notice::LookAgain { action, .. } = notice else {
+            return;
+        };
         let early = ["die", "pause", "unpause", "connect", "disconnect"];
         if early.contains(&action.as_str()) {
             let repeat = |delay: &Duration| (now + *delay, notice.clone());

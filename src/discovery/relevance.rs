@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Notice;
 use super::convert::{Event, Subject};
+use super::signal;
 use crate::model::{ContainerId, NetworkMode, Snapshot, has_prefix};
 
 /// The event filters of the request. `create` is left out, as a container that was never started
@@ -90,10 +91,20 @@ impl Relevance {
             Subject::Network => self.is_known(&event, known),
             Subject::Other => false,
         };
-        matters.then_some(Notice::LookAgain {
-            action: event.action,
-            container: event.container,
-        })
+        if !matters {
+            return None;
+        }
+        let signal = event
+            .attributes
+            .get("signal")
+            .and_then(|text| signal::number(text));
+        match (event.action.as_str(), event.container, signal) {
+            ("kill", Some(container), Some(signal)) => Some(Notice::Kill { container, signal }),
+            (_, container, _) => Some(Notice::LookAgain {
+                action: event.action,
+                container,
+            }),
+        }
     }
 
     fn is_labelled(&mut self, event: &Event) -> bool {

@@ -7,7 +7,9 @@ use super::spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};
 use super::tree::{self, Scoped, Tree};
 use super::value;
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
-use crate::model::{AppKey, Container, LbPolicy, NameError, Owner, Port, RouteName, Scheme, Token};
+use crate::model::{
+    AppKey, Container, LbPolicy, NameError, Owner, Port, ReadyCheck, RouteName, Scheme, Token,
+};
 
 /// Reads the labels of one container. Never fails: a wrong value spoils its own route and becomes
 /// a diagnostic.
@@ -148,6 +150,8 @@ impl Reader<'_> {
             scheme: self
                 .read(scope, Key::Scheme, value::scheme)
                 .unwrap_or_default(),
+            ready: self.read(scope, Key::Ready, value::ready),
+            ready_timeout: self.read(scope, Key::ReadyTimeout, value::duration),
             policy: self.policy(scope),
             strip: self
                 .read(scope, Key::Strip, value::boolean)
@@ -243,6 +247,11 @@ impl Reader<'_> {
                 Key::Strip,
                 spec.strip && spec.paths.is_empty(),
                 "without `path`",
+            ),
+            (
+                Key::ReadyTimeout,
+                spec.ready == Some(ReadyCheck::None),
+                "with `ready=none`",
             ),
             (Key::UpstreamServerName, !is_https, "without `scheme=https`"),
             (Key::UpstreamSkipVerify, !is_https, "without `scheme=https`"),

@@ -53,6 +53,10 @@ pub enum Key {
     UpstreamServerName,
     /// `upstream.tls.skip_verify`
     UpstreamSkipVerify,
+    /// `ready`
+    Ready,
+    /// `ready.timeout`
+    ReadyTimeout,
     /// `lb.policy`
     LbPolicy,
     /// `lb.header`
@@ -144,6 +148,21 @@ pub const KEYS: &[KeyInfo] = &[
         ),
         ("true or false", "false", "true"),
         "with `scheme=https`: accept any certificate of the container",
+    ),
+    key(
+        (Key::Ready, "ready", Scope::Pool),
+        (
+            "health, tcp, http:/path or none",
+            "health with a HEALTHCHECK, else tcp",
+            "http:/healthz",
+        ),
+        "what a new container must show before it takes requests: its HEALTHCHECK passes, its port \
+         accepts a connection, it answers the path with 2xx or 3xx, or nothing",
+    ),
+    key(
+        (Key::ReadyTimeout, "ready.timeout", Scope::Pool),
+        ("time", "60s", "2m"),
+        "after this time a container that is not ready is named in the log, and asked less often",
     ),
     key(
         (Key::LbPolicy, "lb.policy", Scope::Pool),

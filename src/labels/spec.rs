@@ -1,13 +1,15 @@
 //! What a container asks for, once its labels are read.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::value;
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    AppKey, ContainerRef, Hostname, LbPolicy, NameError, PathPrefix, Port, RouteName, Scheme,
+    AppKey, ContainerRef, Hostname, LbPolicy, NameError, PathPrefix, Port, ReadyCheck, RouteName,
+    Scheme,
 };
 
 /// Where a host's certificate is asked to come from.
@@ -59,6 +61,10 @@ pub struct RouteSpec {
     pub port: Option<Port>,
     /// The protocol towards the container.
     pub scheme: Scheme,
+    /// What a new container must show; `None` is its HEALTHCHECK, else an open port.
+    pub ready: Option<ReadyCheck>,
+    /// After which time one that is not ready is said; `None` is a minute.
+    pub ready_timeout: Option<Duration>,
     /// How requests are shared.
     pub policy: LbPolicy,
     /// Whether the matched prefix is removed.

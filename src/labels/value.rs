@@ -1,6 +1,10 @@
 //! Readers of single values. Each says what was expected and what was found.
 
-use crate::model::{FOUND_CHARS_MAX, Hostname, NameError, PathPrefix, Scheme, Token, shown};
+use std::time::Duration;
+
+use crate::model::{
+    FOUND_CHARS_MAX, Hostname, NameError, PathPrefix, ReadyCheck, Scheme, Token, shown,
+};
 
 /// Items of one list that are read: above any real list, and two lists multiplied (hosts and
 /// paths) stay small.
@@ -79,6 +83,59 @@ pub(super) fn scheme(text: &str) -> Result<Scheme, NameError> {
         "h2c" => Ok(Scheme::H2c),
         _ => Err(not_one_of("`http`, `https` or `h2c`", text)),
     }
+}
+
+/// Longest path of a readiness check, in bytes.
+const CHECK_PATH_BYTES_MAX: usize = 1024;
+
+/// What a new container must show.
+pub(super) fn ready(text: &str) -> Result<ReadyCheck, NameError> {
+    let text = text.trim();
+    match text {
+        "health" => return Ok(ReadyCheck::Health),
+        "tcp" => return Ok(ReadyCheck::Tcp),
+        "none" => return Ok(ReadyCheck::None),
+        _ => {}
+    }
+    let path = text.strip_prefix("http:").filter(|path| {
+        path.starts_with('/')
+            && path.len() <= CHECK_PATH_BYTES_MAX
+            && path
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+    });
+    let path = path.map(|path| ReadyCheck::Http(path.to_owned()));
+    path.ok_or_else(|| not_one_of("`health`, `tcp`, `http:/path` or `none`", text))
+}
+
+/// The longest time: far above any that makes sense, and no clock overflows with it.
+const DURATION_MAX: Duration = Duration::from_hours(8_760);
+
+/// A time: `500ms`, `5s`, `2m` or `1h`.
+///
+/// # Errors
+/// What was found instead.
+pub fn duration(text: &str) -> Result<Duration, NameError> {
+    let text = text.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let parts = text.split_at_checked(digits);
+    let parsed = parts.and_then(|(number, unit)| {
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        number.parse::<u64>().ok()?.checked_mul(milliseconds)
+    });
+    let expected = "a time such as `500ms`, `5s`, `2m` or `1h`";
+    let time = parsed.map(Duration::from_millis);
+    let time = time.ok_or_else(|| not_one_of(expected, text))?;
+    if time > DURATION_MAX {
+        return Err(not_one_of("a time of at most `8760h`, a year", text));
+    }
+    Ok(time)
 }
 
 /// The error of a value that is none of a few words.

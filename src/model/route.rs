@@ -53,6 +53,20 @@ pub enum Scheme {
     H2c,
 }
 
+/// What a new container must show before it takes requests.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadyCheck {
+    /// Its HEALTHCHECK passes.
+    Health,
+    /// It accepts a connection at its port.
+    Tcp,
+    /// It answers this path with 2xx or 3xx.
+    Http(String),
+    /// Nothing: it takes requests as soon as it runs.
+    None,
+}
+
 /// How requests are shared among the containers of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,11 +8,13 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
+use super::ready::Prober;
 use super::{Loop, Reason};
 use crate::caddy::admin::{Admin, AdminError, Disposition, blames_config, is_environment};
 use crate::caddy::render::{CertificatePair, Rendered, render};
+use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
-use crate::routes::{Built, Inputs, build};
+use crate::routes::{Built, Gates, Inputs, build};
 use crate::state::Store;
 use crate::supervise::{ExitCause, Phase, StartConfig};
 use crate::telemetry::chain;
@@ -73,20 +75,17 @@ impl Loads {
     }
 }
 
-impl<E, A, S> Loop<E, A, S>
+impl<E, A, S, P> Loop<E, A, S, P>
 where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
+    P: Prober + Clone,
 {
-    /// Builds the table and the config from the newest snapshot, and notes whether they changed.
-    pub(super) fn rebuild(&mut self) {
-        let Some(snapshot) = &self.snapshot else {
-            return;
-        };
-        let certificates = Arc::clone(&self.channels.certificates.borrow_and_update());
-        let built = build(&Inputs {
-            snapshot,
+    /// The table for the newest snapshot, with these gates.
+    fn build(&self, certificates: &CertificateSet, gates: &Gates) -> Option<Built> {
+        Some(build(&Inputs {
+            snapshot: self.snapshot.as_ref()?,
             claims: &self.state.claims,
             last_good: &self.state.last_good,
             refused: self.refusals.forms(),
@@ -95,8 +94,27 @@ where
             default_tls: self.options.default_tls,
             allow_catch_all: self.options.allow_catch_all,
             certificate_names: &certificates.names,
+            gates,
             now: (self.world.wall_clock)(),
-        });
+        }))
+    }
+
+    /// Takes the containers as ready that take requests when the agent starts: another agent, or
+    /// nobody, has asked them before, and sites that work must not wait.
+    pub(super) fn trust_those_that_run(&mut self) {
+        let certificates = Arc::clone(&self.channels.certificates.borrow());
+        if let Some(built) = self.build(&certificates, &Gates::open()) {
+            self.readiness.trust(&built);
+        }
+    }
+
+    /// Builds the table and the config from the newest snapshot, and notes whether they changed.
+    pub(super) fn rebuild(&mut self) {
+        let certificates = Arc::clone(&self.channels.certificates.borrow_and_update());
+        let Some(built) = self.build(&certificates, &self.readiness.gates) else {
+            return;
+        };
+        self.readiness.run(&built.trials, &self.world.prober);
         self.refusals.keep_only(&built);
         if built.claims != self.state.claims {
             self.state.claims = built.claims.clone();
@@ -161,7 +179,7 @@ where
         let due = self
             .loads
             .retry_at
-            .or_else(|| self.loads.debounce.deadline());
+            .or_else(|| self.loads.debounce.deadline(self.readiness.patience()));
         due.filter(|_| can_load)
     }
 

@@ -73,9 +73,13 @@ impl Debounce {
         });
     }
 
-    /// When the changes are due; `None` while there are none.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.pending.as_ref().map(|pending| pending.due)
+    /// When the changes are due; `None` while there are none. They may be put off until
+    /// `patience`, but not beyond the longest wait.
+    pub(super) fn deadline(&self, patience: Option<Instant>) -> Option<Instant> {
+        let pending = self.pending.as_ref()?;
+        let latest = pending.first + self.options.max_wait;
+        let put_off = patience.map_or(pending.due, |patience| patience.min(latest));
+        Some(pending.due.max(put_off))
     }
 
     /// Notes that all changes so far were acted on.
@@ -100,11 +104,11 @@ mod tests {
         let start = Instant::now();
         let mut debounce = Debounce::new(DebounceOptions::default());
         debounce.change(start);
-        assert_eq!(debounce.deadline(), Some(start));
+        assert_eq!(debounce.deadline(None), Some(start));
         debounce.fire(start);
-        assert_eq!(debounce.deadline(), None);
+        assert_eq!(debounce.deadline(None), None);
         debounce.change(start + ms(50));
-        assert_eq!(debounce.deadline(), Some(start + ms(50)));
+        assert_eq!(debounce.deadline(None), Some(start + ms(50)));
     }
 
     #[test]
@@ -114,11 +118,27 @@ mod tests {
         debounce.change(start);
         debounce.fire(start);
         debounce.change(start + ms(10));
-        assert_eq!(debounce.deadline(), Some(start + ms(60)));
+        assert_eq!(debounce.deadline(None), Some(start + ms(60)));
         for at in (20..=240).step_by(20) {
             debounce.change(start + ms(at));
         }
-        assert_eq!(debounce.deadline(), Some(start + ms(260)));
+        assert_eq!(debounce.deadline(None), Some(start + ms(260)));
+    }
+
+    #[test]
+    fn a_change_may_be_put_off_but_not_for_ever() {
+        let start = Instant::now();
+        let mut debounce = Debounce::new(DebounceOptions::default());
+        debounce.change(start);
+        assert_eq!(
+            debounce.deadline(Some(start + ms(30))),
+            Some(start + ms(30))
+        );
+        assert_eq!(
+            debounce.deadline(Some(start + ms(900))),
+            Some(start + ms(250))
+        );
+        assert_eq!(debounce.deadline(Some(start - ms(1))), Some(start));
     }
 
     proptest! {
@@ -130,7 +150,7 @@ mod tests {
             let mut oldest = None;
             for gap in gaps {
                 let next = now + ms(gap);
-                if let Some(due) = debounce.deadline().filter(|due| *due <= next) {
+                if let Some(due) = debounce.deadline(None).filter(|due| *due <= next) {
                     let waited = due - oldest.take().expect("a change is pending");
                     prop_assert!(waited <= ms(250));
                     debounce.fire(due);

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::backoff::Backoff;
+use super::ready::Prober;
 use super::{Loop, Reason};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, Notice};
@@ -75,11 +76,12 @@ impl Subscription {
     }
 }
 
-impl<E, A, S> Loop<E, A, S>
+impl<E, A, S, P> Loop<E, A, S, P>
 where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
+    P: Prober + Clone,
 {
     /// Opens the event stream and looks, at the same time: what happens between the two is in one
     /// of them.
@@ -93,7 +95,11 @@ where
 
     pub(super) fn on_notice(&mut self, notice: Option<Result<Notice, EngineError>>) {
         match notice {
+            Some(Ok(Notice::Kill { container, signal })) => self.on_kill(&container, signal),
             Some(Ok(Notice::LookAgain { action, container })) => {
+                if let Some(id) = &container {
+                    self.readiness.hear(&action, id);
+                }
                 self.subscription.refused = None;
                 let container = container.map(tracing::field::display);
                 debug!(%action, container, "The engine reported an event.");
@@ -155,8 +161,13 @@ where
                 }
                 let generation = self.status.generation;
                 let is_first = self.snapshot.is_none();
+                self.readiness.keep_only(&snapshot);
                 self.snapshot = Some(snapshot);
+                if is_first {
+                    self.trust_those_that_run();
+                }
                 self.rebuild();
+                self.learn_stop_rules();
                 let changed = self.status.generation != generation;
                 if changed && !is_first && self.looks.reason == Reason::Resync && again.is_none() {
                     self.status.docker.missed_notices += 1;

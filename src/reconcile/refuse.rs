@@ -12,6 +12,7 @@ use tracing::error;
 
 use super::Loop;
 use super::apply::Desired;
+use super::ready::Prober;
 use crate::caddy::admin::{Admin, AdminError, is_certificate};
 use crate::caddy::render::CertificatePair;
 use crate::discovery::Engine;
@@ -90,11 +91,12 @@ impl Refusals {
     }
 }
 
-impl<E, A, S> Loop<E, A, S>
+impl<E, A, S, P> Loop<E, A, S, P>
 where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
+    P: Prober + Clone,
 {
     /// Caddy answered that the config is wrong: leaves a route out and sends the rest at once.
     pub(super) fn on_rejected(&mut self, sent: &Arc<Desired>, error: &AdminError) {

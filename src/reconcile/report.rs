@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::Loop;
+use super::ready::Prober;
 use crate::caddy::admin::Admin;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::discovery::Engine;
@@ -112,11 +113,12 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, gener
     );
 }
 
-impl<E, A, S> Loop<E, A, S>
+impl<E, A, S, P> Loop<E, A, S, P>
 where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
+    P: Prober + Clone,
 {
     /// Logs the findings that are new.
     pub(super) fn say_diagnostics(&self, now: &[Diagnostic]) {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::claims::{self, Asking, Claims};
 use super::forms::{self, Candidate, Form};
+use super::gates::{Gates, Trial};
 use super::place::place;
 use super::report::Row;
 use super::table::RouteTable;
@@ -45,6 +46,8 @@ pub struct Inputs<'a> {
     pub allow_catch_all: bool,
     /// The names for which the certificate directory has a certificate.
     pub certificate_names: &'a BTreeSet<Hostname>,
+    /// Who has shown that it is ready, and who is stopping.
+    pub gates: &'a Gates,
     /// The time, in seconds since 1970.
     pub now: u64,
 }
@@ -65,6 +68,8 @@ pub struct Built {
     pub diagnostics: Vec<Diagnostic>,
     /// Running containers without an address on their network; it comes by itself, or never.
     pub addressless: Vec<ContainerRef>,
+    /// Containers that must show that they are ready.
+    pub trials: BTreeSet<Trial>,
 }
 
 /// Builds the table. Never fails.
@@ -73,9 +78,11 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     let mut found = Vec::new();
     let mut rows = Vec::new();
     let apps = candidates(inputs, &mut found, &mut rows);
-    let mut forms = Vec::new();
+    let (mut forms, mut trials) = (Vec::new(), BTreeSet::new());
     for (app, candidates) in &apps {
-        forms.extend(forms::of_app(app, candidates, inputs, &mut found));
+        let of_app = forms::of_app(app, candidates, inputs, &mut found);
+        trials.extend(forms::trials(candidates, &of_app, inputs.gates));
+        forms.extend(of_app);
     }
     let mut claims = claims::settle(inputs.claims, &asking(&forms), inputs.now);
     let placed = place(&forms, &claims, inputs, &mut found);
@@ -83,7 +90,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     found.sort();
     found.dedup();
     rows.extend(placed.rows);
-    rows.extend(left_out(&apps, &rows, &found));
+    rows.extend(left_out(&apps, &rows, &found, inputs.gates));
     rows.sort();
     rows.dedup();
     let good = forms
@@ -103,6 +110,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         rows,
         diagnostics: found,
         addressless,
+        trials,
     }
 }
 
@@ -128,7 +136,14 @@ fn candidates<'a>(
             Standing::OneOff => rows.push(out("it is a one-off container (`run`)")),
             Standing::Asks(spec) => {
                 let network = spec.network.as_deref().unwrap_or(inputs.network);
-                let ip = upstream::address(container, network, inputs.snapshot);
+                let ip = upstream::address(
+                    container,
+                    network,
+                    inputs.snapshot,
+                    forms::waits_for_health(&spec),
+                );
+                let is_draining = inputs.gates.draining.contains(&container.id);
+                let ip = ip.and_then(|ip| (!is_draining).then_some(ip).ok_or(NotReady::Draining));
                 found.extend(
                     ip.as_ref()
                         .err()
@@ -170,6 +185,8 @@ fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
         NotReady::NotRunning(_)
         | NotReady::Starting
         | NotReady::Unhealthy
+        | NotReady::Draining
+        | NotReady::Unproven
         | NotReady::NoAddress { .. }
         | NotReady::NoPort
         | NotReady::OtherRoute => return None,
@@ -241,10 +258,12 @@ fn left_out(
     apps: &BTreeMap<AppKey, Vec<Candidate<'_>>>,
     rows: &[Row],
     found: &[Diagnostic],
+    gates: &Gates,
 ) -> Vec<Row> {
     let shown: BTreeSet<_> = rows.iter().map(|row| &row.container.id).collect();
     let of_app = |(app, candidates): (&AppKey, &Vec<Candidate<'_>>)| {
-        let definer = forms::definer(candidates).map(|definer| definer.container.reference());
+        let definer =
+            forms::definer(candidates, gates).map(|definer| definer.container.reference());
         let absent = candidates.iter();
         let absent = absent.filter(|candidate| !shown.contains(&candidate.container.id));
         let row = |candidate: &Candidate<'_>| {

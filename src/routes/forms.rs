@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::build::Inputs;
+use super::gates::{Gates, READY_TIMEOUT, Trial};
 use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{ContainerSpec, RouteSpec, Standing, parse};
 use crate::model::{
-    AppKey, Container, ContainerId, ContainerRef, ContainerState, Labels, NetworkMode, Port,
-    RouteId, RouteName, shown,
+    AppKey, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
+    Port, ReadyCheck, RouteId, RouteName, shown,
 };
 
 /// Characters of Caddy's refusal that are shown: its chains of causes are about 200 long.
@@ -31,6 +32,8 @@ pub(super) struct Candidate<'a> {
 pub(super) struct Member {
     pub(super) container: ContainerRef,
     pub(super) address: Result<SocketAddr, NotReady>,
+    /// What it must show first, while it has not.
+    pub(super) trial: Option<Trial>,
 }
 
 /// One route, before hosts are shared out.
@@ -59,9 +62,68 @@ impl Form {
     }
 }
 
+impl Candidate<'_> {
+    /// What it must show before it serves a route of this form, and where; `None` when it is asked
+    /// nothing, or cannot be asked yet.
+    fn trial(&self, spec: &RouteSpec) -> Option<Trial> {
+        let has_health = self.container.health != Health::None;
+        let check = match &spec.ready {
+            Some(ReadyCheck::None) => return None,
+            Some(check @ (ReadyCheck::Tcp | ReadyCheck::Http(_))) => check.clone(),
+            Some(ReadyCheck::Health) | None if has_health => return None,
+            Some(ReadyCheck::Health) | None => ReadyCheck::Tcp,
+        };
+        let ip = *self.ip.as_ref().ok()?;
+        Some(Trial {
+            container: self.container.reference(),
+            address: upstream::socket(ip, port(self.container, spec)?),
+            check,
+            scheme: spec.scheme,
+            host: spec.hosts.first()?.clone(),
+            timeout: spec.ready_timeout.unwrap_or(READY_TIMEOUT),
+        })
+    }
+
+    /// The trials of its own routes.
+    fn trials(&self) -> impl Iterator<Item = Trial> {
+        let specs = self.spec.routes.values().flatten();
+        specs.filter_map(|spec| self.trial(spec))
+    }
+
+    /// Whether it has something to show, and has shown nothing of it.
+    fn is_unproven(&self, gates: &Gates) -> bool {
+        let mut trials = self.trials().peekable();
+        let is_tried = trials.peek().is_some();
+        is_tried && !trials.any(|trial| gates.is_proven(&trial.container.id, trial.address))
+    }
+}
+
+/// Whether a HEALTHCHECK that has not passed yet keeps the container from all its routes.
+pub(super) fn waits_for_health(spec: &ContainerSpec) -> bool {
+    let mut routes = spec.routes.values().flatten();
+    routes.all(|route| matches!(route.ready, Some(ReadyCheck::Health) | None))
+}
+
+/// What the candidates of one app must show: for the routes they serve, and for those that their
+/// own labels ask for, so that their labels may count.
+pub(super) fn trials(
+    candidates: &[Candidate<'_>],
+    forms: &[Form],
+    gates: &Gates,
+) -> BTreeSet<Trial> {
+    let own = candidates.iter().flat_map(Candidate::trials);
+    let own = own.filter(|trial| !gates.is_proven(&trial.container.id, trial.address));
+    let members = forms.iter().flat_map(|form| &form.members);
+    own.chain(members.filter_map(|member| member.trial.clone()))
+        .collect()
+}
+
 /// The candidate whose labels count: the newest ready one; while none is, the newest that runs or
 /// is about to, before one that was only created or has ended. Candidates come newest first.
-pub(super) fn definer<'a, 'b>(candidates: &'b [Candidate<'a>]) -> Option<&'b Candidate<'a>> {
+pub(super) fn definer<'a, 'b>(
+    candidates: &'b [Candidate<'a>],
+    gates: &Gates,
+) -> Option<&'b Candidate<'a>> {
     candidates.iter().min_by_key(|candidate| {
         let lives = match candidate.container.state {
             ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => true,
@@ -70,7 +132,10 @@ pub(super) fn definer<'a, 'b>(candidates: &'b [Candidate<'a>]) -> Option<&'b Can
             | ContainerState::Exited
             | ContainerState::Dead => false,
         };
-        (candidate.ip.is_err(), !lives)
+        (
+            candidate.ip.is_err() || candidate.is_unproven(gates),
+            !lives,
+        )
     })
 }
 
@@ -81,7 +146,7 @@ pub(super) fn of_app(
     inputs: &Inputs<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Form> {
-    let Some(definer) = definer(candidates) else {
+    let Some(definer) = definer(candidates, inputs.gates) else {
         return Vec::new();
     };
     say_differences(definer, candidates, found);
@@ -103,7 +168,9 @@ pub(super) fn of_app(
             route,
         };
         let chosen = choose(&id, definer, &labels, inputs, found)?;
-        let members = candidates.iter().map(|c| member(c, &id.route, &chosen));
+        let members = candidates
+            .iter()
+            .map(|c| member(c, &id.route, &chosen, inputs.gates));
         Some(Form {
             members: members.collect(),
             id,
@@ -231,7 +298,7 @@ fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
 
 /// Whether and where this container serves the chosen form. Its own labels say its port, unless
 /// they are wrong.
-fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen) -> Member {
+fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: &Gates) -> Member {
     let container = candidate.container.reference();
     let own = match candidate.spec.routes.get(route) {
         Some(Some(own)) if own.scheme == chosen.spec.scheme => Some(own),
@@ -240,7 +307,11 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen) -> Memb
         None if candidate.spec.doubtful => None,
         Some(Some(_)) | None => {
             let address = candidate.ip.clone().and(Err(NotReady::OtherRoute));
-            return Member { container, address };
+            return Member {
+                container,
+                address,
+                trial: None,
+            };
         }
     };
     let is_guessed = own.is_none() || chosen.is_last_good;
@@ -251,7 +322,31 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen) -> Memb
         port.map(|port| upstream::socket(ip, port))
             .ok_or(NotReady::NoPort)
     });
-    Member { container, address }
+    let spec = own.unwrap_or(&chosen.spec);
+    let waits = matches!(spec.ready, Some(ReadyCheck::Health) | None);
+    if address.is_ok() && waits && candidate.container.health == Health::Starting {
+        return Member {
+            container,
+            address: Err(NotReady::Starting),
+            trial: None,
+        };
+    }
+    // With a guessed port it must show the guess.
+    let guessed = RouteSpec {
+        port,
+        ..spec.clone()
+    };
+    let trial = candidate.trial(&guessed);
+    let trial = trial.filter(|trial| !gates.is_proven(&trial.container.id, trial.address));
+    let address = match &trial {
+        Some(_) => address.and(Err(NotReady::Unproven)),
+        None => address,
+    };
+    Member {
+        container,
+        address,
+        trial,
+    }
 }
 
 /// Ready replicas should agree on everything but port; the newest one counts. What is wrong in

@@ -13,6 +13,10 @@ pub(super) enum NotReady {
     Starting,
     /// Its HEALTHCHECK fails.
     Unhealthy,
+    /// It has been told to stop.
+    Draining,
+    /// It has not shown yet that it is ready.
+    Unproven,
     /// It is attached to the network, but has no address there yet.
     NoAddress { network: String },
     /// It is not attached to the network.
@@ -39,6 +43,8 @@ impl NotReady {
             Self::NotRunning(state) => format!("the container is {}", state.as_str()),
             Self::Starting => "its HEALTHCHECK has not passed yet".to_owned(),
             Self::Unhealthy => "its HEALTHCHECK fails".to_owned(),
+            Self::Draining => "it is stopping".to_owned(),
+            Self::Unproven => "it does not answer at its port yet".to_owned(),
             Self::NoAddress { network } => {
                 format!("it has no address on the network `{network}` yet")
             }
@@ -54,7 +60,12 @@ impl NotReady {
     /// Whether it has an address already, so that the engine also says its exposed ports.
     pub(super) fn has_address(&self) -> bool {
         match self {
-            Self::Starting | Self::Unhealthy | Self::NoPort | Self::OtherRoute => true,
+            Self::Starting
+            | Self::Unhealthy
+            | Self::Draining
+            | Self::Unproven
+            | Self::NoPort
+            | Self::OtherRoute => true,
             Self::NotRunning(_)
             | Self::NoAddress { .. }
             | Self::NotOnNetwork { .. }
@@ -65,7 +76,12 @@ impl NotReady {
     /// Whether it only needs time, not a person.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::NotRunning(_) | Self::Starting | Self::Unhealthy | Self::NoAddress { .. } => true,
+            Self::NotRunning(_)
+            | Self::Starting
+            | Self::Unhealthy
+            | Self::Draining
+            | Self::Unproven
+            | Self::NoAddress { .. } => true,
             Self::NotOnNetwork { .. } | Self::LenderGone | Self::NoPort | Self::OtherRoute => false,
         }
     }
@@ -75,20 +91,22 @@ impl NotReady {
 /// without a limit, people do not, and a circle ends here.
 const LENDERS_MAX: usize = 8;
 
-/// The address at which the container takes requests. What only a person can mend is said first,
+/// The address at which the container takes requests. `waits_for_health` is whether a HEALTHCHECK
+/// that has not passed yet keeps it from taking any; one that fails always does. What only a person can mend is said first,
 /// so that it does not hide behind a HEALTHCHECK which it may be the cause of.
 pub(super) fn address(
     container: &Container,
     network: &str,
     snapshot: &Snapshot,
+    waits_for_health: bool,
 ) -> Result<IpAddr, NotReady> {
     if container.state != ContainerState::Running {
         return Err(NotReady::NotRunning(container.state));
     }
     let ip = network_address(container, lender(container, snapshot)?, network)?;
     match container.health {
-        Health::None | Health::Healthy => Ok(ip),
-        Health::Starting => Err(NotReady::Starting),
+        Health::Starting if waits_for_health => Err(NotReady::Starting),
+        Health::None | Health::Healthy | Health::Starting => Ok(ip),
         Health::Unhealthy => Err(NotReady::Unhealthy),
     }
 }

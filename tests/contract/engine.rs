@@ -220,7 +220,7 @@ async fn told(notices: &mut BoxStream<'static, Result<Notice, EngineError>>, id:
         loop {
             match notices.next().await {
                 Some(Ok(Notice::LookAgain { container, .. })) if container == wanted => return,
-                Some(Ok(Notice::LookAgain { .. })) => {}
+                Some(Ok(Notice::LookAgain { .. } | Notice::Kill { .. })) => {}
                 end @ (None | Some(Err(_))) => panic!("the stream ended: {end:?}"),
             }
         }

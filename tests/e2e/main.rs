@@ -33,6 +33,7 @@ mod lifecycle;
 mod network;
 mod ownership;
 mod private_engine;
+mod ready;
 mod report;
 mod shutdown;
 mod startup;

@@ -26,7 +26,7 @@ use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, Hostname, Labels, NetworkMode,
     Snapshot,
 };
-use sh0_agent::routes::{Built, Claims, Inputs, LastGood, Refused, Row, UpstreamTls, build};
+use sh0_agent::routes::{Built, Claims, Gates, Inputs, LastGood, Refused, Row, UpstreamTls, build};
 
 /// What the agent remembers and is set to.
 pub(crate) struct Agent {
@@ -69,6 +69,7 @@ impl Agent {
             default_tls: self.default_tls,
             allow_catch_all: self.allow_catch_all,
             certificate_names: &self.certificates,
+            gates: &Gates::open(),
             now: self.now,
         })
     }

@@ -23,6 +23,8 @@ enum Step {
     Stop { n: u8 },
     Pause { n: u8 },
     Health { n: u8, healthy: bool },
+    Kill { n: u8, signal: i32 },
+    Silent { n: u8 },
     Notices(Delivery),
     Listings(Listing),
     CutStreams,
@@ -40,6 +42,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => n.clone().prop_map(|n| Step::Stop { n }),
         1 => n.clone().prop_map(|n| Step::Pause { n }),
         2 => (n, any::<bool>()).prop_map(|(n, healthy)| Step::Health { n, healthy }),
+        1 => (1..=CONTAINERS, prop_oneof![Just(1), Just(9), Just(15)])
+            .prop_map(|(n, signal)| Step::Kill { n, signal }),
+        1 => (1..=CONTAINERS).prop_map(|n| Step::Silent { n }),
         1 => prop_oneof![
             Just(Delivery::AtOnce),
             Just(Delivery::After(Duration::from_secs(3))),
@@ -76,6 +81,8 @@ async fn take(scene: &Scene, step: &Step) {
             engine.change("health_status", &id(&named(*n, 1)), |c| c.health = health);
         }
         Step::Remove { .. } | Step::Stop { .. } | Step::Pause { .. } | Step::Health { .. } => {}
+        Step::Kill { n, signal } => engine.kill(&id(&named(*n, 1)), *signal),
+        Step::Silent { n } => scene.prober.silence(&format!("10.0.0.{n}:80")),
         Step::Notices(delivery) => engine.set_delivery(*delivery),
         Step::Listings(listing) => engine.set_listing(*listing),
         Step::CutStreams => engine.cut_streams(),
@@ -108,6 +115,7 @@ async fn recover(scene: &Scene) {
     scene.engine.set_delivery(Delivery::AtOnce);
     scene.engine.refuse_streams(false);
     scene.caddy.judge(|_| None);
+    scene.prober.unsilence();
     sleep(Duration::from_mins(2)).await;
 }
 

@@ -1,5 +1,7 @@
 //! The loop with fakes all around it, under a paused clock: what happens when is exact.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,8 +9,8 @@ use sh0_agent::caddy::render::{RenderOptions, render, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
 use sh0_agent::labels::TlsSetting;
 use sh0_agent::model::{Container, ContainerId};
-use sh0_agent::reconcile::{Channels, DebounceOptions, Options, World, reconcile};
-use sh0_agent::routes::{Inputs, Refused, build};
+use sh0_agent::reconcile::{Channels, DebounceOptions, Options, Prober, World, reconcile};
+use sh0_agent::routes::{Inputs, Refused, Trial, build};
 use sh0_agent::settings::Settings;
 use sh0_agent::state::{State, StateError, Store};
 use sh0_agent::status::Status;
@@ -44,11 +46,35 @@ impl Store for FakeStore {
     }
 }
 
+/// Containers that answer at once, unless a test has silenced them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeProber(Arc<Mutex<BTreeSet<SocketAddr>>>);
+
+impl FakeProber {
+    /// From now on nobody answers at this address.
+    pub(crate) fn silence(&self, address: &str) {
+        self.0.lock().unwrap().insert(address.parse().unwrap());
+    }
+
+    /// From now on everybody answers.
+    pub(crate) fn unsilence(&self) {
+        self.0.lock().unwrap().clear();
+    }
+}
+
+impl Prober for FakeProber {
+    async fn shows(&self, trial: &Trial) -> bool {
+        tokio::task::yield_now().await;
+        !self.0.lock().unwrap().contains(&trial.address)
+    }
+}
+
 /// A running loop and its world.
 pub(crate) struct Scene {
     pub(crate) engine: FakeEngine,
     pub(crate) caddy: FakeCaddy,
     pub(crate) store: FakeStore,
+    pub(crate) prober: FakeProber,
     pub(crate) began: Instant,
     pub(crate) status: watch::Receiver<Arc<Status>>,
     pub(crate) resync: mpsc::Sender<()>,
@@ -81,6 +107,16 @@ pub(crate) fn unavailable() -> Arc<[u8]> {
 impl Scene {
     /// Starts the loop in this world.
     pub(crate) fn start(engine: FakeEngine, caddy: FakeCaddy, store: FakeStore) -> Self {
+        Self::start_with(engine, caddy, store, FakeProber::default())
+    }
+
+    /// The same with some containers silent.
+    pub(crate) fn start_with(
+        engine: FakeEngine,
+        caddy: FakeCaddy,
+        store: FakeStore,
+        prober: FakeProber,
+    ) -> Self {
         let (phase, phases) = watch::channel(Phase::Idle);
         let (start_config, start_configs) = watch::channel(None);
         let (certificates, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
@@ -99,6 +135,7 @@ impl Scene {
             engine: engine.clone(),
             admin: caddy.clone(),
             store: store.clone(),
+            prober: prober.clone(),
             wall_clock: || NOW,
         };
         let crash = Arc::new(Notify::new());
@@ -119,6 +156,7 @@ impl Scene {
             engine,
             caddy,
             store,
+            prober,
             began,
             status: statuses,
             resync,
@@ -191,6 +229,7 @@ impl Scene {
             default_tls: TlsSetting::Off,
             allow_catch_all: false,
             certificate_names: &std::collections::BTreeSet::new(),
+            gates: &sh0_agent::routes::Gates::open(),
             now: NOW,
         });
         render(&built.table, &render_options()).json

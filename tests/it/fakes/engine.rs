@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use sh0_agent::discovery::{Engine, EngineError, Notice};
+use sh0_agent::discovery::{Engine, EngineError, Notice, StopRule};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::engine_contract::{Action, EXPOSED_PORT, World, engine_contract};
+use crate::engine_contract::EXPOSED_PORT;
 
 /// How far back a new stream begins, as with the real engine.
 const OVERLAP: Duration = Duration::from_secs(5);
@@ -65,6 +65,7 @@ struct State {
     streams_refused: bool,
     history: VecDeque<Sent>,
     listings: usize,
+    stop_rules: BTreeMap<ContainerId, StopRule>,
 }
 
 impl FakeEngine {
@@ -80,6 +81,7 @@ impl FakeEngine {
             streams_refused: false,
             history: VecDeque::new(),
             listings: 0,
+            stop_rules: BTreeMap::new(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -140,6 +142,20 @@ impl FakeEngine {
         self.state().listings
     }
 
+    /// Sends a container a signal and tells of it; what the container does then is up to the test.
+    pub(crate) fn kill(&self, id: &ContainerId, signal: i32) {
+        let notice = Notice::Kill {
+            container: id.clone(),
+            signal,
+        };
+        self.state().send(&notice);
+    }
+
+    /// How this container is stopped, if not by Docker's default.
+    pub(crate) fn set_stop_rule(&self, id: &ContainerId, rule: StopRule) {
+        self.state().stop_rules.insert(id.clone(), rule);
+    }
+
     /// What listings do from now on.
     pub(crate) fn set_listing(&self, listing: Listing) {
         self.state().listing = listing;
@@ -182,18 +198,20 @@ impl State {
                 .containers
                 .values()
                 .any(|c| c.has_prefix(&self.prefix) && lent(c));
+        if matters {
+            self.send(&Notice::LookAgain {
+                action: action.to_owned(),
+                container: Some(id.clone()),
+            });
+        }
+    }
+
+    fn send(&mut self, notice: &Notice) {
         let now = Instant::now();
         let due = match self.delivery {
             Delivery::AtOnce => now,
             Delivery::After(delay) => now + delay,
             Delivery::Lost => return,
-        };
-        if !matters {
-            return;
-        }
-        let notice = Notice::LookAgain {
-            action: action.to_owned(),
-            container: Some(id.clone()),
         };
         self.history.retain(|(due, _)| *due + OVERLAP >= now);
         self.history.push_back((due, notice.clone()));
@@ -257,6 +275,16 @@ impl Engine for FakeEngine {
             .boxed()
     }
 
+    async fn stop_rule(&self, id: &ContainerId) -> Result<StopRule, EngineError> {
+        let state = self.state();
+        match state.listing {
+            Listing::Fails | Listing::Hangs => Err(unreachable_engine()),
+            Listing::Works | Listing::Takes(_) => {
+                Ok(state.stop_rules.get(id).copied().unwrap_or_default())
+            }
+        }
+    }
+
     async fn network_exists(&self, name: &str) -> Result<bool, EngineError> {
         let state = self.state();
         match state.listing {
@@ -273,118 +301,9 @@ fn unreachable_engine() -> EngineError {
     }
 }
 
-fn address(n: u8) -> Address {
+pub(crate) fn address(n: u8) -> Address {
     Address {
         ipv4: Some(Ipv4Addr::new(10, 0, 0, n)),
         ipv6: None,
     }
-}
-
-/// The contract's world in a fake engine.
-struct FakeWorld {
-    engine: FakeEngine,
-    started: u8,
-}
-
-impl World for FakeWorld {
-    fn prefix(&self) -> &'static str {
-        "sh0"
-    }
-
-    fn network(&self) -> String {
-        "sh0-net".to_owned()
-    }
-
-    async fn start(&mut self, labels: &[(&str, &str)]) -> ContainerId {
-        self.started += 1;
-        let container = FakeEngine::container("contract", self.started, labels);
-        let id = container.id.clone();
-        self.engine.put("start", container);
-        id
-    }
-
-    async fn start_guest(&mut self, host: &ContainerId, labels: &[(&str, &str)]) -> ContainerId {
-        self.started += 1;
-        let mut container = FakeEngine::container("contract", self.started, labels);
-        container.network_mode = NetworkMode::Container(host.clone());
-        container.networks.clear();
-        let id = container.id.clone();
-        self.engine.put("start", container);
-        id
-    }
-
-    async fn act(&mut self, action: Action, id: &ContainerId) {
-        let network = self.network();
-        let at = address(self.started);
-        let change = |word: &str, change: &dyn Fn(&mut Container)| {
-            self.engine.change(word, id, change);
-        };
-        match action {
-            Action::Start => change("start", &|c| {
-                c.state = ContainerState::Running;
-                c.networks.insert(network.clone(), at);
-            }),
-            Action::Stop | Action::Kill => change("die", &|c| {
-                c.state = ContainerState::Exited;
-                c.networks.insert(network.clone(), Address::default());
-            }),
-            Action::Pause => change("pause", &|c| c.state = ContainerState::Paused),
-            Action::Unpause => change("unpause", &|c| c.state = ContainerState::Running),
-            Action::Rename(name) => change("rename", &|c| c.name.clone_from(&name)),
-            Action::Disconnect => change("disconnect", &|c| {
-                c.networks.remove(&network);
-            }),
-            Action::Connect => change("connect", &|c| {
-                c.networks.insert(network.clone(), at);
-            }),
-            Action::Remove => self.engine.remove(id),
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_fake_engine_keeps_the_contract() {
-    let engine = FakeEngine::new();
-    let mut world = FakeWorld {
-        engine: engine.clone(),
-        started: 0,
-    };
-    engine_contract(&engine, &mut world).await;
-    assert!(engine.now().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_fake_engine_fails_on_demand() {
-    let engine = FakeEngine::new();
-    let container = FakeEngine::container("web", 1, &[("sh0.host", "a.example")]);
-    engine.set_delivery(Delivery::Lost);
-    engine.put("start", container.clone());
-    engine.set_delivery(Delivery::After(Duration::from_secs(2)));
-    engine.change("rename", &container.id, |c| c.name = "web2".to_owned());
-
-    let begin = Instant::now();
-    let mut notices = engine.notices();
-    let first = notices.next().await;
-    assert!(
-        matches!(&first, Some(Ok(Notice::LookAgain { action, .. })) if action == "rename"),
-        "{first:?}"
-    );
-    assert_eq!(begin.elapsed(), Duration::from_secs(2));
-    engine.cut_streams();
-    assert!(notices.next().await.is_none());
-    engine.refuse_streams(true);
-    assert!(matches!(engine.notices().next().await, Some(Err(_))));
-
-    engine.set_listing(Listing::Hangs);
-    assert!(matches!(
-        engine.snapshot().await,
-        Err(EngineError::Timeout { .. })
-    ));
-    engine.set_listing(Listing::Fails);
-    assert!(engine.snapshot().await.is_err());
-    engine.set_listing(Listing::Takes(Duration::from_secs(1)));
-    assert_eq!(engine.snapshot().await.unwrap().len(), 1);
-    assert_eq!(engine.listings(), 3);
-    engine.set_network(false);
-    assert!(!engine.network_exists("sh0-net").await.unwrap());
 }

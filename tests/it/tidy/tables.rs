@@ -30,6 +30,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    ("probe", &["model", "reconcile", "routes", "telemetry"]),
     ("settings", &["caddy", "labels", "reconcile"]),
     (
         "plan",
@@ -50,6 +51,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "certificates",
             "clock",
             "discovery",
+            "probe",
             "reconcile",
             "settings",
             "state",
@@ -89,7 +91,9 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("process_wrap", &["src/supervise/child.rs"]),
     ("std::process::Command", &[]),
     ("axum", &["src/status/server.rs"]),
-    ("rustls", &["src/certificates.rs"]),
+    ("rustls", &["src/certificates.rs", "src/probe/tls.rs"]),
+    ("tokio_rustls", &["src/probe/tls.rs"]),
+    ("hyper", &["src/probe.rs"]),
     ("clap", &["src/cli.rs", "src/cli/"]),
     ("anyhow", &["src/cli.rs", "src/cli/"]),
 ];

@@ -1,0 +1,277 @@
+//! Who is ready, and who is stopping: the trials of new containers, and drains.
+//!
+//! A new container takes no requests before it has shown that it can. One that is told to stop
+//! takes no more from that moment, while its requests under way finish: `kill` comes seconds
+//! before `die`, and is the one event whose content counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, pending};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, info, warn};
+
+use super::Loop;
+use crate::caddy::admin::Admin;
+use crate::discovery::{Engine, EngineError, StopRule};
+use crate::model::{Container, ContainerId, ContainerState, Snapshot};
+use crate::routes::{Built, Gates, Trial};
+use crate::state::Store;
+
+/// From one question to the next at first: a started app listens within milliseconds.
+const PACE_MIN: Duration = Duration::from_millis(20);
+/// And after some time.
+const PACE_MAX: Duration = Duration::from_millis(250);
+/// And after the trial's timeout: it is still asked, but nobody waits for it any more.
+const PACE_SLOW: Duration = Duration::from_secs(5);
+/// How long a load waits for a trial that has just begun.
+const TRIAL_PATIENCE: Duration = Duration::from_millis(30);
+/// How long one question may take.
+const QUESTION_LIMIT: Duration = Duration::from_secs(2);
+/// Inspects under way at once: each is half a millisecond of the engine's time, or hangs on a
+/// container that is starting.
+const INSPECTS_MAX: usize = 4;
+/// What a container gets beyond its stop timeout before it is taken to live on.
+const DRAIN_MARGIN: Duration = Duration::from_secs(1);
+/// SIGKILL, which no container survives.
+const KILL: i32 = 9;
+
+/// The seam to the containers themselves.
+pub trait Prober: Send + Sync + 'static {
+    /// Whether the container shows what its trial asks for.
+    fn shows(&self, trial: &Trial) -> impl Future<Output = bool> + Send;
+}
+
+/// The trials under way, and what is known of stops.
+#[derive(Default)]
+pub(super) struct Readiness {
+    pub(super) gates: Gates,
+    /// The trials under way; each ends with its task.
+    tasks: JoinSet<Trial>,
+    running: BTreeMap<Trial, Running>,
+    rules: BTreeMap<ContainerId, StopRule>,
+    inspecting: BTreeSet<ContainerId>,
+    inspects: FuturesUnordered<BoxFuture<'static, (ContainerId, Result<StopRule, EngineError>)>>,
+    /// Containers that died, and have not been seen to start since.
+    died: BTreeSet<ContainerId>,
+    /// When a container that was told to stop is taken to live on.
+    drains: BTreeMap<ContainerId, Instant>,
+}
+
+/// A trial under way.
+struct Running {
+    task: AbortHandle,
+    began: Instant,
+}
+
+/// What comes of trials and inspects.
+pub(super) enum News {
+    Shown(Trial),
+    Rule(ContainerId, Result<StopRule, EngineError>),
+    Survived(ContainerId),
+}
+
+impl Readiness {
+    /// Waits for the next news. May be dropped at any await.
+    pub(super) async fn next(&mut self) -> News {
+        let survivor = self.drains.iter().min_by_key(|(_, at)| **at);
+        let survivor = survivor.map(|(id, at)| (id.clone(), *at));
+        tokio::select! {
+            trial = shown(&mut self.tasks) => News::Shown(trial),
+            Some((id, rule)) = self.inspects.next() => News::Rule(id, rule),
+            id = survived(survivor) => News::Survived(id),
+        }
+    }
+
+    /// Forgets what was known of containers that no longer run.
+    pub(super) fn keep_only(&mut self, snapshot: &Snapshot) {
+        let runs = |id: &ContainerId| {
+            let state = snapshot.get(id).map(|container| container.state);
+            state == Some(ContainerState::Running)
+        };
+        self.gates.proven.retain(|(id, _)| runs(id));
+        self.gates.draining.retain(runs);
+        self.drains.retain(|id, _| runs(id));
+        self.rules.retain(|id, _| snapshot.get(id).is_some());
+        self.died.retain(|id| snapshot.get(id).is_some());
+    }
+
+    /// The engine reported a death or a start. Whoever died and runs again must show itself anew,
+    /// also when no look came between the two. A start alone may be an old one: a new event stream
+    /// begins some seconds back.
+    pub(super) fn hear(&mut self, action: &str, id: &ContainerId) {
+        match action {
+            "die" => drop(self.died.insert(id.clone())),
+            "start" if self.died.remove(id) => self.begin_anew(id),
+            _ => {}
+        }
+    }
+
+    /// What the container showed before counts no more.
+    fn begin_anew(&mut self, id: &ContainerId) {
+        self.gates.proven.retain(|(proven, _)| proven != id);
+        self.gates.draining.remove(id);
+        self.drains.remove(id);
+    }
+
+    /// Containers that take requests as the agent starts are taken as ready.
+    pub(super) fn trust(&mut self, built: &Built) {
+        let upstreams = built
+            .table
+            .routes
+            .values()
+            .flat_map(|route| &route.pool.upstreams);
+        let proven = upstreams.map(|upstream| (upstream.container.id.clone(), upstream.address));
+        self.gates.proven.extend(proven);
+    }
+
+    /// Runs just these trials.
+    pub(super) fn run<P: Prober + Clone>(&mut self, trials: &BTreeSet<Trial>, prober: &P) {
+        self.running.retain(|trial, running| {
+            let goes_on = trials.contains(trial);
+            if !goes_on {
+                running.task.abort();
+            }
+            goes_on
+        });
+        for trial in trials {
+            if !self.running.contains_key(trial) {
+                let task = self.tasks.spawn(try_again(prober.clone(), trial.clone()));
+                let began = Instant::now();
+                self.running.insert(trial.clone(), Running { task, began });
+            }
+        }
+    }
+
+    /// Until when a load may wait for trials that have just begun: most containers answer at
+    /// once, and one load is better than two.
+    pub(super) fn patience(&self) -> Option<Instant> {
+        let youngest = self.running.values().map(|running| running.began).max();
+        youngest.map(|began| began + TRIAL_PATIENCE)
+    }
+
+    fn is_stop(&self, id: &ContainerId, signal: i32) -> bool {
+        let rule = self.rules.get(id).copied().unwrap_or_default();
+        signal == KILL || signal == rule.signal
+    }
+}
+
+/// Asks until the container shows what it must.
+async fn try_again<P: Prober>(prober: P, trial: Trial) -> Trial {
+    let began = Instant::now();
+    let (mut pace, mut is_said) = (PACE_MIN, false);
+    loop {
+        let shows = timeout(QUESTION_LIMIT, prober.shows(&trial)).await;
+        if shows.unwrap_or(false) {
+            return trial;
+        }
+        if !is_said && began.elapsed() >= trial.timeout {
+            let (container, address) = (&trial.container, trial.address);
+            warn!(%container, %address, after = ?trial.timeout, "The container is not ready: it does not answer at its port. It takes no requests; is the port right, and does the app listen on all addresses?");
+            is_said = true;
+        }
+        sleep(if is_said { PACE_SLOW } else { pace }).await;
+        pace = (pace + pace / 4).min(PACE_MAX);
+    }
+}
+
+/// The next trial that was passed; aborted ones are passed over.
+async fn shown(tasks: &mut JoinSet<Trial>) -> Trial {
+    loop {
+        match tasks.join_next().await {
+            Some(Ok(trial)) => return trial,
+            Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Some(Err(_)) => {}
+            None => pending().await,
+        }
+    }
+}
+
+async fn survived(survivor: Option<(ContainerId, Instant)>) -> ContainerId {
+    match survivor {
+        Some((id, at)) => {
+            tokio::time::sleep_until(at).await;
+            id
+        }
+        None => pending().await,
+    }
+}
+
+impl<E, A, S, P> Loop<E, A, S, P>
+where
+    E: Engine + Clone,
+    A: Admin + Clone,
+    S: Store + Clone,
+    P: Prober + Clone,
+{
+    /// The engine sent a container a signal. If it is the one that stops it, the container leaves
+    /// its routes at once.
+    pub(super) fn on_kill(&mut self, id: &ContainerId, signal: i32) {
+        let container = self.snapshot.as_ref().and_then(|snapshot| snapshot.get(id));
+        let runs = container.is_some_and(|c| c.state == ContainerState::Running);
+        if !runs || !self.readiness.is_stop(id, signal) {
+            debug!(container = %id, signal, "A signal that stops nothing.");
+            return;
+        }
+        let rule = self.readiness.rules.get(id).copied().unwrap_or_default();
+        self.readiness.gates.draining.insert(id.clone());
+        let over = Instant::now() + rule.timeout.saturating_add(DRAIN_MARGIN);
+        self.readiness.drains.insert(id.clone(), over);
+        self.rebuild();
+    }
+
+    pub(super) fn on_news(&mut self, news: News) {
+        match news {
+            News::Shown(trial) => {
+                self.readiness.running.remove(&trial);
+                debug!(container = %trial.container, address = %trial.address, "The container is ready.");
+                self.readiness
+                    .gates
+                    .proven
+                    .insert((trial.container.id, trial.address));
+                self.rebuild();
+            }
+            News::Rule(id, rule) => {
+                self.readiness.inspecting.remove(&id);
+                match rule {
+                    Ok(rule) => drop(self.readiness.rules.insert(id, rule)),
+                    Err(error) => debug!(container = %id, %error, "Cannot inspect the container."),
+                }
+            }
+            News::Survived(id) => {
+                info!(container = %id, "The container was told to stop and goes on; it takes requests again when it is ready.");
+                self.readiness.begin_anew(&id);
+                self.rebuild();
+            }
+        }
+    }
+
+    /// Learns by which signal the running containers stop, a few at a time. One inspect each, for
+    /// it blocks during a stop, when the answer is needed.
+    pub(super) fn learn_stop_rules(&mut self) {
+        let Some(snapshot) = &self.snapshot else {
+            return;
+        };
+        let (prefix, readiness) = (&self.options.prefix, &mut self.readiness);
+        let free = INSPECTS_MAX.saturating_sub(readiness.inspecting.len());
+        let is_unknown = |container: &&Container| {
+            container.state == ContainerState::Running
+                && container.has_prefix(prefix)
+                && !readiness.rules.contains_key(&container.id)
+                && !readiness.inspecting.contains(&container.id)
+        };
+        let unknown = snapshot.containers().filter(is_unknown).take(free);
+        let unknown: Vec<ContainerId> = unknown.map(|container| container.id.clone()).collect();
+        for id in unknown {
+            readiness.inspecting.insert(id.clone());
+            let engine = self.world.engine.clone();
+            readiness.inspects.push(Box::pin(async move {
+                let rule = engine.stop_rule(&id).await;
+                (id, rule)
+            }));
+        }
+    }
+}

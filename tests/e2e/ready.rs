@@ -1,0 +1,133 @@
+//! Who takes requests, and from when to when: containers that are still booting, and containers
+//! that are stopping.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::harness::{Agent, App, Engine, patience, until};
+
+/// How long the slow apps of these tests take, in milliseconds.
+const SLOW_MS: u64 = 1_500;
+
+#[tokio::test]
+async fn a_booting_replica_takes_no_requests_before_it_listens() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let of_web = |name: &str| App::named(name).host(&host).label("sh0.app", "web");
+    engine.run(of_web("old")).await;
+    agent.answers(&host, "old").await;
+    let new = of_web("new").env("WHOAMI_BOOT_MS", &SLOW_MS.to_string());
+    engine.run(new).await;
+    let began = Instant::now();
+    let mut first_new = None;
+    while began.elapsed() < Duration::from_millis(SLOW_MS * 2) {
+        let answer = agent.get(&host, "/").await;
+        let is_served = answer.is_from("old") || answer.is_from("new");
+        assert!(answer.status == 200 && is_served, "{answer:?}");
+        if answer.is_from("new") {
+            first_new.get_or_insert(began.elapsed());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(first_new.is_some(), "the new replica never answered");
+}
+
+#[tokio::test]
+async fn a_lone_booting_container_answers_503_and_is_live_when_it_listens() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let app = App::named("web").host(&host);
+    engine
+        .run(app.env("WHOAMI_BOOT_MS", &SLOW_MS.to_string()))
+        .await;
+    let answer = agent.refuses(&host, 503).await;
+    assert!(
+        answer.header("retry-after").parse::<u32>().is_ok(),
+        "{answer:?}"
+    );
+    let routes = agent.routes().await;
+    assert!(
+        routes.contains("waiting: it does not answer at its port yet"),
+        "{routes}"
+    );
+    agent.answers(&host, "web").await;
+}
+
+#[tokio::test]
+async fn a_path_that_must_answer_keeps_a_container_out_until_it_does() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let app = App::named("web")
+        .host(&host)
+        .label("sh0.ready", "http:/health");
+    engine
+        .run(app.env("WHOAMI_HEALTHY_AFTER_MS", &SLOW_MS.to_string()))
+        .await;
+    agent.refuses(&host, 503).await;
+    agent.answers(&host, "web").await;
+}
+
+#[tokio::test]
+async fn a_stopping_container_finishes_its_requests_and_takes_no_more() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let web = engine.run(App::named("web").host(&host)).await;
+    agent.answers(&host, "web").await;
+    let path = format!("/slow?ms={SLOW_MS}");
+    let under_way = agent.get(&host, &path);
+    let stopped = async {
+        sleep(Duration::from_millis(200)).await;
+        engine.docker(&["stop", "--time", "9", &web.id]).await;
+    };
+    let refused = async {
+        sleep(Duration::from_millis(300)).await;
+        agent.refuses(&host, 503).await;
+        assert_eq!(
+            engine.inspect(&web, "{{.State.Running}}").await,
+            "true",
+            "it left its route before it died"
+        );
+    };
+    let (answer, (), ()) = tokio::join!(under_way, stopped, refused);
+    assert!(answer.status == 200 && answer.is_from("web"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_signal_that_does_not_stop_changes_nothing() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let web = engine.run(App::named("web").host(&host)).await;
+    agent.answers(&host, "web").await;
+    let loads = agent.loads().await;
+    engine.docker(&["kill", "--signal", "HUP", &web.id]).await;
+    for _ in 0..50 {
+        let answer = agent.get(&host, "/").await;
+        assert!(answer.is_from("web"), "{answer:?}");
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(agent.loads().await, loads);
+}
+
+#[tokio::test]
+async fn a_container_that_never_listens_is_said_with_what_to_look_at() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let app = App::named("web").host(&host).label("sh0.port", "81");
+    engine.run(app.label("sh0.ready.timeout", "1s")).await;
+    let said = agent.logs("The container is not ready").await;
+    assert!(said.contains("is the port right"), "{said}");
+    until("a 503", patience(), async || {
+        let answer = agent.get(&host, "/").await;
+        (answer.status == 503)
+            .then_some(())
+            .ok_or(format!("{answer:?}"))
+    })
+    .await;
+}
