@@ -28,6 +28,7 @@
 //! | [`caddy`] | the JSON for a route table, its fingerprint, the admin socket |
 //! | [`discovery`] | Docker: list, events, addresses |
 //! | [`supervise`] | the Caddy process |
+//! | [`slots`] | the files from which Caddy reads addresses |
 //! | [`state`] | what must outlive the agent |
 //! | [`certificates`] | the directory of a person's own certificates |
 //! | [`status`] | what the agent knows, as plain data, and the socket that shows it |
@@ -64,6 +65,8 @@ pub mod caddy;
 pub mod discovery;
 
 pub mod supervise;
+
+pub mod slots;
 
 pub mod state;
 

@@ -9,6 +9,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("caddy", &["model", "routes"]),
     ("discovery", &["model"]),
     ("supervise", &[]),
+    ("slots", &["model"]),
     ("telemetry", &[]),
     ("clock", &[]),
     ("state", &["model", "routes"]),
@@ -103,6 +104,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/caddy/render",
     "src/caddy/fingerprint",
     "src/caddy/message",
+    "src/slots/assign",
 ];
 
 /// What nothing in the core may name.
