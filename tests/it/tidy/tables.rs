@@ -105,6 +105,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/caddy/fingerprint",
     "src/caddy/message",
     "src/slots/assign",
+    "src/slots/slot",
 ];
 
 /// What nothing in the core may name.
