@@ -112,7 +112,7 @@ async fn first_answer(url: String, limit: Duration, host: String, name: String) 
     let client = client.expect("a plain client");
     let begin = format!("name: {name}\n");
     let gave_up = Instant::now() + GIVE_UP;
-    while Instant::now() < gave_up {
+    loop {
         if let Ok(answer) = client.get(&url).header("Host", &host).send().await
             && answer
                 .text()
@@ -121,7 +121,10 @@ async fn first_answer(url: String, limit: Duration, host: String, name: String) 
         {
             return Instant::now();
         }
+        assert!(
+            Instant::now() < gave_up,
+            "{url} did not answer as {name} within {GIVE_UP:?}"
+        );
         sleep(PACE).await;
     }
-    panic!("{url} did not answer as {name} within {GIVE_UP:?}");
 }

@@ -4,6 +4,7 @@
 //! and one small one (certificates) run in one `JoinSet`: the first to end ends all, and a panic
 //! is resumed. Deliberately decides nothing about routes.
 
+mod check;
 mod start;
 
 use std::future::Future;

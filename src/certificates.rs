@@ -8,8 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use rustls::CertificateError;
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 
@@ -29,6 +32,8 @@ pub struct CertificateSet {
     pub names: BTreeSet<Hostname>,
     /// The copies for Caddy, sorted.
     pub pairs: Vec<CertificatePair>,
+    /// By copy of a certificate: the file it was made from.
+    pub sources: BTreeMap<PathBuf, PathBuf>,
     /// By file: what is wrong and what to do.
     pub problems: BTreeMap<PathBuf, String>,
 }
@@ -56,6 +61,7 @@ pub fn scan(directory: &Path, copies: &Path) -> CertificateSet {
         match usable(&certificate, copies) {
             Ok((name, pair)) => {
                 set.names.insert(name);
+                set.sources.insert(pair.certificate.clone(), certificate);
                 set.pairs.push(pair);
             }
             Err(problem) => drop(set.problems.insert(certificate, problem)),
@@ -63,6 +69,17 @@ pub fn scan(directory: &Path, copies: &Path) -> CertificateSet {
     }
     set.pairs.sort_by(|a, b| a.certificate.cmp(&b.certificate));
     set
+}
+
+/// Whether the file holds a certificate; if not, what is wrong with it.
+pub(crate) fn check_root(path: &Path) -> Result<(), String> {
+    let pem = read(path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found = found.map_err(|e| format!("is not PEM: {e}"))?;
+    if found.is_empty() {
+        return Err("holds no certificate (`BEGIN CERTIFICATE`)".to_owned());
+    }
+    Ok(())
 }
 
 fn usable(certificate: &Path, copies: &Path) -> Result<(Hostname, CertificatePair), String> {
@@ -83,7 +100,7 @@ fn usable(certificate: &Path, copies: &Path) -> Result<(Hostname, CertificatePai
     let key = certificate.with_extension("key");
     let certificate_pem = read(certificate)?;
     let key_pem = read(&key).map_err(|e| format!("its key `{}` {e}", key.display()))?;
-    check(&certificate_pem, &key_pem)?;
+    check(&certificate_pem, &key_pem, &name)?;
     let copy = |extension: &str, pem: &[u8]| -> Result<PathBuf, String> {
         let digest = Sha256::new()
             .chain_update(&certificate_pem)
@@ -114,8 +131,8 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|e| format!("cannot be read: {e}"))
 }
 
-/// Whether the two are PEM, and belong together.
-fn check(certificate: &[u8], key: &[u8]) -> Result<(), String> {
+/// Whether the two are PEM, belong together, and are for this host.
+fn check(certificate: &[u8], key: &[u8], name: &Hostname) -> Result<(), String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
     let chain = chain.map_err(|e| format!("the certificate is not PEM: {e}"))?;
     if chain.is_empty() {
@@ -123,12 +140,45 @@ fn check(certificate: &[u8], key: &[u8]) -> Result<(), String> {
     }
     let key = PrivateKeyDer::from_pem_slice(key)
         .map_err(|e| format!("its key is not a private key in PEM: {e}"))?;
+    let leaf = chain.first().cloned();
     let provider = rustls::crypto::ring::default_provider();
     match CertifiedKey::from_der(chain, key, &provider) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!(
-            "certificate and key do not belong together: {error}"
+        Ok(_) => {}
+        Err(error) => {
+            return Err(format!(
+                "certificate and key do not belong together: {error}"
+            ));
+        }
+    }
+    leaf.map_or(Ok(()), |leaf| covers(&leaf, name))
+}
+
+/// Whether the certificate is for the host that its file is named for. Caddy refuses every config
+/// with a certificate that names nobody.
+fn covers(leaf: &CertificateDer<'_>, name: &Hostname) -> Result<(), String> {
+    let unusable = |error: rustls::Error| format!("the certificate cannot be read: {error}");
+    let leaf = ParsedCertificate::try_from(leaf).map_err(unusable)?;
+    // A wildcard is tried with a host that it covers.
+    let host = name.as_str().replace('*', "any");
+    let host = ServerName::try_from(host.as_str())
+        .map_err(|_| "the file's name is no name that a certificate can have".to_owned())?;
+    match verify_server_name(&leaf, &host) {
+        Ok(()) => Ok(()),
+        Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            presented,
+            ..
+        })) if presented.is_empty() => Err(format!(
+            "the certificate names no host; make one with `{name}` as subjectAltName, which is \
+             where browsers look"
         )),
+        Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            presented,
+            ..
+        })) => Err(format!(
+            "the certificate is not for `{name}`, but for {}; name the files after the host",
+            presented.join(", ")
+        )),
+        Err(error) => Err(format!("the certificate is not for `{name}`: {error}")),
     }
 }
 

@@ -10,6 +10,7 @@ mod settings;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// How the program ends; written down in `--help` and the README.
@@ -101,9 +102,38 @@ pub fn main() -> ExitCode {
 /// Shows clap's message; `--help` and `--version` are no errors.
 fn usage(error: &clap::Error) -> Exit {
     if error.print().is_err() || error.use_stderr() {
+        if let Some(variable) = variable_to_blame(error) {
+            complain(&format!(
+                "  tip: the value is that of the variable {variable}"
+            ));
+        }
         return Exit::Usage;
     }
     Exit::Success
+}
+
+/// The environment variable that the wrong value came from: clap names only the flag.
+fn variable_to_blame(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        Some(_) | None => None,
+    };
+    let (argument, value) = (
+        text(ContextKind::InvalidArg)?,
+        text(ContextKind::InvalidValue)?,
+    );
+    let flag = argument.split([' ', '=', '[']).next()?.strip_prefix("--")?;
+    let command = command();
+    let mut arguments = command
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments);
+    let variable = arguments
+        .find(|known| known.get_long() == Some(flag))?
+        .get_env()?;
+    // A flag on the command line would have counted instead.
+    let is_on_command_line = std::env::args().any(|word| word.starts_with(&format!("--{flag}")));
+    let is_value = std::env::var(variable).is_ok_and(|set| set.contains(value.as_str()));
+    (is_value && !is_on_command_line).then(|| variable.to_string_lossy().into_owned())
 }
 
 /// The whole command, for the tests that hold the README against it.
@@ -121,11 +151,10 @@ impl Failed {
         }
     }
 
-    #[expect(clippy::print_stderr, reason = "the message of a command line program")]
     fn show(&self) -> Exit {
-        eprintln!("error: {:#}", self.error);
+        complain(&format!("error: {:#}", self.error));
         if !self.help.is_empty() {
-            eprintln!("  help: {}", self.help);
+            complain(&format!("  help: {}", self.help));
         }
         self.exit
     }
@@ -153,11 +182,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failed> {
     }
 }
 
-/// Writes to standard error.
-#[expect(
-    clippy::print_stderr,
-    reason = "what a command line program says beside its output"
-)]
+/// Writes to standard error; when nobody reads it there is nobody left to tell.
 pub(crate) fn complain(text: &str) {
-    eprintln!("{text}");
+    use std::io::Write;
+    drop(writeln!(std::io::stderr(), "{text}"));
 }

@@ -8,12 +8,12 @@ mod render;
 
 pub use code::{Code, Severity};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::ContainerRef;
 
 /// A label as the user wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LabelRef {
     /// The whole key, prefix included.
     pub key: String,
@@ -23,7 +23,7 @@ pub struct LabelRef {
 
 /// One finding about one container. `Ord` sorts by container, then by what is wrong there, so that
 /// a report never depends on the order in which things were found.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// Whose label it is.
     pub container: ContainerRef,

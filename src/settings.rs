@@ -114,6 +114,17 @@ impl Settings {
         self.state_dir.join("certificates")
     }
 
+    /// The addresses to listen on, each once: Caddy refuses repeats.
+    fn listen_once(&self) -> Vec<IpAddr> {
+        let mut addresses = Vec::new();
+        for ip in &self.listen {
+            if !addresses.contains(ip) {
+                addresses.push(*ip);
+            }
+        }
+        addresses
+    }
+
     /// What every config holds besides routes; without certificates, which are read from their
     /// directory.
     #[must_use]
@@ -121,7 +132,7 @@ impl Settings {
         RenderOptions {
             http_port: self.http_port,
             https_port: self.https_port,
-            listen: self.listen.clone(),
+            listen: self.listen_once(),
             admin_socket: self.admin_socket(),
             storage_dir: self.storage_dir(),
             grace_period: self.grace_period,

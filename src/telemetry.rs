@@ -44,6 +44,8 @@ pub fn begin(format: LogFormat, level: &str) -> Result<(), Box<dyn Error + Send 
     let is_terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // It would say on standard error that standard error is gone, and panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Human => builder.with_ansi(is_terminal).with_target(false).try_init(),

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::info;
 
+use super::check::check;
 use super::{
     Agent, AgentError, Outcome, Stops, certificates, publish_certificates, task, watch_certificates,
 };
@@ -47,8 +48,30 @@ pub enum StartError {
     #[error("there is no usable Caddy")]
     Caddy(#[source] BinaryError),
     /// The Docker endpoint is of no known form.
-    #[error("the Docker endpoint cannot be used")]
-    Docker(#[source] EngineError),
+    #[error(transparent)]
+    Docker(EngineError),
+    /// One port cannot serve both.
+    #[error("port {port} is given for HTTP and for HTTPS")]
+    SamePort {
+        /// The port.
+        port: u16,
+    },
+    /// Sockets in this directory would have paths longer than the system allows.
+    #[error("the path of the runtime directory `{}` is too long by {over} characters", .path.display())]
+    LongPath {
+        /// Where.
+        path: PathBuf,
+        /// By how many bytes.
+        over: usize,
+    },
+    /// The root that `--acme-ca-root` names cannot be used.
+    #[error("the root certificate `{}` {problem}", .path.display())]
+    Root {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it, as it follows its name.
+        problem: String,
+    },
 }
 
 impl StartError {
@@ -68,6 +91,17 @@ impl StartError {
             }
             Self::Caddy(error) => error.help(),
             Self::Docker(error) => error.help(),
+            Self::SamePort { .. } => {
+                "give them different ports with `--http-port` and `--https-port`".to_owned()
+            }
+            Self::LongPath { .. } => {
+                "sockets need short paths: choose another directory with `--runtime-dir`".to_owned()
+            }
+            Self::Root { .. } => {
+                "name a PEM file with the authority's root with `--acme-ca-root`, or leave it out \
+                 when the authority's own HTTPS is publicly trusted"
+                    .to_owned()
+            }
         }
     }
 }
@@ -79,6 +113,7 @@ impl Agent {
     /// # Errors
     /// When something is missing that does not come by waiting.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        check(&settings)?;
         let settings = Arc::new(settings);
         private_directory("state", &settings.state_dir)?;
         private_directory("runtime", &settings.runtime_dir)?;

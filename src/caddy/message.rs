@@ -47,6 +47,20 @@ pub(crate) fn named_route(message: &str) -> Option<(ServerName, usize)> {
     Some((server, index.parse().ok()?))
 }
 
+/// Whether the last words of a Caddy that ended at its start blame its config: it refused the
+/// config, or fell over it. One that was killed, or has no memory, says nothing like it.
+pub(crate) fn blames_config(last_words: &str) -> bool {
+    (["loading new config: ", "panic: "].iter()).any(|words| last_words.contains(words))
+}
+
+/// Whether a refusal is about a certificate of the config; Caddy does not say which
+/// (`TLS.Provision` in `modules/caddytls/tls.go`).
+pub(crate) fn is_certificate(message: &str) -> bool {
+    let places = ["loading certificates: ", "caching unmanaged certificate: "];
+    named_route(message).is_none()
+        && (places.iter()).any(|place| message.contains(&format!(": provision tls: {place}")))
+}
+
 /// Whether a refusal is about the machine (a port, a permission, a disk) and may pass by itself.
 pub(crate) fn is_environment(message: &str) -> bool {
     named_route(message).is_none()
@@ -79,6 +93,38 @@ mod tests {
             "server https: setting up route handlers: route 5: server http: setting up route handlers: route 1: x",
             Some((ServerName::Https, 5)),
         );
+    }
+
+    #[test]
+    fn only_some_last_words_blame_the_config() {
+        for (words, expected) in [
+            (
+                "loading initial config: loading new config: loading http app module: x",
+                true,
+            ),
+            ("panic: runtime error: slice bounds out of range", true),
+            ("", false),
+            ("fatal error: runtime: out of memory", false),
+        ] {
+            assert_eq!(blames_config(words), expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_refused_certificate_is_told_from_a_refused_route() {
+        let refused = "loading config: loading new config: loading http app module: provision http: getting tls app: loading tls app module: provision tls: ";
+        for (text, expected) in [
+            ("loading certificates: x509: negative serial number", true),
+            (
+                "caching unmanaged certificate: certificate has no names",
+                true,
+            ),
+            ("provisioning automation policy 0: x", false),
+        ] {
+            assert_eq!(is_certificate(&format!("{refused}{text}")), expected);
+        }
+        let route = "loading http app module: provision http: server http: setting up route handlers: route 5: x: provision tls: loading certificates: x";
+        assert!(!is_certificate(route));
     }
 
     #[test]

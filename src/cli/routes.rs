@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{Exit, Failed, runtime};
+use crate::diagnostic::Diagnostic;
 use crate::status::client;
 
 /// A local socket that does not answer within this time has no agent behind it.
@@ -35,6 +36,7 @@ struct Shown {
     docker: ShownDocker,
     caddy: ShownCaddy,
     rows: Vec<ShownRow>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,13 +72,14 @@ pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
     let socket = args.runtime_dir.join("status.sock");
     let asked = runtime()?
         .block_on(async { tokio::time::timeout(ANSWER_WAIT, client::ask(&socket)).await });
-    let answer = match asked {
-        Ok(answer) => answer.with_context(|| format!("no agent answers at `{}`", socket.display())),
-        Err(_) => Err(anyhow::anyhow!(
-            "the agent at `{}` did not answer within {ANSWER_WAIT:?}",
-            socket.display()
-        )),
-    };
+    let socket = socket.display();
+    let answer = asked.map_err(|_| {
+        let error =
+            anyhow::anyhow!("the agent at `{socket}` did not answer within {ANSWER_WAIT:?}");
+        let help = "it may be stuck: see its log, and start it again";
+        Failed::new(Exit::Unavailable, error, help)
+    })?;
+    let answer = answer.with_context(|| format!("no agent answers at `{socket}`"));
     let answer = answer.map_err(|error| {
         let help = "start it with `sh0-agent run`, or name its `--runtime-dir`";
         Failed::new(Exit::Unavailable, error, help)
@@ -95,7 +98,7 @@ pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
 
 const HEADINGS: [&str; 6] = ["HOST", "PATH", "APP", "CONTAINER", "ADDRESS", "STATE"];
 
-/// The routes as a table, with what is wrong above it.
+/// The routes as a table; above it what is wrong with the machine, below it with the labels.
 fn table(shown: &Shown) -> String {
     let mut text = String::new();
     for warning in warnings(shown) {
@@ -129,6 +132,10 @@ fn table(shown: &Shown) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
+    for diagnostic in &shown.diagnostics {
+        text.push('\n');
+        text.push_str(&diagnostic.to_string());
+    }
     text
 }
 
@@ -136,7 +143,7 @@ fn warnings(shown: &Shown) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(error) = &shown.docker.error {
         warnings.push(format!(
-            "Docker does not answer, routes stay as they are: {error}"
+            "the containers cannot be listed, routes stay as they are: {error}"
         ));
     }
     if shown.docker.network_missing {

@@ -1,5 +1,7 @@
 //! `sh0-agent run`.
 
+use std::time::Duration;
+
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,6 +12,10 @@ use super::{Exit, Failed, runtime};
 use crate::agent::{Agent, AgentError, StartError};
 use crate::settings::Settings;
 use crate::telemetry::{self, LogFormat};
+
+/// Signals so close to the first are no second request: `timeout` signals its child and then the
+/// whole group, within microseconds.
+const ECHO_WAIT: Duration = Duration::from_millis(5);
 
 /// `--log-format`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -68,6 +74,12 @@ impl Signals {
         })
     }
 
+    /// Takes the echoes of one request to stop.
+    async fn drain(&mut self) {
+        let end = tokio::time::Instant::now() + ECHO_WAIT;
+        while tokio::time::timeout_at(end, self.stop()).await.is_ok() {}
+    }
+
     async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -94,6 +106,7 @@ async fn until_signal(settings: Settings) -> Result<(), Failed> {
             () = signals.stop() => break,
         }
     }
+    signals.drain().await;
     let abort = agent.abort_token();
     let stopping = agent.shutdown();
     tokio::pin!(stopping);
@@ -111,10 +124,13 @@ async fn until_signal(settings: Settings) -> Result<(), Failed> {
 fn start_failed(error: StartError) -> Failed {
     let help = error.help();
     let exit = match &error {
-        StartError::Docker(_) => Exit::Usage,
-        StartError::Directory { .. } | StartError::Running { .. } | StartError::Caddy(_) => {
-            Exit::Config
+        StartError::Docker(_) | StartError::SamePort { .. } | StartError::LongPath { .. } => {
+            Exit::Usage
         }
+        StartError::Directory { .. }
+        | StartError::Running { .. }
+        | StartError::Caddy(_)
+        | StartError::Root { .. } => Exit::Config,
     };
     Failed::new(exit, error.into(), help)
 }

@@ -138,6 +138,9 @@ impl From<SettingsArgs> for Settings {
     }
 }
 
+/// Longest duration that is taken: Caddy's end at 292 years, and nobody waits for a year.
+const DURATION_MAX: Duration = Duration::from_hours(8_760);
+
 /// An empty environment variable, as compose files pass on, says nothing.
 fn said(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
@@ -156,10 +159,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err(wrong()),
     };
-    number
-        .checked_mul(milliseconds)
-        .map(Duration::from_millis)
-        .ok_or_else(wrong)
+    let duration = number.checked_mul(milliseconds).map(Duration::from_millis);
+    match duration.ok_or_else(wrong)? {
+        duration if duration > DURATION_MAX => Err("expected at most `8760h`, a year".to_owned()),
+        duration => Ok(duration),
+    }
 }
 
 /// A duration that a timer can repeat.
@@ -212,7 +216,16 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
         assert_eq!(duration("24h"), Ok(Duration::from_hours(24)));
-        for wrong in ["", "5", "s", "-1s", "1.5s", "99999999999999999999h", "5 s"] {
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5s",
+            "99999999999999999999h",
+            "8761h",
+            "5 s",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -51,7 +51,7 @@ impl From<ContainerId> for String {
 }
 
 /// Names one container to a person: `shop-web-1 (9f2c1e0b7a44)`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ContainerRef {
     /// Name without the leading slash.
     pub name: String,

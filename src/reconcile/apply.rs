@@ -9,8 +9,8 @@ use tracing::{debug, error, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
 use super::{Loop, Reason};
-use crate::caddy::admin::{Admin, AdminError, Disposition, is_environment};
-use crate::caddy::render::{Rendered, render};
+use crate::caddy::admin::{Admin, AdminError, Disposition, blames_config, is_environment};
+use crate::caddy::render::{CertificatePair, Rendered, render};
 use crate::discovery::Engine;
 use crate::routes::{Built, Inputs, build};
 use crate::state::Store;
@@ -34,6 +34,8 @@ pub(super) struct Desired {
     pub(super) generation: u64,
     pub(super) rendered: Rendered,
     pub(super) built: Built,
+    /// The operator's certificates in it.
+    pub(super) certificates: Vec<CertificatePair>,
 }
 
 impl Desired {
@@ -102,10 +104,8 @@ where
         }
         self.say_diagnostics(&built.diagnostics);
         self.overdue.note(&built.addressless, Instant::now());
-        self.options
-            .render
-            .certificates
-            .clone_from(&certificates.pairs);
+        let pairs = self.refusals.left_in(&certificates.pairs);
+        self.options.render.certificates.clone_from(&pairs);
         let rendered = render(&built.table, &self.options.render);
         let before = self
             .desired
@@ -123,6 +123,7 @@ where
             generation,
             rendered,
             built,
+            certificates: pairs,
         }));
         self.offer_start_config();
         self.publish();
@@ -318,7 +319,8 @@ where
             | ExitCause::DidNotAnswer { .. }
             | ExitCause::SpawnFailed { .. } => return,
         };
-        let may_be_its_config = matches!(cause, ExitCause::Exited { .. });
+        // Without such words any route would be innocent: one kill must not cost a site.
+        let blames_config = blames_config(last_words) && !is_environment(last_words);
         self.loads.start_failures += 1;
         if self.loads.start_failures == START_TRIES_MAX {
             error!(reason = %last_words, "Caddy does not start with its config; starting it with 503 answers, to go on by loads.");
@@ -331,8 +333,12 @@ where
             self.accepted = None;
         }
         let sent = self.desired.clone().filter(|desired| desired.id() == id);
-        if let Some(sent) = sent.filter(|_| may_be_its_config && !is_environment(last_words)) {
+        if let Some(sent) = sent.filter(|_| blames_config) {
             self.blame(&sent, last_words);
+        }
+        // If not even that starts, no route was to blame.
+        if id == self.unavailable.fingerprint.to_string() && self.refusals.acquit() {
+            self.rebuild();
         }
         self.offer_start_config();
     }

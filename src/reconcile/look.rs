@@ -49,6 +49,8 @@ pub(super) struct Subscription {
     pub(super) open_at: Option<Instant>,
     opened: Instant,
     backoff: Backoff,
+    /// The last refusal that was said.
+    refused: Option<String>,
 }
 
 impl Subscription {
@@ -59,7 +61,17 @@ impl Subscription {
             open_at: Some(now),
             opened: now,
             backoff,
+            refused: None,
         }
+    }
+
+    /// Says that events are refused, once: without them every change waits for the next try.
+    fn say_refused(&mut self, error: &EngineError) {
+        let text = chain(error);
+        if self.refused.as_ref() != Some(&text) {
+            warn!(error = %text, help = %error.help(), "Docker refuses its events; changes are found late, by looking again and again.");
+        }
+        self.refused = Some(text);
     }
 }
 
@@ -82,12 +94,16 @@ where
     pub(super) fn on_notice(&mut self, notice: Option<Result<Notice, EngineError>>) {
         match notice {
             Some(Ok(Notice::LookAgain { action, container })) => {
+                self.subscription.refused = None;
                 let container = container.map(tracing::field::display);
                 debug!(%action, container, "The engine reported an event.");
                 self.look(Reason::Notice);
             }
             Some(Err(error)) => {
                 debug!(error = %chain(&error), "The event stream broke.");
+                if let EngineError::Refused { .. } = error {
+                    self.subscription.say_refused(&error);
+                }
                 self.stream_ended();
             }
             None => {

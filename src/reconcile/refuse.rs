@@ -2,7 +2,8 @@
 //!
 //! Caddy names the index of the route in most of its refusals. Where it does not, the routes that
 //! are new or changed are left out one by one. Forms that were refused are not tried again until
-//! the route's labels change.
+//! the route's labels change. Certificates of the operator are left out like routes, the new ones
+//! together, until their files change.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use tracing::error;
 
 use super::Loop;
 use super::apply::Desired;
-use crate::caddy::admin::{Admin, AdminError};
+use crate::caddy::admin::{Admin, AdminError, is_certificate};
+use crate::caddy::render::CertificatePair;
 use crate::discovery::Engine;
 use crate::model::{Labels, RouteId};
 use crate::routes::{Built, Refused};
@@ -25,6 +27,7 @@ const SUSPECTS_MAX: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     forms: Refused,
+    certificates: BTreeSet<CertificatePair>,
     suspects: VecDeque<(RouteId, Labels)>,
     trial: Option<(RouteId, Labels)>,
 }
@@ -32,6 +35,15 @@ pub(super) struct Refusals {
 impl Refusals {
     pub(super) fn forms(&self) -> &Refused {
         &self.forms
+    }
+
+    /// These certificates without those that were refused; forgets the refused that are gone.
+    pub(super) fn left_in(&mut self, pairs: &[CertificatePair]) -> Vec<CertificatePair> {
+        self.certificates.retain(|pair| pairs.contains(pair));
+        let left_in = pairs
+            .iter()
+            .filter(|pair| !self.certificates.contains(pair));
+        left_in.cloned().collect()
     }
 
     fn add(&mut self, id: RouteId, labels: Labels, message: &str) {
@@ -59,6 +71,16 @@ impl Refusals {
             .filter_map(|row| row.app.as_ref())
             .collect();
         self.forms.retain(|id, _| apps.contains(&id.app));
+    }
+
+    /// Ends the search and takes the route back that it was at; whether there was one.
+    pub(super) fn acquit(&mut self) -> bool {
+        self.suspects.clear();
+        let trial = self.trial.take();
+        if let Some((id, labels)) = &trial {
+            self.take_back(id, labels);
+        }
+        trial.is_some()
     }
 
     /// A config was accepted: what is left out now stays left out, the search is over.
@@ -90,6 +112,9 @@ where
     /// Leaves out the route that Caddy's message blames, or the next suspect. Whether one was
     /// found; the config has been rebuilt then.
     pub(super) fn blame(&mut self, sent: &Arc<Desired>, message: &str) -> bool {
+        if is_certificate(message) && self.refuse_certificates(sent, message) {
+            return true;
+        }
         let named = sent.rendered.blame(message);
         let named = named
             .and_then(|key| sent.built.table.routes.get(key))
@@ -112,6 +137,31 @@ where
         error!(route = %id, reason = %message, "Caddy refused the config without naming a route; trying it without this one, which is new or changed.");
         self.refusals.add(id.clone(), labels.clone(), message);
         self.refusals.trial = Some((id, labels));
+        self.rebuild();
+        true
+    }
+
+    /// Leaves out the certificates that the last accepted config did not have, or all when there
+    /// was none; whether there were any.
+    fn refuse_certificates(&mut self, sent: &Desired, message: &str) -> bool {
+        let accepted = self.accepted.as_ref();
+        let is_proved = |pair: &&CertificatePair| {
+            accepted.is_some_and(|accepted| accepted.certificates.contains(pair))
+        };
+        let (proved, new): (Vec<_>, Vec<_>) = sent.certificates.iter().partition(is_proved);
+        let suspects = if new.is_empty() { proved } else { new };
+        if suspects.is_empty() {
+            return false;
+        }
+        let newest = Arc::clone(&self.channels.certificates.borrow());
+        let files = suspects
+            .iter()
+            .filter_map(|pair| newest.sources.get(&pair.certificate));
+        let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+        error!(files = %files.join(", "), reason = %message, "Caddy refused a certificate; all sites are served without these, until the files change.");
+        self.refusals
+            .certificates
+            .extend(suspects.into_iter().cloned());
         self.rebuild();
         true
     }

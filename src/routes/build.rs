@@ -202,8 +202,8 @@ fn off_network(
     };
     let help = match of_project {
         Some(_) => format!(
-            "compose made a network of the project; add to the end of the compose file: \
-             `networks: {{{network}: {{external: true}}}}`"
+            "compose made a network of the project; write these two lines for it in the compose \
+             file: `networks:` and below it `  {network}: {{external: true}}`"
         ),
         None => format!(
             "add `networks: [{network}]` to the service, or type `docker network connect \

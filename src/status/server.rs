@@ -35,7 +35,7 @@ pub enum StatusError {
 
 type Latest = watch::Receiver<Arc<Status>>;
 
-/// Serves the status until asked to stop. A socket file left by an earlier agent is replaced: the
+/// Serves the status until asked to stop, and removes the socket then. A socket file left by an earlier agent is replaced: the
 /// caller holds the lock of the runtime directory.
 ///
 /// # Errors
@@ -56,7 +56,10 @@ pub async fn serve(
     let listener = UnixListener::bind(path).map_err(bind)?;
     let router = Router::new().route("/status", get(show)).with_state(latest);
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-    served.await.map_err(|source| StatusError::Serve { source })
+    let served = served.await;
+    // Nobody listens there any more; one that cannot be removed is replaced by the next agent.
+    drop(std::fs::remove_file(path));
+    served.map_err(|source| StatusError::Serve { source })
 }
 
 async fn show(State(latest): State<Latest>) -> Json<Arc<Status>> {

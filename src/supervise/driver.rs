@@ -63,6 +63,10 @@ pub async fn supervise(
         let event = driver.next(&stop, &abort).await?;
         driver.take(event).await;
     }
+    // A stale Caddy that is being removed must not outlive us; that is bounded.
+    if let Some(preparing) = driver.preparing.take() {
+        abort.run_until_cancelled(preparing).await;
+    }
     Ok(())
 }
 

@@ -17,6 +17,16 @@ const LISTEN: &str = "0A";
 ///
 /// Reads `/proc` and blocks; a table that cannot be read counts as empty.
 pub(super) fn find_listener(addresses: &[SocketAddr]) -> Option<Listener> {
+    let found = look(addresses)?;
+    match found.pid {
+        Some(_) => Some(found),
+        // Closed between the table and the search for its owner: a Caddy under load opens its
+        // sockets anew.
+        None => look(addresses),
+    }
+}
+
+fn look(addresses: &[SocketAddr]) -> Option<Listener> {
     let (address, inode) = ["/proc/net/tcp", "/proc/net/tcp6"]
         .into_iter()
         .flat_map(|table| listening(&fs::read_to_string(table).unwrap_or_default()))

@@ -7,6 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     clippy::allow_attributes,
     reason = "tests"
 )]
@@ -21,8 +22,21 @@ mod harness;
 mod tables;
 
 mod caddy;
+mod caddy_trouble;
+mod compose;
+mod config_faults;
+mod docker_trouble;
 mod engine;
+mod engine_proxy;
+mod labels;
 mod lifecycle;
 mod network;
+mod ownership;
+mod private_engine;
+mod report;
+mod shutdown;
 mod startup;
 mod supervise;
+mod tls;
+mod traffic;
+mod wrong_input;

@@ -31,7 +31,9 @@ async fn a_container_off_the_network_is_explained_and_live_once_it_is_connected(
         &format!("refused: it is not attached to the network `{network}`"),
     )
     .await;
-    let said = agent.logs("is not on the routing network").await;
+    let said = agent
+        .logs_about(&web.name, "is not on the routing network")
+        .await;
     for part in [
         web.name.as_str(),
         &format!("routing network `{network}`; it is on `{other}`"),
@@ -47,6 +49,7 @@ async fn a_container_off_the_network_is_explained_and_live_once_it_is_connected(
         .docker(&["network", "disconnect", &network, &web.id])
         .await;
     reports(&agent, "refused: it is not attached").await;
+    agent.settled().await;
     agent.refuses(&host, 503).await;
     engine
         .docker(&["network", "connect", &network, &web.id])
@@ -68,8 +71,10 @@ async fn a_network_that_compose_made_for_its_project_is_recognised() {
                 .network(&of_project),
         )
         .await;
-    let said = agent.logs("compose made a network of the project").await;
-    let lines = format!("networks: {{{network}: {{external: true}}}}");
+    let said = agent
+        .logs_about(&network, "compose made a network of the project")
+        .await;
+    let lines = format!("`networks:` and below it `  {network}: {{external: true}}`");
     assert!(said.contains(&lines), "{said}");
 }
 
@@ -137,7 +142,9 @@ async fn a_container_on_the_hosts_network_is_served_at_the_loopback() {
         .network("host")
         .env("WHOAMI_PORT", &port);
     let without_port = engine.run(app.clone()).await;
-    let said = agent.logs("port is not known").await;
+    let said = agent
+        .logs_about(&without_port.name, "port is not known")
+        .await;
     assert!(said.contains("it uses the host's network") && said.contains("sh0.port=8080"));
     engine.remove(&without_port).await;
     engine.run(app.label("sh0.port", &port)).await;
@@ -177,7 +184,9 @@ async fn the_exposed_port_is_found_and_the_label_beats_it() {
     let unclear = engine.run(unclear.argument("--expose", "9999")).await;
     agent.answers(&engine.host("several"), "several").await;
     agent.answers(&engine.host("named"), "named").await;
-    let said = agent.logs("it exposes 8080, 9999").await;
+    let said = agent
+        .logs_about(&unclear.name, "it exposes 8080, 9999")
+        .await;
     assert!(
         said.contains(&unclear.name) && said.contains("add `sh0.port=8080`"),
         "{said}"

@@ -84,16 +84,25 @@ impl Agent {
 
     /// Starts it, and waits for nothing.
     pub(crate) fn spawn(&mut self) {
+        let mut agent = self.command("run");
+        agent.stdout(self.log_file()).stderr(self.log_file());
+        self.spawn_as(agent);
+    }
+
+    /// Starts it by a command that was made of [`Agent::command`], with outputs of its own.
+    pub(crate) fn spawn_as(&mut self, mut agent: std::process::Command) {
         assert!(self.child.is_none(), "it runs");
+        agent.stdin(Stdio::null());
+        self.child = Some(agent.spawn().expect("it was built"));
+    }
+
+    /// A file for a command's output that ends up in [`Agent::log`].
+    pub(crate) fn log_file(&self) -> File {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.log_path());
-        let log = log.expect("the folder is ours");
-        let output: File = log.try_clone().expect("a file");
-        let mut agent = self.command("run");
-        agent.stdin(Stdio::null()).stdout(output).stderr(log);
-        self.child = Some(agent.spawn().expect("it was built"));
+        log.expect("the folder is ours")
     }
 
     /// `sh0-agent <subcommand>` with this agent's settings.
@@ -171,9 +180,14 @@ impl Agent {
     /// The process of its Caddy.
     pub(crate) async fn caddy_pid(&self) -> u32 {
         let status = self
-            .status_when("Caddy is up", |s| s["caddy"]["pid"].is_u64())
+            .status_when("Caddy is up", |s| {
+                s.pointer("/caddy/pid").is_some_and(Value::is_u64)
+            })
             .await;
-        let pid = status["caddy"]["pid"].as_u64().expect("just checked");
+        let pid = status
+            .pointer("/caddy/pid")
+            .and_then(Value::as_u64)
+            .expect("just checked");
         u32::try_from(pid).expect("a pid")
     }
 
@@ -206,9 +220,8 @@ impl Agent {
                 return Err(format!("it ended with {status}: {}", self.log()));
             }
             let status = self.status().await;
-            let is_current =
-                status["applied"].is_u64() && status["applied"] == status["generation"];
-            let is_up = is_current && status["caddy"]["phase"] == "up";
+            let phase = status.pointer("/caddy/phase").and_then(Value::as_str);
+            let is_up = is_current(&status) && phase == Some("up");
             if is_up {
                 Ok(())
             } else {
@@ -218,12 +231,23 @@ impl Agent {
         .await;
     }
 
+    /// Waits until Caddy has the newest config.
+    pub(crate) async fn settled(&self) {
+        self.status_when("Caddy has the newest config", is_current)
+            .await;
+    }
+
     /// How many loads Caddy has taken.
     pub(crate) async fn loads(&self) -> u64 {
         let status = self
-            .status_when("it answers", |s| s["caddy"]["loads"].is_u64())
+            .status_when("it answers", |s| {
+                s.pointer("/caddy/loads").is_some_and(Value::is_u64)
+            })
             .await;
-        status["caddy"]["loads"].as_u64().expect("just checked")
+        status
+            .pointer("/caddy/loads")
+            .and_then(Value::as_u64)
+            .expect("just checked")
     }
 
     /// `GET http://<host><path>` through its Caddy.
@@ -268,8 +292,15 @@ impl Agent {
 
     /// Waits until something is in the log.
     pub(crate) async fn logs(&self, text: &str) -> String {
-        until(&format!("the log says {text:?}"), patience(), async || {
-            self.logged(text).into_iter().next().ok_or_else(String::new)
+        self.logs_about("", text).await
+    }
+
+    /// Waits until the log has a line with both; other tests' containers may be in the log, too.
+    pub(crate) async fn logs_about(&self, name: &str, text: &str) -> String {
+        let what = format!("the log says {text:?} of {name:?}");
+        until(&what, patience(), async || {
+            let mut lines = self.logged(text).into_iter();
+            { lines.find(|line| line.contains(name)) }.ok_or_else(String::new)
         })
         .await
     }
@@ -319,12 +350,13 @@ impl Agent {
     pub(crate) fn recorded_caddy(&self) -> Option<u32> {
         let record = std::fs::read(self.runtime_dir().join("caddy.json")).ok()?;
         let record: Value = serde_json::from_slice(&record).ok()?;
-        let pid = u32::try_from(record["pid"].as_u64()?).ok()?;
+        let pid = u32::try_from(record.get("pid")?.as_u64()?).ok()?;
         is_alive(pid).then_some(pid)
     }
 }
 
 impl Drop for Agent {
+    #[expect(clippy::print_stdout, reason = "what a failed test has to say")]
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let ended = child.kill().and_then(|()| child.wait());
@@ -341,6 +373,12 @@ impl Drop for Agent {
             println!("kept: {home:?}");
         }
     }
+}
+
+/// Whether Caddy has the newest config.
+fn is_current(status: &Value) -> bool {
+    let (applied, newest) = (status.get("applied"), status.get("generation"));
+    applied == newest && applied.is_some_and(Value::is_u64)
 }
 
 /// Two ports that were free a moment ago.

@@ -31,7 +31,6 @@ pub(crate) struct App {
     image: &'static str,
     network: Option<String>,
     arguments: Vec<String>,
-    command: Vec<String>,
 }
 
 /// A container that was made.
@@ -53,7 +52,6 @@ impl App {
             image: "sh0-whoami:test",
             network: None,
             arguments: vec!["--env".to_owned(), format!("WHOAMI_NAME={name}")],
-            command: Vec::new(),
         }
     }
 
@@ -93,13 +91,6 @@ impl App {
     /// With any other flag of `docker run`.
     pub(crate) fn argument(mut self, flag: &str, value: &str) -> Self {
         self.arguments.extend([flag.to_owned(), value.to_owned()]);
-        self
-    }
-
-    /// From another image, with a command.
-    pub(crate) fn image(mut self, image: &'static str, command: &[&str]) -> Self {
-        self.image = image;
-        self.command = command.iter().map(|&word| word.to_owned()).collect();
         self
     }
 }
@@ -192,7 +183,6 @@ impl Engine {
         }
         words.extend(app.arguments.iter().map(String::as_str));
         words.push(app.image);
-        words.extend(app.command.iter().map(String::as_str));
         let id = self.docker(&words).await;
         Container {
             says: app.name,
@@ -282,31 +272,29 @@ impl Engine {
         }
     }
 
-    /// Removes all that carries this run's label. It must not fail: it runs at the end of tests
-    /// that have failed already.
+    /// Removes all that carries this run's label.
     fn remove_run(&self, run: &str) {
         let filter = format!("label={LABEL}={run}");
-        let lists = [
-            ["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter],
-            [
-                "network",
-                "ls",
-                "--quiet",
-                "--no-trunc",
-                "--filter",
-                &filter,
-            ],
-        ];
-        let removals: [&[&str]; 2] = [&["rm", "--force", "--volumes"], &["network", "rm"]];
-        for (list, removal) in lists.iter().zip(removals) {
-            let output = self.command(list).output();
-            let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-            for id in ids.unwrap_or_default().lines() {
-                let words: Vec<&str> = removal.iter().copied().chain([id]).collect();
-                let removed = self.command(&words).output();
-                if !removed.is_ok_and(|output| output.status.success()) {
-                    println!("{id} of the run {run} was not removed");
-                }
+        self.remove_containers(&filter);
+        self.remove_all(&["network", "ls", "--quiet"], &filter, &["network", "rm"]);
+    }
+
+    /// Removes the containers that `docker ps --filter` finds, one after another.
+    pub(crate) fn remove_containers(&self, filter: &str) {
+        let list = ["ps", "--all", "--quiet"];
+        self.remove_all(&list, filter, &["rm", "--force", "--volumes"]);
+    }
+
+    /// It must not fail: it runs at the end of tests that have failed already.
+    #[expect(clippy::print_stdout, reason = "it is too late to fail")]
+    fn remove_all(&self, list: &[&str], filter: &str, removal: &[&str]) {
+        let list = [list, &["--no-trunc", "--filter", filter]].concat();
+        let output = self.command(&list).output();
+        let ids = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        for id in ids.unwrap_or_default().lines() {
+            let removed = self.command(&[removal, &[id]].concat()).output();
+            if !removed.is_ok_and(|output| output.status.success()) {
+                println!("{id} with {filter} was not removed");
             }
         }
     }

@@ -40,7 +40,7 @@ fn a_network_of_the_project_is_answered_with_the_two_compose_lines() {
         expect![[r#"
             a.example [public] shop/web:default -> http 503
             | a.example shop-web-1 refused: it is not attached to the network `sh0-net`
-            ! E003 shop-web-1 (c1): it is not on the routing network `sh0-net`; it is on `shop_sh0-net`; compose made a network of the project; add to the compose file: / networks: / sh0-net: {external: true}
+            ! E003 shop-web-1 (c1): it is not on the routing network `sh0-net`; it is on `shop_sh0-net`; compose made a network of the project; write these two lines for it in the compose file: `networks:` and below it `  sh0-net: {external: true}`
         "#]],
     );
 }

@@ -64,6 +64,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "agent",
             "caddy",
+            "diagnostic",
             "discovery",
             "labels",
             "model",
