@@ -35,6 +35,7 @@ mod ownership;
 mod private_engine;
 mod report;
 mod shutdown;
+mod slots;
 mod startup;
 mod supervise;
 mod tls;
