@@ -1,12 +1,15 @@
-//! Slots and waiting sockets under a real Caddy: what a config says that reads its addresses from
-//! files, without a load.
+//! Slots and waiting sockets under a real Caddy: what a config does that reads its addresses from
+//! files, without a load. And probes of a real server.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sh0_agent::model::PoolKey;
+use sh0_agent::model::{PoolKey, Scheme};
+use sh0_agent::probe::{
+    Check, HttpQuestion, Probe, Prober, Question, READY_STATUS, Reason, Verdict,
+};
 use sh0_agent::slots::{Content, Gap, GapState, Hold, HoldOptions, Slot, SlotFiles};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -246,4 +249,40 @@ async fn a_client_that_goes_frees_its_place() {
     eventually("it waits", || gap.waiting() == 1).await;
     requests.shutdown().await;
     eventually("it has left", || gap.waiting() == 0).await;
+}
+
+/// Caddy as a container: HTTP/1.1, HTTP/2 in clear text, and HTTP/2 over TLS.
+#[tokio::test]
+async fn a_probe_speaks_what_the_container_speaks() {
+    let backends = Backends::start().await;
+    for (scheme, address) in [
+        (Scheme::Http, &backends.alpha),
+        (Scheme::H2c, &backends.h2c),
+        (Scheme::Https, &backends.tls),
+    ] {
+        let check = |expected| Check {
+            address: address.parse().expect("an address"),
+            question: Question::Http(HttpQuestion {
+                scheme,
+                host: "backend.test".to_owned(),
+                path: "/health".to_owned(),
+                expected,
+            }),
+            timeout: PATIENCE,
+        };
+        let prober = Prober::default();
+        // Its certificate is made while it already serves.
+        let deadline = Instant::now() + PATIENCE;
+        while let Verdict::Unhealthy(Reason::Tls(text)) = prober.check(&check(READY_STATUS)).await {
+            assert!(Instant::now() < deadline, "{text}");
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(prober.check(&check(READY_STATUS)).await, Verdict::Healthy);
+        let verdict = prober.check(&check(500..=599)).await;
+        assert_eq!(
+            verdict,
+            Verdict::Unhealthy(Reason::Status(200)),
+            "{scheme:?}"
+        );
+    }
 }

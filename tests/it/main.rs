@@ -25,6 +25,7 @@ mod docker_server;
 mod docker_socket;
 mod model;
 mod plan;
+mod probe;
 mod properties;
 mod readme;
 mod render;

@@ -1,3 +1,5 @@
+//! What holds after any steps, and some steps in detail.
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

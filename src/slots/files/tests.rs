@@ -1,3 +1,5 @@
+//! In a real folder.
+
 use tempfile::TempDir;
 
 use super::*;

@@ -10,6 +10,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("discovery", &["model"]),
     ("supervise", &[]),
     ("slots", &["model"]),
+    ("probe", &["model"]),
     ("telemetry", &[]),
     ("clock", &[]),
     ("state", &["model", "routes"]),
@@ -83,6 +84,9 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
 pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("bollard", &["src/discovery/"]),
     ("reqwest", &["src/caddy/admin.rs"]),
+    ("hyper", &["src/probe/http.rs"]),
+    ("hyper_util", &["src/probe/http.rs"]),
+    ("http_body_util", &["src/probe/http.rs"]),
     (
         "tokio::process",
         &["src/supervise/child.rs", "src/supervise/version.rs"],
@@ -90,7 +94,8 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("process_wrap", &["src/supervise/child.rs"]),
     ("std::process::Command", &[]),
     ("axum", &["src/status/server.rs"]),
-    ("rustls", &["src/certificates.rs"]),
+    ("rustls", &["src/certificates.rs", "src/probe/"]),
+    ("tokio_rustls", &["src/probe.rs", "src/probe/"]),
     ("clap", &["src/cli.rs", "src/cli/"]),
     ("anyhow", &["src/cli.rs", "src/cli/"]),
 ];

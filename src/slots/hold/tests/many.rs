@@ -1,3 +1,5 @@
+//! Very many at once.
+
 use super::*;
 
 /// Everybody who comes in the same moment finds a place, and is served when the container is there.
