@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// From one dial to the next while a container is young: most apps listen within a second, and a
-/// refused dial costs some 50 µs.
+/// dial that is refused on the same machine costs next to nothing.
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 /// The longest pause before the time is up: who needs 12 s to start does not mind a quarter more.
 const PAUSE_MAX: Duration = Duration::from_millis(250);
