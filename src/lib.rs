@@ -28,6 +28,8 @@
 //! | [`caddy`] | the JSON for a route table, its fingerprint, the admin socket |
 //! | [`discovery`] | Docker: list, events, addresses |
 //! | [`supervise`] | the Caddy process |
+//! | [`slots`] | the files from which Caddy reads addresses, and the sockets where requests wait |
+//! | [`probe`] | whether a container answers |
 //! | [`state`] | what must outlive the agent |
 //! | [`certificates`] | the directory of a person's own certificates |
 //! | [`status`] | what the agent knows, as plain data, and the socket that shows it |
@@ -48,9 +50,9 @@
 //! - Ordered maps everywhere: the same containers in any order give the same bytes.
 //! - One bad label spoils one route. One bad route spoils nothing else.
 //! - Docker is asked GET only. Caddy's admin endpoint is a Unix socket, never TCP.
-//! - bollard is named only in [`discovery`], the HTTP client only in [`caddy::admin`], processes
-//!   only in [`supervise`], flags only in [`cli`]. `tests/it/tidy.rs` holds this and the table of
-//!   which module may use which.
+//! - bollard is named only in [`discovery`], HTTP clients only in [`caddy::admin`] and [`probe`],
+//!   processes only in [`supervise`], flags only in [`cli`]. `tests/it/tidy.rs` holds this and the
+//!   table of which module may use which.
 
 pub mod model;
 
@@ -66,6 +68,10 @@ pub mod discovery;
 
 pub mod supervise;
 
+pub mod slots;
+
+pub mod probe;
+
 pub mod state;
 
 pub mod certificates;
@@ -73,8 +79,6 @@ pub mod certificates;
 pub mod status;
 
 pub mod reconcile;
-
-pub mod probe;
 
 pub mod settings;
 

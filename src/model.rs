@@ -6,6 +6,7 @@
 mod app;
 mod container;
 mod name;
+mod pool;
 mod route;
 mod shown;
 
@@ -17,5 +18,6 @@ pub use container::{
 };
 pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{Hostname, NameError, PathPrefix, Port, Token};
+pub use pool::PoolKey;
 pub use route::{LbPolicy, ReadyCheck, RouteId, RouteName, Scheme};
 pub(crate) use shown::shown;

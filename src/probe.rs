@@ -1,204 +1,164 @@
-//! Asks containers whether they are ready.
+//! Whether a container answers: readiness before it takes traffic, health while it does.
 //!
-//! Owns the connections to containers' own addresses. A check never follows a redirect, looks at
-//! no certificate and reads no body: only whether somebody listens, or answers 2xx or 3xx. Each is
-//! one question; when it is asked again is decided elsewhere.
+//! Owns the seam [`Probe`] and the real one, [`Prober`]. Dials exactly the address it is given: no
+//! name of a label is ever looked up, no redirect is followed, no proxy is used. A certificate is
+//! not checked, because the question is whether somebody answers; Caddy checks it when it passes
+//! requests on. Deliberately without memory: what follows from a verdict, and how many probes run
+//! at once, is decided by who asks; [`Cadence`] says when to ask about readiness again.
 
+mod cadence;
+mod http;
+mod tcp;
 mod tls;
 
+use std::fmt;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use http_body_util::Empty;
-use hyper::body::Bytes;
-use hyper::client::conn::{http1, http2};
-use hyper::header::{HOST, USER_AGENT};
-use hyper::{Request, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
-use crate::model::{Hostname, ReadyCheck, Scheme};
-use crate::reconcile::Prober;
-use crate::routes::Trial;
+pub use self::cadence::Cadence;
+use crate::model::{Scheme, shown};
 
-/// Why a container is not ready; only for debugging, as most fail for a while.
-#[derive(Debug, thiserror::Error)]
-enum ProbeError {
-    #[error("nobody accepts a connection")]
-    Connect(#[source] std::io::Error),
-    #[error("the connection is no TLS")]
-    Tls(#[source] std::io::Error),
-    #[error("there is no answer")]
-    Answer(#[source] hyper::Error),
-    #[error("the answer is {0}")]
-    Status(StatusCode),
-    #[error("the path cannot be asked for")]
-    Request(#[source] hyper::http::Error),
+/// The answers by which an app says that it is ready, unless its labels say otherwise.
+pub const READY_STATUS: RangeInclusive<u16> = 200..=399;
+/// Longest text of a network's or a peer's complaint that is kept.
+const COMPLAINT_CHARS_MAX: usize = 200;
+
+/// One question to a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Whom to ask.
+    pub address: SocketAddr,
+    /// What to ask.
+    pub question: Question,
+    /// The time for all of it: dialling, TLS, the answer.
+    pub timeout: Duration,
 }
 
-/// Asks over the network.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NetworkProber;
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Whether it accepts a connection.
+    Tcp,
+    /// Whether it answers a GET.
+    Http(HttpQuestion),
+}
 
-impl Prober for NetworkProber {
-    async fn shows(&self, trial: &Trial) -> bool {
-        let asked = match &trial.check {
-            ReadyCheck::Http(path) => http(trial.address, trial.scheme, &trial.host, path).await,
-            ReadyCheck::Tcp | ReadyCheck::Health => connect(trial.address).await.map(drop),
-            ReadyCheck::None => Ok(()),
-        };
-        if let Err(error) = &asked {
-            let error = crate::telemetry::chain(error);
-            tracing::trace!(container = %trial.container, address = %trial.address, %error, "Not ready.");
+/// A GET, and the answers that are good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpQuestion {
+    /// The protocol.
+    pub scheme: Scheme,
+    /// The host that is named in the request, and to TLS. Never looked up.
+    pub host: String,
+    /// Path with or without a query; begins with `/`.
+    pub path: String,
+    /// The statuses that are good. The rest of the answer does not matter.
+    pub expected: RangeInclusive<u16>,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It answered as expected.
+    Healthy,
+    /// It did not.
+    Unhealthy(Reason),
+}
+
+/// Why a container is not healthy. `Display` is half a sentence: `… because it refuses connections`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Nobody listens at the port.
+    Refused,
+    /// Not in this time.
+    Silent(Duration),
+    /// It cannot be dialled, or the connection broke; the system's words.
+    Network(String),
+    /// TLS was not agreed on; the library's words.
+    Tls(String),
+    /// What it answered is not the protocol that was asked for; the library's words.
+    Http(String),
+    /// It answered with this status.
+    Status(u16),
+    /// The host or the path cannot be asked for.
+    Question,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("it refuses connections"),
+            Self::Silent(time) => write!(f, "it does not answer within {time:?}"),
+            Self::Network(text) => write!(f, "it cannot be reached: {text}"),
+            Self::Tls(text) => write!(f, "it does not speak TLS with us: {text}"),
+            Self::Http(text) => write!(f, "it does not speak HTTP with us: {text}"),
+            Self::Status(status) => write!(f, "it answers with status {status}"),
+            Self::Question => f.write_str("its host or path cannot be asked for"),
         }
-        asked.is_ok()
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<TcpStream, ProbeError> {
-    TcpStream::connect(address)
-        .await
-        .map_err(ProbeError::Connect)
-}
-
-/// Whether the path is answered with 2xx or 3xx.
-async fn http(
-    address: SocketAddr,
-    scheme: Scheme,
-    host: &Hostname,
-    path: &str,
-) -> Result<(), ProbeError> {
-    let stream = connect(address).await?;
-    let status = match scheme {
-        Scheme::Http => over_http1(stream, host, path).await?,
-        Scheme::H2c => over_http2(stream, address, path).await?,
-        Scheme::Https => {
-            let stream = tls::wrap(stream, host, address)
-                .await
-                .map_err(ProbeError::Tls)?;
-            over_http1(stream, host, path).await?
+impl From<Result<(), Reason>> for Verdict {
+    fn from(answer: Result<(), Reason>) -> Self {
+        match answer {
+            Ok(()) => Self::Healthy,
+            Err(reason) => Self::Unhealthy(reason),
         }
-    };
-    let is_good = status.is_success() || status.is_redirection();
-    is_good.then_some(()).ok_or(ProbeError::Status(status))
+    }
 }
 
-type Ask = Request<Empty<Bytes>>;
-
-async fn over_http1(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    host: &Hostname,
-    path: &str,
-) -> Result<StatusCode, ProbeError> {
-    let request: Ask = Request::get(path)
-        .header(HOST, host.as_str())
-        .header(USER_AGENT, "sh0-agent")
-        .body(Empty::new())
-        .map_err(ProbeError::Request)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(ProbeError::Answer)?;
-    let answer = tokio::select! {
-        answer = sender.send_request(request) => answer,
-        Err(error) = connection => Err(error),
-    };
-    answer
-        .map(|answer| answer.status())
-        .map_err(ProbeError::Answer)
+/// The seam to the containers. Fakes implement it for tests of the loop.
+pub trait Probe: Send + Sync + 'static {
+    /// Asks once. Takes [`Check::timeout`] at most; may be dropped at any time.
+    fn check(&self, check: &Check) -> impl Future<Output = Verdict> + Send;
 }
 
-async fn over_http2(
-    stream: TcpStream,
-    address: SocketAddr,
-    path: &str,
-) -> Result<StatusCode, ProbeError> {
-    let request: Ask = Request::get(format!("http://{address}{path}"))
-        .header(USER_AGENT, "sh0-agent")
-        .body(Empty::new())
-        .map_err(ProbeError::Request)?;
-    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .map_err(ProbeError::Answer)?;
-    let answer = tokio::select! {
-        answer = sender.send_request(request) => answer,
-        Err(error) = connection => Err(error),
-    };
-    answer
-        .map(|answer| answer.status())
-        .map_err(ProbeError::Answer)
+/// Asks real containers. Clones share the TLS settings.
+#[derive(Clone)]
+pub struct Prober {
+    tls: TlsConnector,
+}
+
+impl fmt::Debug for Prober {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prober").finish_non_exhaustive()
+    }
+}
+
+impl Default for Prober {
+    fn default() -> Self {
+        Self {
+            tls: tls::connector(),
+        }
+    }
+}
+
+impl Probe for Prober {
+    async fn check(&self, check: &Check) -> Verdict {
+        let answer = async {
+            let stream = tcp::connect(check.address).await?;
+            match &check.question {
+                Question::Tcp => Ok(()),
+                Question::Http(question) => http::ask(stream, question, &self.tls).await,
+            }
+        };
+        let answer = timeout(check.timeout, answer).await;
+        answer.unwrap_or(Err(Reason::Silent(check.timeout))).into()
+    }
+}
+
+/// What the system or the other side complains about, with its causes, fit to be shown.
+fn complaint(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    let texts = std::iter::once(error.to_string()).chain(causes.map(ToString::to_string));
+    let text = texts.collect::<Vec<_>>().join(": ");
+    shown(&text, COMPLAINT_CHARS_MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-    use tokio::task::JoinSet;
-    use tokio::time::timeout;
-
-    use super::*;
-
-    /// A server that answers every connection with these bytes, and how it fares in a check.
-    async fn check(answer: &'static str, check: ReadyCheck) -> bool {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("bound");
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            let (mut stream, _) = listener.accept().await.expect("a client");
-            let mut asked = [0_u8; 1024];
-            let read = stream.read(&mut asked).await.unwrap_or(0);
-            let asked = String::from_utf8_lossy(asked.get(..read).unwrap_or_default()).into_owned();
-            stream.write_all(answer.as_bytes()).await.expect("written");
-            asked
-        });
-        let shows = NetworkProber.shows(&trial(address, check)).await;
-        server.shutdown().await;
-        shows
-    }
-
-    fn trial(address: SocketAddr, check: ReadyCheck) -> Trial {
-        Trial {
-            container: crate::model::ContainerRef {
-                name: "web".to_owned(),
-                id: crate::model::ContainerId::new("beef").expect("not empty"),
-            },
-            address,
-            check,
-            scheme: Scheme::Http,
-            host: Hostname::parse("a.example").expect("a host"),
-            timeout: Duration::from_secs(1),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_path_must_be_answered_with_2xx_or_3xx() {
-        let path = || ReadyCheck::Http("/healthz".to_owned());
-        for (answer, expected) in [
-            ("HTTP/1.1 204 No Content\r\n\r\n", true),
-            (
-                "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
-                true,
-            ),
-            ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", false),
-            (
-                "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
-                false,
-            ),
-            ("SSH-2.0-OpenSSH_9.2\r\n", false),
-            ("", false),
-        ] {
-            let shows = timeout(Duration::from_secs(10), check(answer, path())).await;
-            assert_eq!(shows, Ok(expected), "{answer:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn an_open_port_is_enough_for_tcp_and_a_closed_one_is_not() {
-        assert!(check("", ReadyCheck::Tcp).await);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("bound");
-        drop(listener);
-        assert!(!NetworkProber.shows(&trial(address, ReadyCheck::Tcp)).await);
-    }
-}
+mod tests;

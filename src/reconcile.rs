@@ -25,7 +25,6 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 pub use self::debounce::DebounceOptions;
-pub use self::ready::Prober;
 pub(crate) use self::report::say_certificate_problems;
 
 use self::apply::{Desired, Loads};
@@ -38,6 +37,7 @@ use crate::certificates::CertificateSet;
 use crate::discovery::{Engine, EngineError, Notice};
 use crate::labels::TlsSetting;
 use crate::model::Snapshot;
+use crate::probe::Probe;
 use crate::state::{State, StateError, Store};
 use crate::status::Status;
 use crate::supervise::{Phase, StartConfig};
@@ -166,7 +166,7 @@ pub async fn reconcile<E, A, S, P>(
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
-    P: Prober + Clone,
+    P: Probe + Clone,
 {
     let mut resync = tokio::time::interval(options.resync_interval);
     resync.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -205,7 +205,7 @@ where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
-    P: Prober + Clone,
+    P: Probe + Clone,
 {
     /// Gathers: waits for whatever comes first. Nothing is decided here.
     async fn next(&mut self, resync: &mut Interval) -> Event {

@@ -18,7 +18,7 @@ use crate::caddy::admin::{Admin, AdminClient};
 use crate::certificates::CertificateSet;
 use crate::clock::wall_clock;
 use crate::discovery::{Docker, DockerOptions, EngineError};
-use crate::probe::NetworkProber;
+use crate::probe::Prober;
 use crate::reconcile::{Channels, Options, World, reconcile};
 use crate::settings::Settings;
 use crate::state::StateFile;
@@ -157,7 +157,7 @@ impl Agent {
             engine: docker,
             admin: admin.clone(),
             store,
-            prober: NetworkProber,
+            prober: Prober::default(),
             wall_clock,
         };
         let options = loop_options(settings);

@@ -1,45 +1,37 @@
-//! TLS to a container, whoever it says it is: a check asks whether it is ready, and carries
-//! nothing that is worth protecting. Requests of users are verified by Caddy.
+//! TLS to a container, whatever its certificate says.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
-use crate::model::Hostname;
+/// The protocols that are offered, the preferred first.
+pub(super) const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
-/// A TLS connection over this one.
-pub(super) async fn wrap(
-    stream: TcpStream,
-    host: &Hostname,
-    address: SocketAddr,
-) -> io::Result<TlsStream<TcpStream>> {
+pub(super) fn connector() -> TlsConnector {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let verifier = AnyCertificate(provider.signature_verification_algorithms);
+    let config = ClientConfig::builder_with_provider(provider);
+    let mut config = config
         .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
+        .expect("ring has cipher suites for TLS 1.2 and 1.3")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    let named = ServerName::try_from(host.as_str().to_owned());
-    let name = named.unwrap_or_else(|_| ServerName::from(address.ip()));
+    config.alpn_protocols = [HTTP2, HTTP1].map(<[u8]>::to_vec).into();
     TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
 }
 
-/// Takes any certificate.
+/// Accepts every certificate: a probe sends nothing that is secret, and believes nothing but that
+/// somebody answered.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AnyCertificate(WebPkiSupportedAlgorithms);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -55,7 +47,7 @@ impl ServerCertVerifier for Anybody {
         &self,
         _message: &[u8],
         _cert: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
+        _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         Ok(HandshakeSignatureValid::assertion())
     }
@@ -64,12 +56,12 @@ impl ServerCertVerifier for Anybody {
         &self,
         _message: &[u8],
         _cert: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
+        _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         Ok(HandshakeSignatureValid::assertion())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.0.supported_schemes()
     }
 }

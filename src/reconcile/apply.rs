@@ -8,12 +8,12 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
-use super::ready::Prober;
 use super::{Loop, Reason};
 use crate::caddy::admin::{Admin, AdminError, Disposition, blames_config, is_environment};
 use crate::caddy::render::{CertificatePair, Rendered, render};
 use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
+use crate::probe::Probe;
 use crate::routes::{Built, Gates, Inputs, build};
 use crate::state::Store;
 use crate::supervise::{ExitCause, Phase, StartConfig};
@@ -80,7 +80,7 @@ where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
-    P: Prober + Clone,
+    P: Probe + Clone,
 {
     /// The table for the newest snapshot, with these gates.
     fn build(&self, certificates: &CertificateSet, gates: &Gates) -> Option<Built> {

@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::backoff::Backoff;
-use super::ready::Prober;
 use super::{Loop, Reason};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, Notice};
 use crate::model::Snapshot;
+use crate::probe::Probe;
 use crate::state::{StateError, Store};
 use crate::telemetry::chain;
 
@@ -81,7 +81,7 @@ where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
-    P: Prober + Clone,
+    P: Probe + Clone,
 {
     /// Opens the event stream and looks, at the same time: what happens between the two is in one
     /// of them.

@@ -5,28 +5,23 @@
 //! before `die`, and is the one event whose content counts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::{Future, pending};
+use std::future::pending;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::Loop;
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, StopRule};
-use crate::model::{Container, ContainerId, ContainerState, Snapshot};
+use crate::model::{Container, ContainerId, ContainerState, ReadyCheck, Snapshot};
+use crate::probe::{Cadence, Check, HttpQuestion, Probe, Question, READY_STATUS, Verdict};
 use crate::routes::{Built, Gates, Trial};
 use crate::state::Store;
 
-/// From one question to the next at first: a started app listens within milliseconds.
-const PACE_MIN: Duration = Duration::from_millis(20);
-/// And after some time.
-const PACE_MAX: Duration = Duration::from_millis(250);
-/// And after the trial's timeout: it is still asked, but nobody waits for it any more.
-const PACE_SLOW: Duration = Duration::from_secs(5);
 /// How long a load waits for a trial that has just begun.
 const TRIAL_PATIENCE: Duration = Duration::from_millis(30);
 /// How long one question may take.
@@ -38,12 +33,6 @@ const INSPECTS_MAX: usize = 4;
 const DRAIN_MARGIN: Duration = Duration::from_secs(1);
 /// SIGKILL, which no container survives.
 const KILL: i32 = 9;
-
-/// The seam to the containers themselves.
-pub trait Prober: Send + Sync + 'static {
-    /// Whether the container shows what its trial asks for.
-    fn shows(&self, trial: &Trial) -> impl Future<Output = bool> + Send;
-}
 
 /// The trials under way, and what is known of stops.
 #[derive(Default)]
@@ -129,7 +118,7 @@ impl Readiness {
     }
 
     /// Runs just these trials.
-    pub(super) fn run<P: Prober + Clone>(&mut self, trials: &BTreeSet<Trial>, prober: &P) {
+    pub(super) fn run<P: Probe + Clone>(&mut self, trials: &BTreeSet<Trial>, prober: &P) {
         self.running.retain(|trial, running| {
             let goes_on = trials.contains(trial);
             if !goes_on {
@@ -159,23 +148,39 @@ impl Readiness {
     }
 }
 
-/// Asks until the container shows what it must.
-async fn try_again<P: Prober>(prober: P, trial: Trial) -> Trial {
-    let began = Instant::now();
-    let (mut pace, mut is_said) = (PACE_MIN, false);
-    loop {
-        let shows = timeout(QUESTION_LIMIT, prober.shows(&trial)).await;
-        if shows.unwrap_or(false) {
-            return trial;
-        }
-        if !is_said && began.elapsed() >= trial.timeout {
+/// What a trial asks.
+fn question(trial: &Trial) -> Check {
+    let question = match &trial.check {
+        ReadyCheck::Http(path) => Question::Http(HttpQuestion {
+            scheme: trial.scheme,
+            host: trial.host.as_str().to_owned(),
+            path: path.clone(),
+            expected: READY_STATUS,
+        }),
+        ReadyCheck::Tcp | ReadyCheck::Health | ReadyCheck::None => Question::Tcp,
+    };
+    Check {
+        address: trial.address,
+        question,
+        timeout: QUESTION_LIMIT,
+    }
+}
+
+/// Asks until the container shows what it must; says once why it does not.
+async fn try_again<P: Probe>(prober: P, trial: Trial) -> Trial {
+    let cadence = Cadence::new(Instant::now(), trial.timeout);
+    let check = question(&trial);
+    let mut is_said = false;
+    while let Verdict::Unhealthy(reason) = prober.check(&check).await {
+        let now = Instant::now();
+        if !is_said && cadence.is_overdue(now) {
             let (container, address) = (&trial.container, trial.address);
-            warn!(%container, %address, after = ?trial.timeout, "The container is not ready: it does not answer at its port. It takes no requests; is the port right, and does the app listen on all addresses?");
+            warn!(%container, %address, after = ?trial.timeout, %reason, "The container is not ready and takes no requests; is the port right, and does the app listen on all addresses?");
             is_said = true;
         }
-        sleep(if is_said { PACE_SLOW } else { pace }).await;
-        pace = (pace + pace / 4).min(PACE_MAX);
+        sleep_until(cadence.next(now)).await;
     }
+    trial
 }
 
 /// The next trial that was passed; aborted ones are passed over.
@@ -193,7 +198,7 @@ async fn shown(tasks: &mut JoinSet<Trial>) -> Trial {
 async fn survived(survivor: Option<(ContainerId, Instant)>) -> ContainerId {
     match survivor {
         Some((id, at)) => {
-            tokio::time::sleep_until(at).await;
+            sleep_until(at).await;
             id
         }
         None => pending().await,
@@ -205,7 +210,7 @@ where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
-    P: Prober + Clone,
+    P: Probe + Clone,
 {
     /// The engine sent a container a signal. If it is the one that stops it, the container leaves
     /// its routes at once.

@@ -12,11 +12,11 @@ use tracing::error;
 
 use super::Loop;
 use super::apply::Desired;
-use super::ready::Prober;
 use crate::caddy::admin::{Admin, AdminError, is_certificate};
 use crate::caddy::render::CertificatePair;
 use crate::discovery::Engine;
 use crate::model::{Labels, RouteId};
+use crate::probe::Probe;
 use crate::routes::{Built, Refused};
 use crate::state::Store;
 
@@ -96,7 +96,7 @@ where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
-    P: Prober + Clone,
+    P: Probe + Clone,
 {
     /// Caddy answered that the config is wrong: leaves a route out and sends the rest at once.
     pub(super) fn on_rejected(&mut self, sent: &Arc<Desired>, error: &AdminError) {

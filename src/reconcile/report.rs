@@ -8,11 +8,11 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::Loop;
-use super::ready::Prober;
 use crate::caddy::admin::Admin;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::discovery::Engine;
 use crate::model::{ContainerId, ContainerRef};
+use crate::probe::Probe;
 use crate::routes::{Route, RouteTable};
 use crate::state::Store;
 use crate::supervise::Phase;
@@ -118,7 +118,7 @@ where
     E: Engine + Clone,
     A: Admin + Clone,
     S: Store + Clone,
-    P: Prober + Clone,
+    P: Probe + Clone,
 {
     /// Logs the findings that are new.
     pub(super) fn say_diagnostics(&self, now: &[Diagnostic]) {

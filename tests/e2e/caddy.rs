@@ -1,7 +1,7 @@
 //! The configs we render, in a real Caddy: accepted, and doing what they are for. The backends
 //! are a second Caddy that answers with what it was asked.
 
-mod client;
+pub(crate) mod client;
 mod serving;
 
 use std::net::{IpAddr, TcpListener};

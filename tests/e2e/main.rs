@@ -36,6 +36,7 @@ mod private_engine;
 mod ready;
 mod report;
 mod shutdown;
+mod slots;
 mod startup;
 mod supervise;
 mod tls;

@@ -1,9 +1,9 @@
 //! Who takes requests, and from when to when: containers that are still booting, and containers
 //! that are stopping.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::harness::{Agent, App, Engine, patience, until};
 

@@ -3,3 +3,4 @@
 
 pub(crate) mod caddy;
 pub(crate) mod engine;
+pub(crate) mod probe;

@@ -26,6 +26,7 @@ mod docker_socket;
 mod fake_engine;
 mod model;
 mod plan;
+mod probe;
 mod properties;
 mod readme;
 mod ready;

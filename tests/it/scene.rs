@@ -9,8 +9,9 @@ use sh0_agent::caddy::render::{RenderOptions, render, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
 use sh0_agent::labels::TlsSetting;
 use sh0_agent::model::{Container, ContainerId};
-use sh0_agent::reconcile::{Channels, DebounceOptions, Options, Prober, World, reconcile};
-use sh0_agent::routes::{Inputs, Refused, Trial, build};
+use sh0_agent::probe::{Check, Probe, Reason, Verdict};
+use sh0_agent::reconcile::{Channels, DebounceOptions, Options, World, reconcile};
+use sh0_agent::routes::{Inputs, Refused, build};
 use sh0_agent::settings::Settings;
 use sh0_agent::state::{State, StateError, Store};
 use sh0_agent::status::Status;
@@ -62,10 +63,14 @@ impl FakeProber {
     }
 }
 
-impl Prober for FakeProber {
-    async fn shows(&self, trial: &Trial) -> bool {
+impl Probe for FakeProber {
+    async fn check(&self, check: &Check) -> Verdict {
         tokio::task::yield_now().await;
-        !self.0.lock().unwrap().contains(&trial.address)
+        if self.0.lock().unwrap().contains(&check.address) {
+            Verdict::Unhealthy(Reason::Refused)
+        } else {
+            Verdict::Healthy
+        }
     }
 }
 

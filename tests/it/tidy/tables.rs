@@ -9,6 +9,8 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("caddy", &["model", "routes"]),
     ("discovery", &["model"]),
     ("supervise", &[]),
+    ("slots", &["model"]),
+    ("probe", &["model"]),
     ("telemetry", &[]),
     ("clock", &[]),
     ("state", &["model", "routes"]),
@@ -23,6 +25,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "discovery",
             "labels",
             "model",
+            "probe",
             "routes",
             "state",
             "status",
@@ -30,7 +33,6 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("probe", &["model", "reconcile", "routes", "telemetry"]),
     ("settings", &["caddy", "labels", "reconcile"]),
     (
         "plan",
@@ -84,6 +86,9 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
 pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("bollard", &["src/discovery/"]),
     ("reqwest", &["src/caddy/admin.rs"]),
+    ("hyper", &["src/probe/http.rs"]),
+    ("hyper_util", &["src/probe/http.rs"]),
+    ("http_body_util", &["src/probe/http.rs"]),
     (
         "tokio::process",
         &["src/supervise/child.rs", "src/supervise/version.rs"],
@@ -91,9 +96,8 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("process_wrap", &["src/supervise/child.rs"]),
     ("std::process::Command", &[]),
     ("axum", &["src/status/server.rs"]),
-    ("rustls", &["src/certificates.rs", "src/probe/tls.rs"]),
-    ("tokio_rustls", &["src/probe/tls.rs"]),
-    ("hyper", &["src/probe.rs"]),
+    ("rustls", &["src/certificates.rs", "src/probe/"]),
+    ("tokio_rustls", &["src/probe.rs", "src/probe/"]),
     ("clap", &["src/cli.rs", "src/cli/"]),
     ("anyhow", &["src/cli.rs", "src/cli/"]),
 ];
@@ -108,6 +112,8 @@ pub(crate) const PURE: &[&str] = &[
     "src/caddy/render",
     "src/caddy/fingerprint",
     "src/caddy/message",
+    "src/slots/assign",
+    "src/slots/slot",
 ];
 
 /// What nothing in the core may name.

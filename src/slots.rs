@@ -1,0 +1,19 @@
+//! The small files from which Caddy reads an upstream's address at each request, and the sockets
+//! that keep requests waiting while a pool has no ready container.
+//!
+//! Owns which address is in which slot ([`assign`]), how many slots a pool has ([`SlotCount`]), the
+//! folder of their files ([`SlotFiles`]) and the waiting sockets ([`Hold`]). Deliberately knows
+//! nothing of labels, of Caddy's config beyond the text that names a file, or of which containers
+//! are ready: it is told.
+
+mod assign;
+mod count;
+mod files;
+mod hold;
+mod slot;
+
+pub use self::assign::{Assignment, Replica, Target, assign};
+pub use self::count::{GROW_AFTER, SHRINK_AFTER, SLOTS_MAX, SlotCount, WEIGHTED_SLOTS};
+pub use self::files::{Content, SlotFiles, SlotsError};
+pub use self::hold::{Gap, GapState, Hold, HoldError, HoldOptions};
+pub use self::slot::Slot;

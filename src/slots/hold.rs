@@ -1,0 +1,311 @@
+//! The sockets on which requests wait while a pool has no ready container.
+//!
+//! Owns the folder `<runtime>/hold`, one socket for each gap in a pool's service, and the
+//! connections that wait on them or came through them. Deliberately speaks no HTTP: it waits for a
+//! container, dials it and passes bytes on, so that bodies stream, and TLS and HTTP/2 go through.
+//! Who gives up just closes; what the client is told then is Caddy's matter.
+//!
+//! A waiting connection costs a task of some 2 KB and its file descriptor. Not a byte of it is read
+//! before a container is there: the request waits in the kernel's buffer, which the sender pays
+//! for. So a slow or endless sender holds up nobody, and takes one place for a bounded time.
+
+mod gap;
+mod waiter;
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UnixListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::gap::{Places, Server, SocketFile};
+use crate::model::PoolKey;
+
+/// Where the sockets are, and how many connections may wait.
+#[derive(Debug, Clone)]
+pub struct HoldOptions {
+    /// The runtime directory. With it a socket's path must stay below 108 bytes.
+    pub runtime_dir: PathBuf,
+    /// How many may wait for one pool. Default 1,024: at 100 requests/s that is 10 s, and the app
+    /// that then starts gets no more at once than its queue of connections usually takes.
+    pub pool_waiting_max: usize,
+    /// How many may wait in all. Default 16,384: some 32 MB, and with the dialled ones half of the
+    /// file descriptors that a service usually may have.
+    pub waiting_max: usize,
+    /// How long the socket of a gap that is over still takes connections: Caddy may have read its
+    /// path just before. Default 5 s, where a few milliseconds are usual.
+    pub linger: Duration,
+}
+
+impl HoldOptions {
+    /// The defaults, in this runtime directory.
+    #[must_use]
+    pub fn new(runtime_dir: &Path) -> Self {
+        Self {
+            runtime_dir: runtime_dir.to_owned(),
+            pool_waiting_max: 1_024,
+            waiting_max: 16_384,
+            linger: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What those who wait in a gap wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GapState {
+    /// Nobody is ready. Everybody waits until then, or, with `None`, until its own time is up.
+    Waiting {
+        /// When all give up.
+        until: Option<Instant>,
+    },
+    /// These are dialled, in turn. An empty list is like waiting.
+    Ready(Vec<SocketAddr>),
+    /// Nobody is expected: who waits, and who comes, is closed at once.
+    GivenUp,
+}
+
+/// What went wrong with the sockets.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// Their folder could not be made or read.
+    #[error("the folder of waiting sockets `{}` cannot be used", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A socket could not be made.
+    #[error("cannot listen on the waiting socket `{}`", .path.display())]
+    Bind {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// All waiting sockets. Dropping it closes everything that waits or came through one of them.
+#[derive(Debug)]
+pub struct Hold {
+    options: HoldOptions,
+    folder: PathBuf,
+    /// Free places in all.
+    all: Arc<Semaphore>,
+    /// Free places of each pool that has a gap, or had one lately.
+    pools: BTreeMap<PoolKey, Arc<Semaphore>>,
+    /// The number of the next gap: no path is used twice while anything of it is left.
+    next: u64,
+    /// Sockets that an earlier agent left.
+    left: Vec<PathBuf>,
+    gaps: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Hold {
+    /// Makes the folder; no socket yet. What an earlier agent left there stays for now, because
+    /// slots may still name it.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read.
+    pub fn spawn(options: HoldOptions) -> Result<Self, HoldError> {
+        let folder = options.runtime_dir.join("hold");
+        let left = make_folder(&folder).and_then(|()| sockets(&folder));
+        let left = left.map_err(|source| HoldError::Folder {
+            path: folder.clone(),
+            source,
+        })?;
+        Ok(Self {
+            all: Arc::new(Semaphore::new(options.waiting_max)),
+            pools: BTreeMap::new(),
+            next: left
+                .iter()
+                .filter_map(|path| number(path))
+                .max()
+                .unwrap_or(0)
+                + 1,
+            left,
+            gaps: JoinSet::new(),
+            stop: CancellationToken::new(),
+            options,
+            folder,
+        })
+    }
+
+    /// A new socket for a gap of this pool; it takes connections when this returns. Each of them
+    /// waits at most `wait_max`, whatever the gap's state says. The folder is made anew if it is
+    /// gone.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    ///
+    /// # Panics
+    /// When the task of an earlier gap did. Outside of a Tokio runtime.
+    pub fn open(
+        &mut self,
+        pool: PoolKey,
+        wait_max: Duration,
+        state: GapState,
+    ) -> Result<Gap, HoldError> {
+        self.reap();
+        let path = self.folder.join(format!("{pool}.{}.sock", self.next));
+        self.next += 1;
+        let listener = make_folder(&self.folder).and_then(|()| UnixListener::bind(&path));
+        let listener = listener.map_err(|source| HoldError::Bind {
+            path: path.clone(),
+            source,
+        })?;
+        let places = self.places(pool);
+        let (states, seen) = watch::channel(state);
+        let is_over = CancellationToken::new();
+        let server = Server {
+            pool,
+            places: places.clone(),
+            states: seen,
+            wait_max,
+            linger: self.options.linger,
+            is_over: is_over.clone(),
+            stop: self.stop.clone(),
+        };
+        let socket = SocketFile::new(path.clone(), listener);
+        self.gaps.spawn(server.run(socket));
+        Ok(Gap {
+            path,
+            states,
+            places,
+            is_over,
+        })
+    }
+
+    /// How many wait in all.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.options.waiting_max - self.all.available_permits()
+    }
+
+    /// Removes the sockets that an earlier agent left: for when no slot names them any more.
+    pub fn remove_left(&mut self) {
+        for path in self.left.drain(..) {
+            // Somebody else's deed when it is gone; harmless when it stays.
+            drop(fs::remove_file(path));
+        }
+    }
+
+    /// Closes everything, and removes the sockets.
+    ///
+    /// # Panics
+    /// When a task did.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.gaps.join_next().await {
+            resume(ended);
+        }
+    }
+
+    fn places(&mut self, pool: PoolKey) -> Places {
+        self.pools.retain(|_, places| Arc::strong_count(places) > 1);
+        let max = self.options.pool_waiting_max;
+        let places = self.pools.entry(pool);
+        let places = places.or_insert_with(|| Arc::new(Semaphore::new(max)));
+        Places::new(Arc::clone(&self.all), Arc::clone(places), max)
+    }
+
+    fn reap(&mut self) {
+        while let Some(ended) = self.gaps.try_join_next() {
+            resume(ended);
+        }
+    }
+}
+
+/// A gap in a pool's service, and its socket. Dropping it ends the gap: who still waits for
+/// somebody gives up, who is being connected or was connected is left alone, and after
+/// [`HoldOptions::linger`] the socket goes.
+#[derive(Debug)]
+pub struct Gap {
+    path: PathBuf,
+    states: watch::Sender<GapState>,
+    places: Places,
+    is_over: CancellationToken,
+}
+
+impl Gap {
+    /// The socket, new for each gap: Caddy keeps connections by address, and would use one that
+    /// leads to a container of an earlier gap.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What to wait for from now on, for those who wait already, too.
+    pub fn set(&self, state: GapState) {
+        self.states.send_if_modified(|now| {
+            let is_new = *now != state;
+            *now = state;
+            is_new
+        });
+    }
+
+    /// How many wait for its pool, in this gap or in one that is just over.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.places.taken()
+    }
+
+    /// Whether the socket is still where Caddy looks for it. If not, somebody has emptied the
+    /// runtime directory, and only a new gap helps.
+    #[must_use]
+    pub fn is_reachable(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok()
+    }
+}
+
+impl Drop for Gap {
+    fn drop(&mut self) {
+        self.states.send_if_modified(|state| {
+            let is_waiting = matches!(state, GapState::Waiting { .. });
+            if is_waiting {
+                *state = GapState::GivenUp;
+            }
+            is_waiting
+        });
+        self.is_over.cancel();
+    }
+}
+
+/// A panic goes on in who waits for the task.
+fn resume(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(folder)
+}
+
+fn sockets(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    paths.collect()
+}
+
+/// The gap's number in the name of its socket.
+fn number(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".sock")?;
+    name.split_once('.')?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;
