@@ -32,6 +32,7 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         allow_catch_all: settings.allow_catch_all,
         certificate_names: &certificates.names,
         gates: &Gates::open(),
+        linger_seconds: 0,
         now: wall_clock(),
     });
     let mut options = settings.render_options();

@@ -13,6 +13,7 @@ mod look;
 mod ready;
 mod refuse;
 mod report;
+mod slots;
 
 use std::future::{Future, pending};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::debounce::DebounceOptions;
 pub(crate) use self::report::say_certificate_problems;
+pub use self::slots::{Slots, SlotsStartError};
 
 use self::apply::{Desired, Loads};
 use self::look::{Looks, Subscription};
@@ -96,6 +98,8 @@ pub struct World<E, A, S, P> {
     pub store: S,
     /// The containers themselves.
     pub prober: P,
+    /// Where upstreams' addresses are kept; `None` is in the config itself.
+    pub slots: Option<Slots>,
     /// Seconds since 1970; claims are dated by it.
     pub wall_clock: fn() -> u64,
 }
@@ -125,6 +129,7 @@ enum Event {
     Certificates,
     Phase,
     Readiness(News),
+    SlotsDue,
     LoadDue,
     Loaded(Result<(), AdminError>),
     Saved(Result<(), StateError>),
@@ -210,6 +215,7 @@ where
     /// Gathers: waits for whatever comes first. Nothing is decided here.
     async fn next(&mut self, resync: &mut Interval) -> Event {
         let load_due = self.load_due();
+        let slots_due = self.world.slots.as_ref().map(Slots::deadline);
         tokio::select! {
             biased;
             Ok(()) = self.channels.phase.changed() => Event::Phase,
@@ -218,6 +224,7 @@ where
             () = at(load_due) => Event::LoadDue,
             notice = next_of(&mut self.subscription.notices) => Event::Notice(notice),
             news = self.readiness.next() => Event::Readiness(news),
+            () = at(slots_due) => Event::SlotsDue,
             () = at(self.subscription.open_at) => Event::Subscribe,
             () = at(self.looks.retry_at) => Event::Look(Reason::Retry),
             Some(()) = self.channels.resync.recv() => Event::Look(Reason::Asked),
@@ -241,6 +248,7 @@ where
             Event::Certificates => self.rebuild(),
             Event::Phase => self.on_phase(),
             Event::Readiness(news) => self.on_news(news),
+            Event::SlotsDue => self.on_slots_due(),
             Event::LoadDue => self.load(),
             Event::Loaded(loaded) => self.on_loaded(loaded),
             Event::Saved(saved) => self.on_saved(saved),
@@ -266,6 +274,9 @@ where
         };
         if tokio::time::timeout(LAST_LOAD_WAIT, last).await.is_err() {
             tracing::warn!("Stopping with a load or a save still under way.");
+        }
+        if let Some(slots) = self.world.slots.take() {
+            slots.shutdown().await;
         }
     }
 }

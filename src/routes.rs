@@ -3,6 +3,7 @@
 //! Owns precedence, ownership of hosts and the choice of upstreams. Deliberately knows neither
 //! Docker nor Caddy: it takes a snapshot and gives a table with diagnostics.
 
+mod absent;
 mod build;
 mod claims;
 mod forms;
@@ -12,6 +13,7 @@ mod report;
 mod table;
 mod upstream;
 
+pub use absent::LINGER_SECONDS;
 pub use build::{Built, Inputs, LastGood, Refused, build};
 pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
 pub use gates::{Gates, READY_TIMEOUT, Trial};

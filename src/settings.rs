@@ -17,6 +17,9 @@ pub enum UpstreamsMode {
     /// Its address stands in the config, so a new address is a new config.
     #[default]
     Direct,
+    /// It stands in a file that Caddy reads at each request, so that a new address is no load, and
+    /// requests wait while a container is recreated.
+    Slots,
 }
 
 /// Everything that can be set. [`Settings::default`] is what the agent does without any flag.
@@ -139,6 +142,7 @@ impl Settings {
             stream_close_delay: self.stream_close_delay,
             acme: self.acme.clone(),
             certificates: Vec::new(),
+            slots: None,
         }
     }
 }

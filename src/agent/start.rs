@@ -19,8 +19,8 @@ use crate::certificates::CertificateSet;
 use crate::clock::wall_clock;
 use crate::discovery::{Docker, DockerOptions, EngineError};
 use crate::probe::Prober;
-use crate::reconcile::{Channels, Options, World, reconcile};
-use crate::settings::Settings;
+use crate::reconcile::{Channels, Options, Slots, SlotsStartError, World, reconcile};
+use crate::settings::{Settings, UpstreamsMode};
 use crate::state::StateFile;
 use crate::status::{Status, serve};
 use crate::supervise::{BinaryError, ChildOptions, Phase, Ping, Timing, caddy_version, supervise};
@@ -51,6 +51,9 @@ pub enum StartError {
     /// The Docker endpoint is of no known form.
     #[error(transparent)]
     Docker(EngineError),
+    /// The folders for slots cannot be used.
+    #[error("slots cannot be used")]
+    Slots(#[source] SlotsStartError),
     /// One port cannot serve both.
     #[error("port {port} is given for HTTP and for HTTPS")]
     SamePort {
@@ -92,6 +95,9 @@ impl StartError {
             }
             Self::Caddy(error) => error.help(),
             Self::Docker(error) => error.help(),
+            Self::Slots(_) => {
+                "choose another directory with `--runtime-dir`, or `--upstreams direct`".to_owned()
+            }
             Self::SamePort { .. } => {
                 "give them different ports with `--http-port` and `--https-port`".to_owned()
             }
@@ -131,10 +137,16 @@ impl Agent {
             network = %settings.network,
             "Starting."
         );
-        Ok(Self::spawn(&settings, docker, lock))
+        let slots = match settings.upstreams {
+            UpstreamsMode::Direct => None,
+            UpstreamsMode::Slots => {
+                Some(Slots::open(&settings.runtime_dir).map_err(StartError::Slots)?)
+            }
+        };
+        Ok(Self::spawn(&settings, docker, slots, lock))
     }
 
-    fn spawn(settings: &Arc<Settings>, docker: Docker, lock: File) -> Self {
+    fn spawn(settings: &Arc<Settings>, docker: Docker, slots: Option<Slots>, lock: File) -> Self {
         let admin = AdminClient::new(settings.admin_socket());
         let store = StateFile::in_directory(&settings.state_dir);
         let state = store.load();
@@ -158,6 +170,7 @@ impl Agent {
             admin: admin.clone(),
             store,
             prober: Prober::default(),
+            slots,
             wall_clock,
         };
         let options = loop_options(settings);

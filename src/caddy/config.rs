@@ -13,7 +13,7 @@ mod http;
 mod tls;
 
 pub use http::{
-    AutomaticHttps, Handler, HeaderOps, Headers, Http, LoadBalancing, Matcher, Pattern,
+    AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, LoadBalancing, Matcher, Pattern,
     Replacement, ReverseProxy, Route, SelectionPolicy, Server, ServerName, StaticResponse,
     TlsConnectionPolicy, Transport, TransportTls, Upstream,
 };

@@ -6,15 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::{
     Admin, AdminConfig, Apps, CaddyDuration, CertificateAuthority, Config, Http, Log, LogEncoder,
-    LogWriter, Logging, Logs, Pki, Server, ServerName, Storage, Tls,
+    LogWriter, Logging, Logs, Matcher, Pattern, Pki, Server, ServerName, Storage, Tls,
 };
 use super::{Fingerprint, message};
+use crate::model::PoolKey;
 use crate::routes::{RouteKey, RouteTable};
 
 mod handlers;
@@ -46,6 +48,8 @@ pub struct RenderOptions {
     pub acme: AcmeOptions,
     /// Certificates that the operator gave.
     pub certificates: Vec<CertificatePair>,
+    /// Where upstreams' addresses are; `None` is in the config itself.
+    pub slots: Option<SlotOptions>,
 }
 
 /// How public certificates are obtained. All `None` is Caddy's default: Let's Encrypt.
@@ -58,6 +62,39 @@ pub struct AcmeOptions {
     pub ca: Option<String>,
     /// A PEM file with the root of that directory's own certificate.
     pub ca_root: Option<PathBuf>,
+}
+
+/// How upstreams are named where their addresses are in slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotOptions {
+    /// The folder above the slots' files and the waiting sockets.
+    pub runtime_dir: PathBuf,
+    /// How many slots each pool has; one that is not named has one.
+    pub counts: BTreeMap<PoolKey, NonZeroUsize>,
+}
+
+impl SlotOptions {
+    /// What matches requests that were sent to a waiting socket. Caddy shows its address with or
+    /// without the network before it.
+    pub(super) fn held(&self) -> Matcher {
+        let folder = regexp_escaped(&text(&self.runtime_dir.join("hold")));
+        let pattern = format!("^(unix/)?{folder}/");
+        let address = "{http.reverse_proxy.upstream.address}";
+        Matcher {
+            vars_regexp: BTreeMap::from([(address, Pattern { pattern })]),
+            ..Matcher::default()
+        }
+    }
+}
+
+/// The text with every character escaped that means something to RE2.
+fn regexp_escaped(text: &str) -> String {
+    let escape = |c: char| {
+        let is_plain = c.is_alphanumeric() || "/_- ".contains(c) || !c.is_ascii();
+        let escaped = if is_plain { None } else { Some('\\') };
+        escaped.into_iter().chain([c])
+    };
+    text.chars().flat_map(escape).collect()
 }
 
 /// A certificate with its key, both PEM files.

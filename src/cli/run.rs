@@ -130,6 +130,7 @@ fn start_failed(error: StartError) -> Failed {
         StartError::Directory { .. }
         | StartError::Running { .. }
         | StartError::Caddy(_)
+        | StartError::Slots(_)
         | StartError::Root { .. } => Exit::Config,
     };
     Failed::new(exit, error.into(), help)

@@ -16,6 +16,9 @@ use crate::settings::{Settings, UpstreamsMode};
 enum Upstreams {
     /// The addresses stand in the config; a new address is a load.
     Direct,
+    /// The addresses stand in files that Caddy reads at each request; requests wait while an app
+    /// is recreated.
+    Slots,
 }
 
 /// The settings as flags. Their doc comments are the help on the terminal.
@@ -125,6 +128,7 @@ impl From<SettingsArgs> for Settings {
             allow_catch_all: args.allow_catch_all,
             upstreams: match args.upstreams {
                 Upstreams::Direct => UpstreamsMode::Direct,
+                Upstreams::Slots => UpstreamsMode::Slots,
             },
             debounce: DebounceOptions {
                 quiet: args.debounce_quiet,

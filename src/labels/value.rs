@@ -133,7 +133,7 @@ pub fn duration(text: &str) -> Result<Duration, NameError> {
     let time = parsed.map(Duration::from_millis);
     let time = time.ok_or_else(|| not_one_of(expected, text))?;
     if time > DURATION_MAX {
-        return Err(not_one_of("a time of at most `8760h`, a year", text));
+        return Err(not_one_of("at most `8760h`, a year", text));
     }
     Ok(time)
 }

@@ -10,11 +10,11 @@ use tracing::{debug, error, info, warn};
 use super::debounce::{Debounce, DebounceOptions};
 use super::{Loop, Reason};
 use crate::caddy::admin::{Admin, AdminError, Disposition, blames_config, is_environment};
-use crate::caddy::render::{CertificatePair, Rendered, render};
+use crate::caddy::render::{CertificatePair, Rendered, SlotOptions, render};
 use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
 use crate::probe::Probe;
-use crate::routes::{Built, Gates, Inputs, build};
+use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, RouteTable, build};
 use crate::state::Store;
 use crate::supervise::{ExitCause, Phase, StartConfig};
 use crate::telemetry::chain;
@@ -95,6 +95,7 @@ where
             allow_catch_all: self.options.allow_catch_all,
             certificate_names: &certificates.names,
             gates,
+            linger_seconds: self.world.slots.as_ref().map_or(0, |_| LINGER_SECONDS),
             now: (self.world.wall_clock)(),
         }))
     }
@@ -124,7 +125,10 @@ where
         self.overdue.note(&built.addressless, Instant::now());
         let pairs = self.refusals.left_in(&certificates.pairs);
         self.options.render.certificates.clone_from(&pairs);
-        let rendered = render(&built.table, &self.options.render);
+        if let Some(slots) = &mut self.world.slots {
+            slots.settle(&built.table, Instant::now());
+        }
+        let rendered = self.render(&built.table);
         let before = self
             .desired
             .as_ref()
@@ -145,6 +149,44 @@ where
         }));
         self.offer_start_config();
         self.publish();
+    }
+
+    /// The config of this table, with as many slots as its pools have now. If the number of slots
+    /// is not all that changes, slots that would be added soon are added at once: a load goes
+    /// anyway.
+    fn render(&mut self, table: &RouteTable) -> Rendered {
+        let Some(slots) = &mut self.world.slots else {
+            return render(table, &self.options.render);
+        };
+        let runtime_dir = slots.runtime_dir().to_owned();
+        let counts = slots.counts();
+        self.options.render.slots = Some(SlotOptions {
+            runtime_dir,
+            counts,
+        });
+        let rendered = render(table, &self.options.render);
+        let before = self
+            .desired
+            .as_ref()
+            .map(|desired| &desired.rendered.fingerprint);
+        if before == Some(&rendered.fingerprint) {
+            return rendered;
+        }
+        slots.join_load();
+        slots.settle(table, Instant::now());
+        let counts = slots.counts();
+        if let Some(options) = &mut self.options.render.slots {
+            options.counts = counts;
+        }
+        render(table, &self.options.render)
+    }
+
+    /// A number of slots changes by itself, or the folder is looked after.
+    pub(super) fn on_slots_due(&mut self) {
+        let slots = self.world.slots.as_mut();
+        if slots.is_some_and(|slots| slots.on_time(Instant::now())) {
+            self.rebuild();
+        }
     }
 
     /// Tells the supervisor what to start Caddy with: the last accepted config, for that is known
@@ -257,6 +299,9 @@ where
         self.status.applied = Some(desired.generation);
         let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
         super::report::say_changes(before, &desired.built.table, desired.generation);
+        if let Some(slots) = &mut self.world.slots {
+            slots.keep_only(&desired.built.table);
+        }
         self.remember_good(&desired.built);
         self.accepted = Some(desired);
         self.offer_start_config();

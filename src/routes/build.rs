@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::absent;
 use super::claims::{self, Asking, Claims};
 use super::forms::{self, Candidate, Form};
 use super::gates::{Gates, Trial};
@@ -48,6 +49,8 @@ pub struct Inputs<'a> {
     pub certificate_names: &'a BTreeSet<Hostname>,
     /// Who has shown that it is ready, and who is stopping.
     pub gates: &'a Gates,
+    /// How long a route outlives its app's last container; 0 where requests cannot wait.
+    pub linger_seconds: u64,
     /// The time, in seconds since 1970.
     pub now: u64,
 }
@@ -84,6 +87,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         trials.extend(forms::trials(candidates, &of_app, inputs.gates));
         forms.extend(of_app);
     }
+    forms.extend(absent::forms(&apps, inputs));
     let mut claims = claims::settle(inputs.claims, &asking(&forms), inputs.now);
     let placed = place(&forms, &claims, inputs, &mut found);
     claims::remember_tls(&mut claims, &placed.settings);
@@ -250,7 +254,8 @@ fn asking(forms: &[Form]) -> Vec<Asking> {
         };
         form.spec.hosts.iter().map(ask).collect::<Vec<_>>()
     };
-    forms.iter().flat_map(of_form).collect()
+    let present = forms.iter().filter(|form| !form.is_absent);
+    present.flat_map(of_form).collect()
 }
 
 /// The rows of the containers none of whose routes came into being. `found` is sorted.

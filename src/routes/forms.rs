@@ -36,6 +36,16 @@ pub(super) struct Member {
     pub(super) trial: Option<Trial>,
 }
 
+impl Member {
+    /// Whether it runs, and only needs time.
+    pub(super) fn is_starting(&self) -> bool {
+        matches!(
+            self.address,
+            Err(NotReady::Starting | NotReady::Unproven | NotReady::NoAddress { .. })
+        )
+    }
+}
+
 /// One route, before hosts are shared out.
 #[derive(Debug)]
 pub(super) struct Form {
@@ -45,6 +55,8 @@ pub(super) struct Form {
     pub(super) labels: Labels,
     /// Whether the labels are those of before, because the present ones are wrong.
     pub(super) is_last_good: bool,
+    /// Whether its app has no container now.
+    pub(super) is_absent: bool,
     /// The container whose labels define it.
     pub(super) definer: ContainerRef,
     /// Creation of the app's oldest container.
@@ -177,6 +189,7 @@ pub(super) fn of_app(
             spec: chosen.spec,
             labels: chosen.labels,
             is_last_good: chosen.is_last_good,
+            is_absent: false,
             definer: definer.container.reference(),
             created: created.unwrap_or_default(),
             share: chosen.share,

@@ -9,7 +9,7 @@ use super::report::{Row, RowState};
 use super::table::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{RouteSpec, TlsSetting};
-use crate::model::{Hostname, PathPrefix, RouteId, RouteName, Scheme, shown};
+use crate::model::{Hostname, PathPrefix, PoolKey, RouteId, RouteName, Scheme, shown};
 
 /// Characters of a project's name that are shown in a label to type; `share` takes no longer ones.
 const SHARE_CHARS_MAX: usize = 128;
@@ -220,6 +220,8 @@ impl Placed {
         }
         let spec = &form.spec;
         let pool = Pool {
+            key: pool_key(form),
+            is_starting: form.members.iter().any(Member::is_starting),
             scheme: spec.scheme,
             tls: upstream_tls(spec),
             policy: spec.policy.clone(),
@@ -273,6 +275,16 @@ fn row(key: &RouteKey, form: &Form, member: &Member, conflict: Option<&str>) -> 
         state,
         reason,
     }
+}
+
+/// The pool of a form: the containers that serve one port of an app together, for one route.
+fn pool_key(form: &Form) -> PoolKey {
+    let port = form
+        .spec
+        .port
+        .map_or("exposed".to_owned(), |port| port.to_string());
+    let port = format!("{port} {}", form.id.route);
+    PoolKey::new(&form.id.app, form.spec.scheme, &port)
 }
 
 fn upstreams(members: &[Member]) -> Vec<Upstream> {

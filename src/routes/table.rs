@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use crate::model::{ContainerRef, Hostname, LbPolicy, PathPrefix, RouteId, Scheme};
+use crate::model::{ContainerRef, Hostname, LbPolicy, PathPrefix, PoolKey, RouteId, Scheme};
 
 /// Which requests a route answers. `Ord` puts the more specific first: exact host before wildcard
 /// before `*`, then longer paths before shorter ones before none, because Caddy takes the first
@@ -79,6 +79,11 @@ pub struct Upstream {
 /// The ready containers that serve one route, and how they are spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pool {
+    /// Names its slots.
+    #[serde(skip)]
+    pub key: PoolKey,
+    /// Whether one of its containers is on its way: it runs, and is not ready yet.
+    pub is_starting: bool,
     /// The protocol.
     pub scheme: Scheme,
     /// How the container's certificate is checked; `Some` exactly with [`Scheme::Https`].

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use sh0_agent::caddy::render::{AcmeOptions, CertificatePair, RenderOptions};
 use sh0_agent::model::{
-    AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PathPrefix, RouteId, RouteName,
-    Scheme, Token,
+    AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PathPrefix, PoolKey, RouteId,
+    RouteName, Scheme, Token,
 };
 use sh0_agent::routes::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
 
@@ -47,6 +47,8 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
                 route: RouteName::Default,
             },
             pool: Pool {
+                key: PoolKey::parse("00000000000000ab").expect("16 digits"),
+                is_starting: false,
                 scheme: Scheme::Http,
                 tls: None,
                 policy: LbPolicy::LeastConn,

@@ -92,7 +92,7 @@ async fn a_refusal_names_the_route_to_blame() {
     });
     let bad_matcher = damaged(&rendered, 3, |route| {
         let wrong = Pattern {
-            pattern: "(permission denied",
+            pattern: "(permission denied".to_owned(),
         };
         route.matchers[0].header_regexp.insert("X-Wrong", wrong);
     });

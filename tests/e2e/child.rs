@@ -37,6 +37,7 @@ pub(crate) fn place() -> (TempDir, RenderOptions) {
             ca: Some("https://127.0.0.1:1/directory".to_owned()),
             ..AcmeOptions::default()
         },
+        slots: None,
         certificates: Vec::new(),
     };
     (dir, options)

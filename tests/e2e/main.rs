@@ -34,6 +34,7 @@ mod network;
 mod ownership;
 mod private_engine;
 mod ready;
+mod redeploy;
 mod report;
 mod shutdown;
 mod slots;

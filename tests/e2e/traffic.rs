@@ -126,23 +126,6 @@ async fn a_replica_that_comes_and_goes_costs_hardly_a_request() {
 }
 
 #[tokio::test]
-async fn a_request_waits_for_a_container_that_does_not_listen_yet() {
-    let engine = Engine::start().await;
-    let agent = Agent::start(&engine).await;
-    let host = engine.host("web");
-    let app = App::named("web").host(&host).env("WHOAMI_BOOT_MS", "2000");
-    let web = engine.run(app).await;
-    let is_routed = |status: &serde_json::Value| {
-        let rows = status["rows"].as_array().map_or(&[][..], Vec::as_slice);
-        { rows.iter() }.any(|row| row["container"]["id"] == web.id && row["state"] == "routed")
-    };
-    agent.status_when("it is routed", is_routed).await;
-    agent.settled().await;
-    let answer = agent.get(&host, "/").await;
-    assert!(answer.is_from("web"), "{}", answer.summary());
-}
-
-#[tokio::test]
 async fn server_sent_events_arrive_when_they_are_sent() {
     let engine = Engine::start().await;
     let agent = Agent::start(&engine).await;

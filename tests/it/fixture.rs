@@ -70,6 +70,7 @@ impl Agent {
             allow_catch_all: self.allow_catch_all,
             certificate_names: &self.certificates,
             gates: &Gates::open(),
+            linger_seconds: 0,
             now: self.now,
         })
     }

@@ -22,6 +22,7 @@ fn options() -> RenderOptions {
         grace_period: Duration::from_secs(30),
         stream_close_delay: Duration::from_mins(10),
         acme: AcmeOptions::default(),
+        slots: None,
         certificates: Vec::new(),
     }
 }

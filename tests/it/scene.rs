@@ -141,6 +141,7 @@ impl Scene {
             admin: caddy.clone(),
             store: store.clone(),
             prober: prober.clone(),
+            slots: None,
             wall_clock: || NOW,
         };
         let crash = Arc::new(Notify::new());
@@ -235,6 +236,7 @@ impl Scene {
             allow_catch_all: false,
             certificate_names: &std::collections::BTreeSet::new(),
             gates: &sh0_agent::routes::Gates::open(),
+            linger_seconds: 0,
             now: NOW,
         });
         render(&built.table, &render_options()).json

@@ -55,6 +55,16 @@ pub struct Server {
     pub tls_connection_policies: Option<[TlsConnectionPolicy; 1]>,
     /// What Caddy does by itself.
     pub automatic_https: AutomaticHttps,
+    /// What happens when a route ends in an error; `None` is Caddy's empty answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Errors>,
+}
+
+/// Routes for requests that ended in an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Errors {
+    /// The first that matches answers.
+    pub routes: Vec<Route>,
 }
 
 /// How TLS connections are accepted: Caddy's defaults.
@@ -102,13 +112,22 @@ pub struct Matcher {
     /// These header fields match.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub header_regexp: BTreeMap<&'static str, Pattern>,
+    /// These placeholders' values match.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars_regexp: BTreeMap<&'static str, Pattern>,
+    /// One of these methods.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub method: Vec<&'static str>,
+    /// None of these holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not: Vec<Self>,
 }
 
 /// A regular expression (RE2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pattern {
     /// Its text.
-    pub pattern: &'static str,
+    pub pattern: String,
 }
 
 /// One step of what happens to a request.
@@ -199,6 +218,10 @@ pub struct LoadBalancing {
     pub try_duration: CaddyDuration,
     /// The pause between two tries.
     pub try_interval: CaddyDuration,
+    /// Which requests are tried again after another failure than a failed dial; empty is every
+    /// GET.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retry_match: Vec<Matcher>,
 }
 
 /// Which upstream is chosen.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::RenderOptions;
+use super::{RenderOptions, SlotOptions};
 use crate::caddy::config::{
-    CaddyDuration, Handler, HeaderOps, Headers, LoadBalancing, Replacement, ReverseProxy,
+    CaddyDuration, Handler, HeaderOps, Headers, LoadBalancing, Matcher, Replacement, ReverseProxy,
     SelectionPolicy, StaticResponse, Transport, TransportTls, Upstream as ConfigUpstream,
 };
 use crate::model::{Hostname, LbPolicy, Scheme};
-use crate::routes::{Pool, Route, RouteKey, Upstream, UpstreamTls};
+use crate::routes::{Pool, Route, RouteKey, UpstreamTls};
+use crate::slots::Slot;
 
 /// How long a request waits for an upstream that refuses connections: the default of the label
 /// `retry`. It bridges a server that restarts inside its container.
@@ -23,7 +24,7 @@ const RETRY_AFTER_SECONDS: &str = "5";
 
 /// Everything that happens to the requests of one route.
 pub(super) fn handlers(key: &RouteKey, route: &Route, options: &RenderOptions) -> Vec<Handler> {
-    if route.pool.upstreams.is_empty() {
+    if options.slots.is_none() && route.pool.upstreams.is_empty() {
         return vec![not_ready(&key.host)];
     }
     let strip = (route.strip.then_some(()).and(key.path.as_ref())).map(|path| Handler::Rewrite {
@@ -33,15 +34,42 @@ pub(super) fn handlers(key: &RouteKey, route: &Route, options: &RenderOptions) -
     strip.into_iter().chain([proxy]).collect()
 }
 
-/// The address that Caddy dials for an upstream. The only place that decides it.
-pub(super) fn dial(upstream: &Upstream) -> String {
-    upstream.address.to_string()
+/// What Caddy dials for a pool: its upstreams' addresses, or the files that hold them. The only
+/// place that decides it.
+fn dials(pool: &Pool, options: &RenderOptions) -> Vec<String> {
+    match &options.slots {
+        None => {
+            let upstreams = pool.upstreams.iter();
+            upstreams
+                .map(|upstream| upstream.address.to_string())
+                .collect()
+        }
+        Some(slots) => {
+            let count = slots.counts.get(&pool.key).map_or(1, |count| count.get());
+            let slot = |number| Slot {
+                pool: pool.key,
+                number,
+            };
+            let placeholder = |number| slot(number).placeholder(&slots.runtime_dir);
+            (0..count).map(placeholder).collect()
+        }
+    }
+}
+
+/// A request that a waiting socket closed is not tried again: it has waited long enough. Others
+/// are, as without slots.
+fn retry_match(options: &RenderOptions) -> Vec<Matcher> {
+    let of_slots = |slots: &SlotOptions| Matcher {
+        method: vec!["GET"],
+        not: vec![slots.held()],
+        ..Matcher::default()
+    };
+    options.slots.iter().map(of_slots).collect()
 }
 
 fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
-    let upstreams = pool.upstreams.iter().map(|upstream| ConfigUpstream {
-        dial: dial(upstream),
-    });
+    let upstreams = dials(pool, options).into_iter();
+    let upstreams = upstreams.map(|dial| ConfigUpstream { dial });
     // Towards an `https` upstream Caddy sets Host to the upstream's address (from 2.11 on,
     // `RequestHeaderOps` in reverseproxy/httptransport.go); applications want to see their own.
     let host_header = || Headers {
@@ -56,8 +84,9 @@ fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
             selection_policy: selection_policy(&pool.policy),
             try_duration: CaddyDuration(TRY_DURATION),
             try_interval: CaddyDuration(TRY_INTERVAL),
+            retry_match: retry_match(options),
         },
-        transport: transport(pool),
+        transport: transport(pool, options),
         headers: (pool.scheme == Scheme::Https).then(host_header),
         stream_close_delay: CaddyDuration(options.stream_close_delay),
     }
@@ -80,7 +109,7 @@ fn selection_policy(policy: &LbPolicy) -> SelectionPolicy {
     }
 }
 
-fn transport(pool: &Pool) -> Option<Transport> {
+fn transport(pool: &Pool, options: &RenderOptions) -> Option<Transport> {
     match pool.scheme {
         Scheme::Http => None,
         Scheme::H2c => Some(Transport::Http {
@@ -89,12 +118,12 @@ fn transport(pool: &Pool) -> Option<Transport> {
         }),
         Scheme::Https => Some(Transport::Http {
             versions: Vec::new(),
-            tls: Some(transport_tls(pool.tls.as_ref())),
+            tls: Some(transport_tls(pool.tls.as_ref(), options.slots.is_some())),
         }),
     }
 }
 
-fn transport_tls(tls: Option<&UpstreamTls>) -> TransportTls {
+fn transport_tls(tls: Option<&UpstreamTls>, is_slot: bool) -> TransportTls {
     match tls {
         // Caddy then verifies against the dialled address: strict, never less.
         None => TransportTls::default(),
@@ -102,9 +131,11 @@ fn transport_tls(tls: Option<&UpstreamTls>) -> TransportTls {
             server_name: Some(name.as_str().to_owned()),
             ..TransportTls::default()
         },
+        // The name matters for waiting sockets: Caddy would take the socket's path for one, and
+        // fail. Go sends no server name for an address, as when it dials the container.
         Some(UpstreamTls::SkipVerify) => TransportTls {
             insecure_skip_verify: true,
-            ..TransportTls::default()
+            server_name: is_slot.then(|| "127.0.0.1".to_owned()),
         },
     }
 }
@@ -160,6 +191,15 @@ pub(super) fn unavailable() -> Handler {
     page(
         503,
         "This server is not ready to serve its sites. Please try again in a few seconds.\n",
+    )
+}
+
+/// The answer for a request that waited in vain, whatever its site.
+pub(super) fn held_in_vain() -> Handler {
+    // The host has matched a route, so it is one that a container claims.
+    page(
+        503,
+        "{http.request.host} is not ready. Please try again in a few seconds.\n",
     )
 }
 

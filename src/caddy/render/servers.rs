@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use super::{RenderOptions, handlers};
 use crate::caddy::config::{
-    AutomaticHttps, Handler, Matcher, Pattern, Route, Server, ServerName, TlsConnectionPolicy,
+    AutomaticHttps, Errors, Handler, Matcher, Pattern, Route, Server, ServerName,
+    TlsConnectionPolicy,
 };
 use crate::model::Hostname;
 use crate::routes::{RouteKey, RouteTable, TlsMode};
@@ -54,6 +55,7 @@ fn http(options: &RenderOptions, routes: Vec<Route>) -> Server {
             disable_redirects: true,
             skip: Vec::new(),
         },
+        errors: errors(options),
     }
 }
 
@@ -68,7 +70,22 @@ fn https(options: &RenderOptions, routes: Vec<Route>, without_tls: Vec<String>) 
             disable_redirects: true,
             skip: without_tls,
         },
+        errors: errors(options),
     }
+}
+
+/// A request that a waiting socket closed gets 503 instead of Caddy's 502.
+fn errors(options: &RenderOptions) -> Option<Errors> {
+    let slots = options.slots.as_ref()?;
+    let answer = Route {
+        id: None,
+        matchers: vec![slots.held()],
+        handle: vec![handlers::held_in_vain()],
+        terminal: false,
+    };
+    Some(Errors {
+        routes: vec![answer],
+    })
 }
 
 fn listen(options: &RenderOptions, port: u16) -> Vec<String> {
@@ -149,7 +166,7 @@ impl RouteList {
     /// A list that begins with the normalisation of the host.
     fn new(server: ServerName) -> Self {
         let unusual = Pattern {
-            pattern: r"[A-Z]|\.(:|$)",
+            pattern: r"[A-Z]|\.(:|$)".to_owned(),
         };
         let normalise = Route {
             id: None,

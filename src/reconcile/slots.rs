@@ -1,0 +1,270 @@
+//! Slots in the loop: who is ready goes into files that Caddy reads at each request, and nobody
+//! being ready opens a waiting socket. Neither is a load.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use crate::model::PoolKey;
+use crate::routes::{Pool, RouteTable};
+use crate::slots::{
+    Assignment, Content, Gap, GapState, Hold, HoldError, HoldOptions, Replica, Slot, SlotCount,
+    SlotFiles, SlotsError, Target, assign,
+};
+use crate::telemetry::chain;
+
+/// How long requests wait after a pool has lost its last ready container: the default of the label
+/// `hold`.
+const HOLD: Duration = Duration::from_secs(30);
+/// From one look at the folder to the next: somebody may have emptied it.
+const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The slots of all pools, and their waiting sockets.
+#[derive(Debug)]
+pub struct Slots {
+    runtime_dir: PathBuf,
+    files: SlotFiles,
+    hold: Hold,
+    pools: BTreeMap<PoolKey, PoolState>,
+    repair_at: Instant,
+    is_failing: bool,
+}
+
+#[derive(Debug)]
+struct PoolState {
+    count: SlotCount,
+    assignment: Assignment,
+    /// The waiting socket, while nobody is ready.
+    gap: Option<Gap>,
+    /// Until when requests wait for a return.
+    hold_until: Instant,
+}
+
+/// Why slots cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SlotsStartError {
+    /// The folder of the files.
+    #[error(transparent)]
+    Files(#[from] SlotsError),
+    /// The folder of the sockets.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
+}
+
+impl Slots {
+    /// Slots in this runtime directory.
+    ///
+    /// # Errors
+    /// When its folders cannot be used.
+    pub fn open(runtime_dir: &Path) -> Result<Self, SlotsStartError> {
+        Ok(Self {
+            files: SlotFiles::open(runtime_dir)?,
+            hold: Hold::spawn(HoldOptions::new(runtime_dir))?,
+            runtime_dir: runtime_dir.to_owned(),
+            pools: BTreeMap::new(),
+            repair_at: Instant::now() + REPAIR_INTERVAL,
+            is_failing: false,
+        })
+    }
+
+    /// The folder above files and sockets.
+    pub(super) fn runtime_dir(&self) -> &Path {
+        &self.runtime_dir
+    }
+
+    /// Brings files and sockets to what this table says, before a config names them.
+    pub(super) fn settle(&mut self, table: &RouteTable, now: Instant) {
+        let pools: BTreeMap<PoolKey, &Pool> = table
+            .routes
+            .values()
+            .map(|route| (route.pool.key, &route.pool))
+            .collect();
+        let Self {
+            pools: states,
+            hold,
+            files,
+            ..
+        } = self;
+        let mut failed = None;
+        for (key, pool) in pools {
+            let ready = replicas(pool);
+            let state = states
+                .entry(key)
+                .or_insert_with(|| PoolState::new(&ready, now));
+            state.count.update(&ready, now);
+            state.assignment = assign(&state.assignment, &ready, state.count.get());
+            if let Err(error) = state.open_gap(key, pool, hold, now) {
+                failed = Some(chain(&error));
+            }
+            if let Err(error) = state.write(key, files) {
+                failed = Some(chain(&error));
+            }
+            state.close_gap(&ready, now);
+        }
+        self.note(failed);
+    }
+
+    /// How many slots each pool has.
+    pub(super) fn counts(&self) -> BTreeMap<PoolKey, NonZeroUsize> {
+        self.pools
+            .iter()
+            .map(|(key, state)| (*key, state.count.get()))
+            .collect()
+    }
+
+    /// A load goes anyway: slots that would be added soon are added now.
+    pub(super) fn join_load(&mut self) {
+        for state in self.pools.values_mut() {
+            state.count.join_load();
+        }
+    }
+
+    /// Caddy serves a config of these pools now: forgets all others.
+    pub(super) fn keep_only(&mut self, table: &RouteTable) {
+        let keys: BTreeSet<PoolKey> = table.routes.values().map(|r| r.pool.key).collect();
+        self.pools.retain(|key, _| keys.contains(key));
+        let slots = |(pool, state): (&PoolKey, &PoolState)| {
+            let pool = *pool;
+            (0..state.count.get().get()).map(move |number| Slot { pool, number })
+        };
+        let keep: BTreeSet<Slot> = self.pools.iter().flat_map(slots).collect();
+        let removed = self.files.remove_stale(&keep);
+        self.note(removed.err().map(|error| chain(&error)));
+        self.hold.remove_left();
+    }
+
+    /// When something is due by itself.
+    pub(super) fn deadline(&self) -> Instant {
+        let counts = self
+            .pools
+            .values()
+            .filter_map(|state| state.count.deadline());
+        counts
+            .chain([self.repair_at])
+            .min()
+            .unwrap_or(self.repair_at)
+    }
+
+    /// Does what is due by itself; whether a number of slots may have to change.
+    pub(super) fn on_time(&mut self, now: Instant) -> bool {
+        if now >= self.repair_at {
+            self.repair_at = now + REPAIR_INTERVAL;
+            let repaired = self.files.repair();
+            if let Ok(files @ 1..) = &repaired {
+                warn!(
+                    files,
+                    "Slots were missing from the runtime directory and were written again."
+                );
+            }
+            self.note(repaired.err().map(|error| chain(&error)));
+            let is_lost = |gap: &Gap| !gap.is_reachable();
+            for state in self.pools.values_mut() {
+                state.gap.take_if(|gap| is_lost(gap));
+            }
+        }
+        let mut states = self.pools.values();
+        states.any(|state| {
+            let is_due = state.count.deadline().is_some_and(|due| due <= now);
+            is_due || (state.gap.is_none() && !state.is_ready())
+        })
+    }
+
+    /// Ends all that waits.
+    pub(super) async fn shutdown(self) {
+        self.hold.shutdown().await;
+    }
+
+    /// Says a failure once, until it is over.
+    fn note(&mut self, failed: Option<String>) {
+        match failed {
+            Some(error) if !self.is_failing => {
+                warn!(%error, "Slots cannot be written; requests may go to old addresses until they can.");
+                self.is_failing = true;
+            }
+            Some(error) => debug!(%error, "Slots still cannot be written."),
+            None => self.is_failing = false,
+        }
+    }
+}
+
+impl PoolState {
+    fn new(ready: &[Replica], now: Instant) -> Self {
+        Self {
+            count: SlotCount::first(ready),
+            assignment: Assignment::default(),
+            gap: None,
+            hold_until: now,
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.assignment
+            .targets()
+            .any(|target| *target != Target::Hold)
+    }
+
+    /// Opens the waiting socket when nobody is ready, and says for how long to wait.
+    fn open_gap(
+        &mut self,
+        key: PoolKey,
+        pool: &Pool,
+        hold: &mut Hold,
+        now: Instant,
+    ) -> Result<(), HoldError> {
+        if self.is_ready() {
+            return Ok(());
+        }
+        let state = match (pool.is_starting, now < self.hold_until) {
+            (true, _) => GapState::Waiting { until: None },
+            (false, true) => GapState::Waiting {
+                until: Some(self.hold_until),
+            },
+            (false, false) => GapState::GivenUp,
+        };
+        match &self.gap {
+            Some(gap) => gap.set(state),
+            None => self.gap = Some(hold.open(key, HOLD, state)?),
+        }
+        Ok(())
+    }
+
+    fn write(&self, key: PoolKey, files: &mut SlotFiles) -> Result<(), SlotsError> {
+        for (number, target) in self.assignment.targets().enumerate() {
+            let content = match (target, &self.gap) {
+                (Target::Container { address, .. }, _) => Content::Address(*address),
+                (Target::Hold, Some(gap)) => Content::Socket(gap.path().to_owned()),
+                // No socket could be made; what the slot said before stands.
+                (Target::Hold, None) => continue,
+            };
+            files.write(Slot { pool: key, number }, &content)?;
+        }
+        Ok(())
+    }
+
+    /// Lets those who wait through to the ready ones, after the slots lead there already.
+    fn close_gap(&mut self, ready: &[Replica], now: Instant) {
+        if ready.is_empty() {
+            return;
+        }
+        self.hold_until = now + HOLD;
+        if let Some(gap) = self.gap.take() {
+            gap.set(GapState::Ready(
+                ready.iter().map(|replica| replica.address).collect(),
+            ));
+        }
+    }
+}
+
+/// The ready containers of a pool, in the order of the table.
+fn replicas(pool: &Pool) -> Vec<Replica> {
+    let replica = |upstream: &crate::routes::Upstream| Replica {
+        container: upstream.container.id.clone(),
+        address: upstream.address,
+        weight: 1,
+    };
+    pool.upstreams.iter().map(replica).collect()
+}
