@@ -10,6 +10,7 @@ mod apply;
 mod backoff;
 mod debounce;
 mod look;
+mod process;
 mod ready;
 mod refuse;
 mod report;

@@ -11,6 +11,7 @@ mod gates;
 mod place;
 mod report;
 mod table;
+mod trials;
 mod upstream;
 
 pub use absent::LINGER_SECONDS;

@@ -7,10 +7,13 @@ use std::path::Path;
 
 use super::StartError;
 use crate::certificates::check_root;
-use crate::settings::Settings;
+use crate::settings::{Settings, UpstreamsMode};
 
 /// The longest path of a Unix socket, in bytes: `sun_path` of unix(7) less its closing zero.
 const SOCKET_BYTES_MAX: usize = 107;
+
+/// A waiting socket's path, with the number of a gap that no agent lives to see.
+const LONGEST_HOLD_SOCKET: &str = "hold/0123456789abcdef.4294967295.sock";
 
 /// Checks that the settings fit together, and that the files they name are there.
 ///
@@ -22,7 +25,10 @@ pub(super) fn check(settings: &Settings) -> Result<(), StartError> {
             port: settings.http_port,
         });
     }
-    let sockets = [settings.admin_socket(), settings.status_socket()];
+    let mut sockets = vec![settings.admin_socket(), settings.status_socket()];
+    if settings.upstreams == UpstreamsMode::Slots {
+        sockets.push(settings.runtime_dir.join(LONGEST_HOLD_SOCKET));
+    }
     let bytes = sockets.iter().map(|socket| socket.as_os_str().len()).max();
     let over = bytes.unwrap_or_default().saturating_sub(SOCKET_BYTES_MAX);
     if over > 0 {

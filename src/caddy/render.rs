@@ -199,3 +199,14 @@ fn config(
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_matched_as_it_is_written() {
+        assert_eq!(regexp_escaped("/run/sh0-agent"), "/run/sh0-agent");
+        assert_eq!(regexp_escaped("/a.b(c)+[d]{e}"), r"/a\.b\(c\)\+\[d\]\{e\}");
+    }
+}

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
 use super::{Loop, Reason};
-use crate::caddy::admin::{Admin, AdminError, Disposition, blames_config, is_environment};
+use crate::caddy::admin::{Admin, AdminError, Disposition};
 use crate::caddy::render::{CertificatePair, Rendered, SlotOptions, render};
 use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
 use crate::probe::Probe;
 use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, RouteTable, build};
 use crate::state::Store;
-use crate::supervise::{ExitCause, Phase, StartConfig};
+use crate::supervise::StartConfig;
 use crate::telemetry::chain;
 
 /// Waits before a failed load is tried again; after them, the last of `RETRY_PACE`.
@@ -28,7 +28,7 @@ const RETRIES: [Duration; 3] = [
 /// The health monitor's pace, at which a load is retried for ever after.
 const RETRY_PACE: Duration = Duration::from_secs(5);
 /// So many first configs may fail before Caddy is started with 503s only.
-const START_TRIES_MAX: u32 = 3;
+pub(super) const START_TRIES_MAX: u32 = 3;
 
 /// A config that Caddy should have.
 #[derive(Debug)]
@@ -51,13 +51,13 @@ pub(super) struct Loads {
     pub(super) in_flight: Option<BoxFuture<'static, Result<(), AdminError>>>,
     sent: Option<(u64, Arc<Desired>)>,
     pub(super) debounce: Debounce,
-    retry_at: Option<Instant>,
-    failures: usize,
+    pub(super) retry_at: Option<Instant>,
+    pub(super) failures: usize,
     /// The process that serves, and the id of the config it serves; `None` while none does.
-    serving: Option<(u64, String)>,
+    pub(super) serving: Option<(u64, String)>,
     /// The config that Caddy refused as a whole; not sent again before it changes, or a resync.
     pub(super) rejected: Option<String>,
-    start_failures: u32,
+    pub(super) start_failures: u32,
 }
 
 impl Loads {
@@ -291,7 +291,7 @@ where
     }
 
     /// Caddy serves this config now: remember its forms as good, and say what changed.
-    fn accept(&mut self, desired: Arc<Desired>) {
+    pub(super) fn accept(&mut self, desired: Arc<Desired>) {
         self.loads.start_failures = 0;
         self.loads.rejected = None;
         self.refusals.settle();
@@ -322,88 +322,6 @@ where
             self.state.last_good = last_good;
             self.save();
         }
-    }
-
-    /// The supervisor's phase changed: a new process, or none.
-    pub(super) fn on_phase(&mut self) {
-        let phase = self.channels.phase.borrow_and_update().clone();
-        let was = self.loads.serving.take();
-        match &phase {
-            Phase::Up { epoch, id, .. } => match was {
-                Some((known, serving)) if known == *epoch => {
-                    self.loads.serving = Some((known, serving));
-                }
-                Some(_) | None => self.on_new_process(*epoch, id),
-            },
-            Phase::Waiting { id, cause, .. } => self.on_ended(id, cause),
-            Phase::Idle
-            | Phase::Starting { .. }
-            | Phase::PortTaken(_)
-            | Phase::Stopping { .. }
-            | Phase::Stopped => {}
-        }
-        if self.loads.serving.is_none() {
-            self.status.applied = None;
-        }
-        self.note_phase(&phase);
-        self.publish();
-    }
-
-    fn on_new_process(&mut self, epoch: u64, id: &str) {
-        self.loads.serving = Some((epoch, id.to_owned()));
-        self.loads.failures = 0;
-        self.loads.retry_at = None;
-        let accepted = self.accepted.clone();
-        let known = [accepted, self.desired.clone()].into_iter().flatten();
-        let started_with = { known }.find(|desired| desired.id() == id);
-        match started_with {
-            Some(desired) => self.accept(desired),
-            None => self.accepted = None,
-        }
-        let is_current = self
-            .desired
-            .as_ref()
-            .is_some_and(|desired| desired.id() == id);
-        if !is_current {
-            self.loads.debounce.change(Instant::now());
-        }
-    }
-
-    /// Caddy ended. If it never served its config, the config may be to blame.
-    fn on_ended(&mut self, id: &str, cause: &ExitCause) {
-        let last_words = match cause {
-            ExitCause::Exited {
-                before_up: true,
-                last_words,
-                ..
-            } => last_words.as_str(),
-            ExitCause::DidNotAnswer { before_up: true } => "it did not answer in time",
-            ExitCause::Exited { .. }
-            | ExitCause::DidNotAnswer { .. }
-            | ExitCause::SpawnFailed { .. } => return,
-        };
-        // Without such words any route would be innocent: one kill must not cost a site.
-        let blames_config = blames_config(last_words) && !is_environment(last_words);
-        self.loads.start_failures += 1;
-        if self.loads.start_failures == START_TRIES_MAX {
-            error!(reason = %last_words, "Caddy does not start with its config; starting it with 503 answers, to go on by loads.");
-        }
-        if self
-            .accepted
-            .as_ref()
-            .is_some_and(|accepted| accepted.id() == id)
-        {
-            self.accepted = None;
-        }
-        let sent = self.desired.clone().filter(|desired| desired.id() == id);
-        if let Some(sent) = sent.filter(|_| blames_config) {
-            self.blame(&sent, last_words);
-        }
-        // If not even that starts, no route was to blame.
-        if id == self.unavailable.fingerprint.to_string() && self.refusals.acquit() {
-            self.rebuild();
-        }
-        self.offer_start_config();
     }
 
     /// Allows a config that was refused as a whole to be tried once more.

@@ -13,6 +13,7 @@ use super::gates::{Gates, Trial};
 use super::place::place;
 use super::report::Row;
 use super::table::RouteTable;
+use super::trials;
 use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
 use crate::labels::{RouteSpec, Standing, TlsSetting, parse};
@@ -81,10 +82,10 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     let mut found = Vec::new();
     let mut rows = Vec::new();
     let apps = candidates(inputs, &mut found, &mut rows);
-    let (mut forms, mut trials) = (Vec::new(), BTreeSet::new());
+    let (mut forms, mut wanted) = (Vec::new(), BTreeSet::new());
     for (app, candidates) in &apps {
         let of_app = forms::of_app(app, candidates, inputs, &mut found);
-        trials.extend(forms::trials(candidates, &of_app, inputs.gates));
+        wanted.extend(trials::trials(candidates, &of_app, inputs.gates));
         forms.extend(of_app);
     }
     forms.extend(absent::forms(&apps, inputs));
@@ -114,7 +115,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         rows,
         diagnostics: found,
         addressless,
-        trials,
+        trials: wanted,
     }
 }
 
@@ -144,7 +145,7 @@ fn candidates<'a>(
                     container,
                     network,
                     inputs.snapshot,
-                    forms::waits_for_health(&spec),
+                    trials::waits_for_health(&spec),
                 );
                 let is_draining = inputs.gates.draining.contains(&container.id);
                 let ip = ip.and_then(|ip| (!is_draining).then_some(ip).ok_or(NotReady::Draining));

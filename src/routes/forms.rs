@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::build::Inputs;
-use super::gates::{Gates, READY_TIMEOUT, Trial};
+use super::gates::{Gates, Trial};
 use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{ContainerSpec, RouteSpec, Standing, parse};
@@ -72,62 +72,6 @@ impl Form {
         let members = self.members.iter();
         members.map(|member| member.container.id.clone()).collect()
     }
-}
-
-impl Candidate<'_> {
-    /// What it must show before it serves a route of this form, and where; `None` when it is asked
-    /// nothing, or cannot be asked yet.
-    fn trial(&self, spec: &RouteSpec) -> Option<Trial> {
-        let has_health = self.container.health != Health::None;
-        let check = match &spec.ready {
-            Some(ReadyCheck::None) => return None,
-            Some(check @ (ReadyCheck::Tcp | ReadyCheck::Http(_))) => check.clone(),
-            Some(ReadyCheck::Health) | None if has_health => return None,
-            Some(ReadyCheck::Health) | None => ReadyCheck::Tcp,
-        };
-        let ip = *self.ip.as_ref().ok()?;
-        Some(Trial {
-            container: self.container.reference(),
-            address: upstream::socket(ip, port(self.container, spec)?),
-            check,
-            scheme: spec.scheme,
-            host: spec.hosts.first()?.clone(),
-            timeout: spec.ready_timeout.unwrap_or(READY_TIMEOUT),
-        })
-    }
-
-    /// The trials of its own routes.
-    fn trials(&self) -> impl Iterator<Item = Trial> {
-        let specs = self.spec.routes.values().flatten();
-        specs.filter_map(|spec| self.trial(spec))
-    }
-
-    /// Whether it has something to show, and has shown nothing of it.
-    fn is_unproven(&self, gates: &Gates) -> bool {
-        let mut trials = self.trials().peekable();
-        let is_tried = trials.peek().is_some();
-        is_tried && !trials.any(|trial| gates.is_proven(&trial.container.id, trial.address))
-    }
-}
-
-/// Whether a HEALTHCHECK that has not passed yet keeps the container from all its routes.
-pub(super) fn waits_for_health(spec: &ContainerSpec) -> bool {
-    let mut routes = spec.routes.values().flatten();
-    routes.all(|route| matches!(route.ready, Some(ReadyCheck::Health) | None))
-}
-
-/// What the candidates of one app must show: for the routes they serve, and for those that their
-/// own labels ask for, so that their labels may count.
-pub(super) fn trials(
-    candidates: &[Candidate<'_>],
-    forms: &[Form],
-    gates: &Gates,
-) -> BTreeSet<Trial> {
-    let own = candidates.iter().flat_map(Candidate::trials);
-    let own = own.filter(|trial| !gates.is_proven(&trial.container.id, trial.address));
-    let members = forms.iter().flat_map(|form| &form.members);
-    own.chain(members.filter_map(|member| member.trial.clone()))
-        .collect()
 }
 
 /// The candidate whose labels count: the newest ready one; while none is, the newest that runs or
@@ -299,7 +243,7 @@ fn lacks_port(definer: &Candidate<'_>, id: &RouteId, prefix: &str) -> Diagnostic
     }
 }
 
-fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
+pub(super) fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
     let exposed = || match container.network_mode {
         NetworkMode::Host => None,
         NetworkMode::Attached | NetworkMode::Container(_) => {

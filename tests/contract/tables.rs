@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
-use sh0_agent::caddy::render::{AcmeOptions, CertificatePair, RenderOptions};
+use sh0_agent::caddy::render::{AcmeOptions, CertificatePair, RenderOptions, SlotOptions};
 use sh0_agent::model::{
     AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PathPrefix, PoolKey, RouteId,
     RouteName, Scheme, Token,
@@ -47,7 +48,7 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
                 route: RouteName::Default,
             },
             pool: Pool {
-                key: PoolKey::parse("00000000000000ab").expect("16 digits"),
+                key: pool_key(),
                 is_starting: false,
                 scheme: Scheme::Http,
                 tls: None,
@@ -58,6 +59,11 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
         },
         tls: TlsMode::Off,
     }
+}
+
+/// The pool of every site.
+fn pool_key() -> PoolKey {
+    PoolKey::parse("00000000000000ab").expect("16 digits")
 }
 
 impl Site {
@@ -141,6 +147,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
     let plain = |sites: Vec<Site>| (table(sites), base.clone());
     BTreeMap::from([
         ("no_routes", plain(vec![])),
+        ("slots", slots(base)),
         ("one_site", plain(vec![site("app.example.com", A).public()])),
         ("without_tls", plain(vec![site("app.example.com", A)])),
         (
@@ -237,4 +244,21 @@ fn policies() -> Vec<Site> {
     .enumerate()
     .map(|(n, policy)| site(&format!("p{n}.example.com"), &format!("{A} {B}")).policy(policy))
     .collect()
+}
+
+/// Pools whose addresses are in slots, one of them over TLS and one with nobody ready.
+fn slots(base: &RenderOptions) -> (RouteTable, RenderOptions) {
+    let options = RenderOptions {
+        slots: Some(SlotOptions {
+            runtime_dir: base.admin_socket.with_file_name("run.d"),
+            counts: [(pool_key(), NonZeroUsize::new(2).expect("not 0"))].into(),
+        }),
+        ..base.clone()
+    };
+    let sites = [
+        site("app.example.com", A).internal(),
+        site("tls.example.com", A).https(UpstreamTls::SkipVerify),
+        site("away.example.com", ""),
+    ];
+    (table(sites), options)
 }

@@ -19,6 +19,7 @@ mod fixture;
 #[path = "../contract/tables.rs"]
 mod tables;
 
+mod absent;
 mod agent;
 mod caddy_admin;
 mod docker_server;

@@ -1,0 +1,103 @@
+//! Caddy's process as the loop sees it: a new one serves the config it was started with, and one
+//! that never served may have ended because of it.
+
+use tokio::time::Instant;
+use tracing::error;
+
+use super::Loop;
+use super::apply::START_TRIES_MAX;
+use crate::caddy::admin::{Admin, blames_config, is_environment};
+use crate::discovery::Engine;
+use crate::probe::Probe;
+use crate::state::Store;
+use crate::supervise::{ExitCause, Phase};
+
+impl<E, A, S, P> Loop<E, A, S, P>
+where
+    E: Engine + Clone,
+    A: Admin + Clone,
+    S: Store + Clone,
+    P: Probe + Clone,
+{
+    /// The supervisor's phase changed: a new process, or none.
+    pub(super) fn on_phase(&mut self) {
+        let phase = self.channels.phase.borrow_and_update().clone();
+        let was = self.loads.serving.take();
+        match &phase {
+            Phase::Up { epoch, id, .. } => match was {
+                Some((known, serving)) if known == *epoch => {
+                    self.loads.serving = Some((known, serving));
+                }
+                Some(_) | None => self.on_new_process(*epoch, id),
+            },
+            Phase::Waiting { id, cause, .. } => self.on_ended(id, cause),
+            Phase::Idle
+            | Phase::Starting { .. }
+            | Phase::PortTaken(_)
+            | Phase::Stopping { .. }
+            | Phase::Stopped => {}
+        }
+        if self.loads.serving.is_none() {
+            self.status.applied = None;
+        }
+        self.note_phase(&phase);
+        self.publish();
+    }
+
+    fn on_new_process(&mut self, epoch: u64, id: &str) {
+        self.loads.serving = Some((epoch, id.to_owned()));
+        self.loads.failures = 0;
+        self.loads.retry_at = None;
+        let accepted = self.accepted.clone();
+        let known = [accepted, self.desired.clone()].into_iter().flatten();
+        let started_with = { known }.find(|desired| desired.id() == id);
+        match started_with {
+            Some(desired) => self.accept(desired),
+            None => self.accepted = None,
+        }
+        let is_current = self
+            .desired
+            .as_ref()
+            .is_some_and(|desired| desired.id() == id);
+        if !is_current {
+            self.loads.debounce.change(Instant::now());
+        }
+    }
+
+    /// Caddy ended. If it never served its config, the config may be to blame.
+    fn on_ended(&mut self, id: &str, cause: &ExitCause) {
+        let last_words = match cause {
+            ExitCause::Exited {
+                before_up: true,
+                last_words,
+                ..
+            } => last_words.as_str(),
+            ExitCause::DidNotAnswer { before_up: true } => "it did not answer in time",
+            ExitCause::Exited { .. }
+            | ExitCause::DidNotAnswer { .. }
+            | ExitCause::SpawnFailed { .. } => return,
+        };
+        // Without such words any route would be innocent: one kill must not cost a site.
+        let blames_config = blames_config(last_words) && !is_environment(last_words);
+        self.loads.start_failures += 1;
+        if self.loads.start_failures == START_TRIES_MAX {
+            error!(reason = %last_words, "Caddy does not start with its config; starting it with 503 answers, to go on by loads.");
+        }
+        if self
+            .accepted
+            .as_ref()
+            .is_some_and(|accepted| accepted.id() == id)
+        {
+            self.accepted = None;
+        }
+        let sent = self.desired.clone().filter(|desired| desired.id() == id);
+        if let Some(sent) = sent.filter(|_| blames_config) {
+            self.blame(&sent, last_words);
+        }
+        // If not even that starts, no route was to blame.
+        if id == self.unavailable.fingerprint.to_string() && self.refusals.acquit() {
+            self.rebuild();
+        }
+        self.offer_start_config();
+    }
+}

@@ -1,0 +1,65 @@
+//! What new containers must show before they take requests.
+
+use std::collections::BTreeSet;
+
+use super::forms::{Candidate, Form, port};
+use super::gates::{Gates, READY_TIMEOUT, Trial};
+use super::upstream;
+use crate::labels::{ContainerSpec, RouteSpec};
+use crate::model::{Health, ReadyCheck};
+
+impl Candidate<'_> {
+    /// What it must show before it serves a route of this form, and where; `None` when it is asked
+    /// nothing, or cannot be asked yet.
+    pub(super) fn trial(&self, spec: &RouteSpec) -> Option<Trial> {
+        let has_health = self.container.health != Health::None;
+        let check = match &spec.ready {
+            Some(ReadyCheck::None) => return None,
+            Some(check @ (ReadyCheck::Tcp | ReadyCheck::Http(_))) => check.clone(),
+            Some(ReadyCheck::Health) | None if has_health => return None,
+            Some(ReadyCheck::Health) | None => ReadyCheck::Tcp,
+        };
+        let ip = *self.ip.as_ref().ok()?;
+        Some(Trial {
+            container: self.container.reference(),
+            address: upstream::socket(ip, port(self.container, spec)?),
+            check,
+            scheme: spec.scheme,
+            host: spec.hosts.first()?.clone(),
+            timeout: spec.ready_timeout.unwrap_or(READY_TIMEOUT),
+        })
+    }
+
+    /// The trials of its own routes.
+    fn trials(&self) -> impl Iterator<Item = Trial> {
+        let specs = self.spec.routes.values().flatten();
+        specs.filter_map(|spec| self.trial(spec))
+    }
+
+    /// Whether it has something to show, and has shown nothing of it.
+    pub(super) fn is_unproven(&self, gates: &Gates) -> bool {
+        let mut trials = self.trials().peekable();
+        let is_tried = trials.peek().is_some();
+        is_tried && !trials.any(|trial| gates.is_proven(&trial.container.id, trial.address))
+    }
+}
+
+/// Whether a HEALTHCHECK that has not passed yet keeps the container from all its routes.
+pub(super) fn waits_for_health(spec: &ContainerSpec) -> bool {
+    let mut routes = spec.routes.values().flatten();
+    routes.all(|route| matches!(route.ready, Some(ReadyCheck::Health) | None))
+}
+
+/// What the candidates of one app must show: for the routes they serve, and for those that their
+/// own labels ask for, so that their labels may count.
+pub(super) fn trials(
+    candidates: &[Candidate<'_>],
+    forms: &[Form],
+    gates: &Gates,
+) -> BTreeSet<Trial> {
+    let own = candidates.iter().flat_map(Candidate::trials);
+    let own = own.filter(|trial| !gates.is_proven(&trial.container.id, trial.address));
+    let members = forms.iter().flat_map(|form| &form.members);
+    own.chain(members.filter_map(|member| member.trial.clone()))
+        .collect()
+}

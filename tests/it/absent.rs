@@ -1,0 +1,88 @@
+//! Where requests can wait, the route of an app outlives its last container by a minute.
+
+use std::collections::BTreeSet;
+
+use sh0_agent::labels::TlsSetting;
+use sh0_agent::model::{Container, Snapshot};
+use sh0_agent::routes::{Built, Gates, Inputs, LINGER_SECONDS, Refused, build};
+use sh0_agent::state::State;
+
+use crate::scene::{NOW, site};
+
+fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u64) -> Built {
+    let built = build(&Inputs {
+        snapshot: &Snapshot::new(containers.to_vec()),
+        claims: &state.claims,
+        last_good: &state.last_good,
+        refused: &Refused::new(),
+        prefix: "sh0",
+        network: "sh0-net",
+        default_tls: TlsSetting::Off,
+        allow_catch_all: false,
+        certificate_names: &BTreeSet::new(),
+        gates: &Gates::open(),
+        linger_seconds,
+        now,
+    });
+    state.claims = built.claims.clone();
+    state.last_good.extend(built.good.clone());
+    built
+}
+
+/// The routes, each with the number of its upstreams.
+fn routes(built: &Built) -> Vec<(String, usize)> {
+    let routes = built.table.routes.iter();
+    routes
+        .map(|(key, route)| (key.to_string(), route.pool.upstreams.len()))
+        .collect()
+}
+
+fn web() -> Container {
+    site("web", 1, "a.example")
+}
+
+#[test]
+fn a_route_outlives_its_last_container_by_a_minute() {
+    let mut state = State::default();
+    let before = look(&[web()], &mut state, NOW, LINGER_SECONDS);
+    assert_eq!(routes(&before), [("a.example".to_owned(), 1)]);
+    for passed in [0, 1, LINGER_SECONDS - 1] {
+        let built = look(&[], &mut state, NOW + passed, LINGER_SECONDS);
+        assert_eq!(
+            routes(&built),
+            [("a.example".to_owned(), 0)],
+            "after {passed} s"
+        );
+        assert_eq!(built.rows, []);
+        let key = |built: &Built| built.table.routes.values().next().map(|r| r.pool.key);
+        assert_eq!(key(&built), key(&before), "it leads to the same slots");
+    }
+    let built = look(&[], &mut state, NOW + LINGER_SECONDS, LINGER_SECONDS);
+    assert_eq!(routes(&built), []);
+}
+
+#[test]
+fn it_does_not_where_requests_cannot_wait() {
+    let mut state = State::default();
+    look(&[web()], &mut state, NOW, 0);
+    assert_eq!(routes(&look(&[], &mut state, NOW, 0)), []);
+}
+
+#[test]
+fn a_route_that_the_present_containers_no_longer_ask_for_goes_at_once() {
+    let mut state = State::default();
+    look(&[web()], &mut state, NOW, LINGER_SECONDS);
+    let moved = site("web", 1, "b.example");
+    let built = look(&[moved], &mut state, NOW + 1, LINGER_SECONDS);
+    assert_eq!(routes(&built), [("b.example".to_owned(), 1)]);
+}
+
+#[test]
+fn nobody_else_gets_the_host_meanwhile() {
+    let mut state = State::default();
+    look(&[web()], &mut state, NOW, LINGER_SECONDS);
+    let thief = site("thief", 2, "a.example");
+    let built = look(&[thief], &mut state, NOW + 1, LINGER_SECONDS);
+    assert_eq!(routes(&built), [("a.example".to_owned(), 0)]);
+    assert_eq!(built.diagnostics[0].code.id(), "E004");
+}
