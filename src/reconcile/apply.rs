@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
+use super::slots::Counts;
 use super::{Loop, Reason};
 use crate::caddy::admin::{Admin, AdminError, Disposition};
 use crate::caddy::render::{CertificatePair, Rendered, SlotOptions, render};
@@ -36,6 +37,8 @@ pub(super) struct Desired {
     pub(super) generation: u64,
     pub(super) rendered: Rendered,
     pub(super) built: Built,
+    /// How many slots its pools have.
+    pub(super) slots: Counts,
     /// The operator's certificates in it.
     pub(super) certificates: Vec<CertificatePair>,
 }
@@ -145,6 +148,7 @@ where
             generation,
             rendered,
             built,
+            slots: self.slot_counts(),
             certificates: pairs,
         }));
         self.offer_start_config();
@@ -159,7 +163,7 @@ where
             return render(table, &self.options.render);
         };
         let runtime_dir = slots.runtime_dir().to_owned();
-        let counts = slots.counts();
+        let counts = slots.counts(table);
         self.options.render.slots = Some(SlotOptions {
             runtime_dir,
             counts,
@@ -174,11 +178,17 @@ where
         }
         slots.join_load();
         slots.settle(table, Instant::now());
-        let counts = slots.counts();
+        let counts = slots.counts(table);
         if let Some(options) = &mut self.options.render.slots {
             options.counts = counts;
         }
         render(table, &self.options.render)
+    }
+
+    /// How many slots the pools of the config that was rendered last have.
+    fn slot_counts(&self) -> Counts {
+        let slots = self.options.render.slots.as_ref();
+        slots.map(|slots| slots.counts.clone()).unwrap_or_default()
     }
 
     /// A number of slots changes by itself, or the folder is looked after.
@@ -300,7 +310,11 @@ where
         let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
         super::report::say_changes(before, &desired.built.table, desired.generation);
         if let Some(slots) = &mut self.world.slots {
-            slots.keep_only(&desired.built.table);
+            let next = self
+                .desired
+                .as_ref()
+                .map_or(&desired.slots, |next| &next.slots);
+            slots.keep_only(&[&desired.slots, next]);
         }
         self.remember_good(&desired.built);
         self.accepted = Some(desired);

@@ -23,6 +23,9 @@ const HOLD: Duration = Duration::from_secs(30);
 /// From one look at the folder to the next: somebody may have emptied it.
 const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How many slots each pool of a config has.
+pub(super) type Counts = BTreeMap<PoolKey, NonZeroUsize>;
+
 /// The slots of all pools, and their waiting sockets.
 #[derive(Debug)]
 pub struct Slots {
@@ -108,12 +111,11 @@ impl Slots {
         self.note(failed);
     }
 
-    /// How many slots each pool has.
-    pub(super) fn counts(&self) -> BTreeMap<PoolKey, NonZeroUsize> {
-        self.pools
-            .iter()
-            .map(|(key, state)| (*key, state.count.get()))
-            .collect()
+    /// How many slots each pool of this table has.
+    pub(super) fn counts(&self, table: &RouteTable) -> Counts {
+        let keys = table.routes.values().map(|route| route.pool.key);
+        let count = |key| Some((key, self.pools.get(&key)?.count.get()));
+        keys.filter_map(count).collect()
     }
 
     /// A load goes anyway: slots that would be added soon are added now.
@@ -123,15 +125,20 @@ impl Slots {
         }
     }
 
-    /// Caddy serves a config of these pools now: forgets all others.
-    pub(super) fn keep_only(&mut self, table: &RouteTable) {
-        let keys: BTreeSet<PoolKey> = table.routes.values().map(|r| r.pool.key).collect();
-        self.pools.retain(|key, _| keys.contains(key));
-        let slots = |(pool, state): (&PoolKey, &PoolState)| {
+    /// Forgets all slots but those of these configs: of the one that Caddy serves, and of the one
+    /// that it is sent next.
+    pub(super) fn keep_only(&mut self, configs: &[&Counts]) {
+        self.pools
+            .retain(|key, _| configs.iter().any(|counts| counts.contains_key(key)));
+        let slots = |(pool, count): (&PoolKey, &NonZeroUsize)| {
             let pool = *pool;
-            (0..state.count.get().get()).map(move |number| Slot { pool, number })
+            (0..count.get()).map(move |number| Slot { pool, number })
         };
-        let keep: BTreeSet<Slot> = self.pools.iter().flat_map(slots).collect();
+        let keep: BTreeSet<Slot> = configs
+            .iter()
+            .flat_map(|counts| counts.iter())
+            .flat_map(slots)
+            .collect();
         let removed = self.files.remove_stale(&keep);
         self.note(removed.err().map(|error| chain(&error)));
         self.hold.remove_left();
@@ -268,3 +275,6 @@ fn replicas(pool: &Pool) -> Vec<Replica> {
     };
     pool.upstreams.iter().map(replica).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Slots on a real folder, with real sockets.
+
+use super::*;
+use crate::model::{
+    AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, RouteId, RouteName, Scheme,
+};
+use crate::routes::{Route, RouteKey, Upstream};
+
+fn key(host: &str) -> PoolKey {
+    PoolKey::new(&app(host), Scheme::Http, "80")
+}
+
+fn app(host: &str) -> AppKey {
+    AppKey {
+        owner: Owner::App(host.to_owned()),
+        name: host.to_owned(),
+    }
+}
+
+/// One route for each host, served at these addresses.
+fn table(sites: &[(&str, &[&str])]) -> RouteTable {
+    let mut table = RouteTable::default();
+    for (host, addresses) in sites {
+        let upstream = |address: &&str| Upstream {
+            address: address.parse().expect("an address"),
+            container: ContainerRef {
+                name: (*address).to_owned(),
+                id: ContainerId::new(*address).expect("not empty"),
+            },
+        };
+        let pool = Pool {
+            key: key(host),
+            is_starting: false,
+            scheme: Scheme::Http,
+            tls: None,
+            policy: LbPolicy::default(),
+            upstreams: addresses.iter().map(upstream).collect(),
+        };
+        let id = RouteId {
+            app: app(host),
+            route: RouteName::Default,
+        };
+        let host = Hostname::parse(host).expect("a host");
+        let route = Route {
+            id,
+            pool,
+            strip: false,
+        };
+        table.routes.insert(RouteKey { host, path: None }, route);
+    }
+    table
+}
+
+/// What the files say, by name.
+fn files(folder: &Path) -> BTreeMap<String, String> {
+    let entries = std::fs::read_dir(folder.join("slots")).expect("the folder is there");
+    let file = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.expect("readable").path();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a name")
+            .to_owned();
+        (
+            name,
+            std::fs::read_to_string(path)
+                .expect("readable")
+                .trim()
+                .to_owned(),
+        )
+    };
+    entries.map(file).collect()
+}
+
+#[tokio::test]
+async fn every_slot_of_the_next_config_is_there_before_and_after_the_last_is_accepted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut slots = Slots::open(folder.path()).expect("the folder is ours");
+    let now = Instant::now();
+    let served = table(&[
+        ("a.example", &["10.0.0.1:80"]),
+        ("b.example", &["10.0.0.2:80"]),
+    ]);
+    slots.settle(&served, now);
+    let counts = slots.counts(&served);
+    slots.keep_only(&[&counts, &counts]);
+    let next = table(&[
+        ("b.example", &["10.0.0.2:80"]),
+        ("c.example", &["10.0.0.3:80"]),
+    ]);
+    slots.settle(&next, now);
+    let next_counts = slots.counts(&next);
+    let named = |host: &str| format!("{}.0", key(host));
+    slots.keep_only(&[&counts, &next_counts]);
+    assert_eq!(
+        files(folder.path()).len(),
+        3,
+        "the served config's and the next one's"
+    );
+    slots.keep_only(&[&next_counts, &next_counts]);
+    let left = files(folder.path());
+    let expected = [
+        (named("b.example"), "10.0.0.2:80"),
+        (named("c.example"), "10.0.0.3:80"),
+    ];
+    assert_eq!(
+        left,
+        expected.map(|(name, text)| (name, text.to_owned())).into()
+    );
+    slots.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_pool_without_a_ready_container_leads_to_a_socket_and_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut slots = Slots::open(folder.path()).expect("the folder is ours");
+    let now = Instant::now();
+    slots.settle(&table(&[("a.example", &["10.0.0.1:80"])]), now);
+    slots.settle(&table(&[("a.example", &[])]), now);
+    let text = files(folder.path()).into_values().next().expect("one slot");
+    let socket = text.strip_prefix("unix/").expect("a socket").to_owned();
+    assert!(Path::new(&socket).exists(), "{socket}");
+    slots.settle(&table(&[("a.example", &["10.0.0.9:80"])]), now);
+    let text = files(folder.path()).into_values().next();
+    assert_eq!(text.as_deref(), Some("10.0.0.9:80"));
+    slots.settle(&table(&[("a.example", &[])]), now);
+    let text = files(folder.path()).into_values().next().expect("one slot");
+    assert_ne!(
+        text.strip_prefix("unix/"),
+        Some(socket.as_str()),
+        "a new gap, a new path"
+    );
+    slots.shutdown().await;
+}
