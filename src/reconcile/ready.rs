@@ -242,7 +242,10 @@ where
             News::Rule(id, rule) => {
                 self.readiness.inspecting.remove(&id);
                 match rule {
-                    Ok(rule) => drop(self.readiness.rules.insert(id, rule)),
+                    Ok(rule) => {
+                        self.readiness.rules.insert(id, rule);
+                        self.learn_stop_rules();
+                    }
                     Err(error) => debug!(container = %id, %error, "Cannot inspect the container."),
                 }
             }

@@ -206,3 +206,24 @@ async fn a_lost_kill_is_made_up_for_by_the_death() {
     scene.settle().await;
     assert_eq!(scene.served(), ["a.example 10.0.0.2:80"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_stop_signals_of_many_containers_are_learned_by_one_look() {
+    let quits = StopRule {
+        signal: 3,
+        timeout: Duration::from_secs(10),
+    };
+    let replicas: Vec<Container> = (1..=10).map(|n| replica(&format!("web{n}"), n)).collect();
+    let engine = FakeEngine::new();
+    for replica in &replicas {
+        engine.set_stop_rule(&id(replica), quits);
+        engine.put("start", replica.clone());
+    }
+    let scene = Scene::start(engine, FakeCaddy::new(), FakeStore::default());
+    scene.settle().await;
+    for replica in &replicas {
+        scene.engine.kill(&id(replica), TERM);
+    }
+    scene.settle().await;
+    assert_eq!(scene.load_times(), [0; 0], "SIGTERM stops none of them");
+}
