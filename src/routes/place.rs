@@ -209,10 +209,11 @@ impl Placed {
         let reason = conflict
             .as_ref()
             .map(|diagnostic| diagnostic.message.clone());
-        let upstreams = if conflict.is_some() {
-            Vec::new()
-        } else {
+        let is_served = conflict.is_none();
+        let upstreams = if is_served {
             upstreams(&form.members)
+        } else {
+            Vec::new()
         };
         found.extend(conflict);
         for member in &form.members {
@@ -220,8 +221,8 @@ impl Placed {
         }
         let spec = &form.spec;
         let pool = Pool {
-            key: pool_key(form),
-            is_starting: form.members.iter().any(Member::is_starting),
+            key: pool_key(form, is_served),
+            is_starting: is_served && form.members.iter().any(Member::is_starting),
             scheme: spec.scheme,
             tls: upstream_tls(spec),
             policy: spec.policy.clone(),
@@ -277,13 +278,16 @@ fn row(key: &RouteKey, form: &Form, member: &Member, conflict: Option<&str>) -> 
     }
 }
 
-/// The pool of a form: the containers that serve one port of an app together, for one route.
-fn pool_key(form: &Form) -> PoolKey {
+/// The pool of a form: the containers that serve one port of an app together, for one route. A
+/// host under which the route must not be served has a pool of its own, in which nobody ever is:
+/// its slots must not be those of the route's other hosts.
+fn pool_key(form: &Form, is_served: bool) -> PoolKey {
     let port = form
         .spec
         .port
         .map_or("exposed".to_owned(), |port| port.to_string());
-    let port = format!("{port} {}", form.id.route);
+    let refused = if is_served { "" } else { " refused" };
+    let port = format!("{port} {}{refused}", form.id.route);
     PoolKey::new(&form.id.app, form.spec.scheme, &port)
 }
 

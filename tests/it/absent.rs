@@ -78,6 +78,31 @@ fn a_route_that_the_present_containers_no_longer_ask_for_goes_at_once() {
 }
 
 #[test]
+fn a_host_that_must_not_be_served_shares_no_slots_with_one_that_is() {
+    let mut state = State::default();
+    let mut web = site("web", 1, "a.example");
+    let labels = [
+        ("sh0.tls", "internal"),
+        ("sh0.routes.api.host", "a.example, b.example"),
+        ("sh0.routes.api.path", "/api"),
+        ("sh0.routes.api.port", "80"),
+        ("sh0.routes.api.tls", "off"),
+    ];
+    let owned = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    web.labels.extend(owned);
+    let built = look(&[web], &mut state, NOW, LINGER_SECONDS);
+    let expected = [("a.example/api", 0), ("a.example", 1), ("b.example/api", 1)];
+    assert_eq!(routes(&built), expected.map(|(key, n)| (key.to_owned(), n)));
+    let keys: BTreeSet<_> = built
+        .table
+        .routes
+        .values()
+        .map(|route| route.pool.key)
+        .collect();
+    assert_eq!(keys.len(), 3, "three routes, three pools");
+}
+
+#[test]
 fn nobody_else_gets_the_host_meanwhile() {
     let mut state = State::default();
     look(&[web()], &mut state, NOW, LINGER_SECONDS);
