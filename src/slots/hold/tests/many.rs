@@ -24,7 +24,7 @@ async fn two_thousand_wait_at_once() {
     eventually("all wait", || gap.waiting() == CLIENTS).await;
     println!(
         "{CLIENTS} waiting, with their clients: {} KiB",
-        resident_kib() - before
+        resident_kib().saturating_sub(before)
     );
     let (listener, address) = container().await;
     let start = Instant::now();
