@@ -34,7 +34,6 @@
 //! | [`certificates`] | the directory of a person's own certificates |
 //! | [`status`] | what the agent knows, as plain data, and the socket that shows it |
 //! | [`reconcile`] | the loop |
-//! | [`probe`] | questions to containers: are they ready? |
 //! | [`settings`], [`plan`], [`agent`] | settings; containers to config without an agent; the whole |
 //! | [`cli`], [`telemetry`], [`clock`] | the command line, the log, the wall clock |
 //!

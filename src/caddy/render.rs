@@ -18,6 +18,7 @@ use super::config::{
 use super::{Fingerprint, message};
 use crate::model::PoolKey;
 use crate::routes::{RouteKey, RouteTable};
+use crate::slots::hold_folder;
 
 mod handlers;
 mod servers;
@@ -77,7 +78,7 @@ impl SlotOptions {
     /// What matches requests that were sent to a waiting socket. Caddy shows its address with or
     /// without the network before it.
     pub(super) fn held(&self) -> Matcher {
-        let folder = regexp_escaped(&text(&self.runtime_dir.join("hold")));
+        let folder = regexp_escaped(&text(&hold_folder(&self.runtime_dir)));
         let pattern = format!("^(unix/)?{folder}/");
         let address = "{http.reverse_proxy.upstream.address}";
         Matcher {

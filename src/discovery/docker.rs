@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bollard::errors::Error;
+use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::ListContainersOptionsBuilder;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion};
 use futures::future::join_all;
@@ -136,12 +137,7 @@ impl Engine for Docker {
     }
 
     async fn stop_rule(&self, id: &ContainerId) -> Result<StopRule, EngineError> {
-        let wanted = id.clone();
-        let inspected = self
-            .inner
-            .call(INSPECT, INSPECT_LIMIT, |docker| async move {
-                docker.inspect_container(wanted.as_str(), None).await
-            });
+        let inspected = self.inner.inspect(id.clone());
         inspected.await.map(convert::stop_rule)
     }
 }
@@ -168,11 +164,15 @@ impl Inner {
     }
 
     async fn inspect_ports(&self, id: ContainerId) -> (ContainerId, Option<BTreeSet<u16>>) {
-        let wanted = id.clone();
-        let inspected = self.call(INSPECT, INSPECT_LIMIT, |docker| async move {
-            docker.inspect_container(wanted.as_str(), None).await
-        });
+        let inspected = self.inspect(id.clone());
         (id, inspected.await.ok().map(convert::exposed_ports))
+    }
+
+    async fn inspect(&self, id: ContainerId) -> Result<ContainerInspectResponse, EngineError> {
+        self.call(INSPECT, INSPECT_LIMIT, |docker| async move {
+            docker.inspect_container(id.as_str(), None).await
+        })
+        .await
     }
 
     /// Makes one request, with a limit on the whole of it.

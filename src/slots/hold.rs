@@ -96,6 +96,12 @@ pub enum HoldError {
     },
 }
 
+/// The folder of the waiting sockets: Caddy's config tells by it which requests have waited.
+#[must_use]
+pub fn hold_folder(runtime_dir: &Path) -> PathBuf {
+    runtime_dir.join("hold")
+}
+
 /// All waiting sockets. Dropping it closes everything that waits or came through one of them.
 #[derive(Debug)]
 pub struct Hold {
@@ -120,7 +126,7 @@ impl Hold {
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn spawn(options: HoldOptions) -> Result<Self, HoldError> {
-        let folder = options.runtime_dir.join("hold");
+        let folder = hold_folder(&options.runtime_dir);
         let left = make_folder(&folder).and_then(|()| sockets(&folder));
         let left = left.map_err(|source| HoldError::Folder {
             path: folder.clone(),
