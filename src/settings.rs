@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::caddy::render::{AcmeOptions, RenderOptions};
 use crate::labels::TlsSetting;
 use crate::reconcile::DebounceOptions;
+use crate::slots::HoldBounds;
 
 /// How the config says where an upstream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,6 +55,9 @@ pub struct Settings {
     pub allow_catch_all: bool,
     /// How the config says where an upstream is.
     pub upstreams: UpstreamsMode,
+    /// How many requests may wait for a container, with slots. Default 1,024 for one app, 16,384 in
+    /// all.
+    pub hold: HoldBounds,
     /// When changes are sent.
     pub debounce: DebounceOptions,
     /// From one full look at Docker to the next, without any event. Default 60 s.
@@ -83,6 +87,7 @@ impl Default for Settings {
             caddy: PathBuf::from("caddy"),
             allow_catch_all: false,
             upstreams: UpstreamsMode::Direct,
+            hold: HoldBounds::default(),
             debounce: DebounceOptions::default(),
             resync_interval: Duration::from_mins(1),
             stop_timeout: Duration::from_secs(5),

@@ -6,7 +6,9 @@ use super::build::Inputs;
 use super::claims::{self, Claim, Claims};
 use super::forms::{Form, Member};
 use super::report::{Row, RowState};
-use super::table::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
+use super::table::{
+    HOLD, Pool, RETRY, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{RouteSpec, TlsSetting};
 use crate::model::{Hostname, PathPrefix, PoolKey, RouteId, RouteName, Scheme, shown};
@@ -225,6 +227,8 @@ impl Placed {
             is_starting: is_served && form.members.iter().any(Member::is_starting),
             scheme: spec.scheme,
             tls: upstream_tls(spec),
+            hold: spec.hold.unwrap_or(HOLD),
+            retry: spec.retry.unwrap_or(RETRY),
             policy: spec.policy.clone(),
             upstreams,
         };
@@ -297,6 +301,7 @@ fn upstreams(members: &[Member]) -> Vec<Upstream> {
         Some(Upstream {
             address,
             container: member.container.clone(),
+            weight: member.weight,
         })
     });
     let mut upstreams: Vec<Upstream> = ready.collect();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Replica;
+use crate::model::Weight;
 
 /// So long there must be more ready replicas than slots before the number grows: a deploy that
 /// starts the new replica before it stops the old one is over by then, and needs no load.
@@ -96,7 +97,9 @@ impl SlotCount {
 
 /// `None` when nobody is ready.
 fn wanted(ready: &[Replica]) -> Option<NonZeroUsize> {
-    let is_weighted = ready.iter().any(|replica| replica.weight > 1);
+    let is_weighted = ready
+        .iter()
+        .any(|replica| replica.weight > Weight::default());
     let least = if is_weighted { WEIGHTED_SLOTS } else { 1 };
     let replicas = NonZeroUsize::new(ready.len().min(SLOTS_MAX))?;
     Some(replicas.max(NonZeroUsize::new(least)?))
@@ -111,7 +114,7 @@ mod tests {
         let replica = |(place, weight): (usize, &u8)| Replica {
             container: ContainerId::new(format!("c{place}")).expect("not empty"),
             address: ([10, 0, 0, 1], 80).into(),
-            weight: *weight,
+            weight: Weight::new(*weight).expect("in range"),
         };
         weights.iter().enumerate().map(replica).collect()
     }
