@@ -85,7 +85,7 @@ pub(crate) struct SettingsArgs {
     #[arg(long, env = "SH0_ALLOW_CATCH_ALL")]
     allow_catch_all: bool,
     /// How the config says where a container is
-    #[arg(long, env = "SH0_UPSTREAMS", value_enum, default_value = "direct")]
+    #[arg(long, env = "SH0_UPSTREAMS", value_enum, default_value = "slots")]
     upstreams: Upstreams,
     /// Requests that may wait for one app while it has no ready container
     #[arg(long, env = "SH0_HOLD_APP_MAX", default_value_t = 1_024, value_parser = waiting, value_name = "COUNT")]
