@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
+use super::report::say_changes;
 use super::slots::Counts;
 use super::{Loop, Reason};
 use crate::caddy::admin::{Admin, AdminError, Disposition};
@@ -144,13 +145,15 @@ where
         self.status.diagnostics = Arc::new(built.diagnostics.clone());
         self.status.table = Arc::new(built.table.clone());
         let generation = self.status.generation;
-        self.desired = Some(Arc::new(Desired {
+        let desired = Arc::new(Desired {
             generation,
             rendered,
             built,
             slots: self.slot_counts(),
             certificates: pairs,
-        }));
+        });
+        self.accept_slots(&desired);
+        self.desired = Some(desired);
         self.offer_start_config();
         self.publish();
     }
@@ -307,8 +310,7 @@ where
         self.refusals.settle();
         self.status.caddy.load_error = None;
         self.status.applied = Some(desired.generation);
-        let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
-        super::report::say_changes(before, &desired.built.table, desired.generation);
+        self.say_config(&desired);
         if let Some(slots) = &mut self.world.slots {
             let next = self
                 .desired
@@ -319,6 +321,30 @@ where
         self.remember_good(&desired.built);
         self.accepted = Some(desired);
         self.offer_start_config();
+    }
+
+    /// The desired config is the one that Caddy serves, so that what is new in it took effect with
+    /// the slots.
+    fn accept_slots(&mut self, desired: &Arc<Desired>) {
+        let is_served = { self.loads.serving.as_ref() }.is_some_and(|(_, id)| *id == desired.id());
+        if !is_served || self.loads.in_flight.is_some() {
+            return;
+        }
+        let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
+        say_changes(before, &desired.built.table, self.world.slots.is_some());
+        self.status.applied = Some(desired.generation);
+        self.remember_good(&desired.built);
+        self.accepted = Some(Arc::clone(desired));
+    }
+
+    fn say_config(&self, desired: &Desired) {
+        let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
+        let changed = say_changes(before, &desired.built.table, self.world.slots.is_some());
+        let (generation, routes) = (desired.generation, desired.built.table.routes.len());
+        info!(
+            generation,
+            routes, changed, "Caddy serves the newest config."
+        );
     }
 
     fn remember_good(&mut self, built: &Built) {

@@ -12,8 +12,8 @@ use tracing::{debug, warn};
 use crate::model::PoolKey;
 use crate::routes::{Pool, RouteTable};
 use crate::slots::{
-    Assignment, Content, Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Replica, Slot,
-    SlotCount, SlotFiles, SlotsError, Target, assign,
+    Assignment, Content, Demand, Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Replica,
+    Slot, SlotCount, SlotFiles, SlotsError, Target, assign,
 };
 use crate::telemetry::chain;
 
@@ -97,8 +97,8 @@ impl Slots {
             let ready = Replica::of(pool);
             let state = states
                 .entry(key)
-                .or_insert_with(|| PoolState::new(&ready, now));
-            state.count.update(&ready, now);
+                .or_insert_with(|| PoolState::new(pool, now));
+            state.count.update(Demand::of(pool), now);
             state.assignment = assign(&state.assignment, &ready, state.count.get());
             if let Err(error) = state.open_gap(key, pool, hold, now) {
                 failed = Some(chain(&error));
@@ -199,9 +199,9 @@ impl Slots {
 }
 
 impl PoolState {
-    fn new(ready: &[Replica], now: Instant) -> Self {
+    fn new(pool: &Pool, now: Instant) -> Self {
         Self {
-            count: SlotCount::first(ready),
+            count: SlotCount::first(Demand::of(pool)),
             assignment: Assignment::default(),
             gap: None,
             hold_until: now,

@@ -45,6 +45,13 @@ impl Member {
             Err(NotReady::Starting | NotReady::Unproven | NotReady::NoAddress { .. })
         )
     }
+
+    /// Whether it is ready, or may become so without anybody's doing: it was started, or is about
+    /// to be, as when several are.
+    pub(super) fn is_expected(&self) -> bool {
+        let is_created = Err(NotReady::NotRunning(ContainerState::Created));
+        self.address.is_ok() || self.is_starting() || self.address == is_created
+    }
 }
 
 /// One route, before hosts are shared out.

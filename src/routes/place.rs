@@ -11,7 +11,7 @@ use super::table::{
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{RouteSpec, TlsSetting};
-use crate::model::{Hostname, PathPrefix, PoolKey, RouteId, RouteName, Scheme, shown};
+use crate::model::{Hostname, PathPrefix, PoolKey, RouteId, RouteName, Scheme, Weight, shown};
 
 /// Characters of a project's name that are shown in a label to type; `share` takes no longer ones.
 const SHARE_CHARS_MAX: usize = 128;
@@ -225,6 +225,8 @@ impl Placed {
         let pool = Pool {
             key: pool_key(form, is_served),
             is_starting: is_served && form.members.iter().any(Member::is_starting),
+            expected: form.members.iter().filter(|m| m.is_expected()).count(),
+            is_weighted: form.members.iter().any(|m| m.weight != Weight::default()),
             scheme: spec.scheme,
             tls: upstream_tls(spec),
             hold: spec.hold.unwrap_or(HOLD),

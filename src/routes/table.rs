@@ -95,6 +95,10 @@ pub struct Pool {
     pub key: PoolKey,
     /// Whether one of its containers is on its way: it runs, and is not ready yet.
     pub is_starting: bool,
+    /// How many of its containers are ready, or may become so without anybody's doing.
+    pub expected: usize,
+    /// Whether any of its containers, ready or not, has another weight than 1.
+    pub is_weighted: bool,
     /// The protocol.
     pub scheme: Scheme,
     /// How the container's certificate is checked; `Some` exactly with [`Scheme::Https`].

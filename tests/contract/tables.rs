@@ -52,6 +52,8 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
             pool: Pool {
                 key: pool_key(),
                 is_starting: false,
+                expected: addresses.split_whitespace().count(),
+                is_weighted: false,
                 scheme: Scheme::Http,
                 tls: None,
                 hold: Duration::from_secs(30),
@@ -98,6 +100,7 @@ impl Site {
 
     /// Gives its containers these weights, in the order of their addresses.
     pub(crate) fn weights(mut self, weights: &[u8]) -> Self {
+        self.route.pool.is_weighted = true;
         for (upstream, weight) in self.route.pool.upstreams.iter_mut().zip(weights) {
             upstream.weight = Weight::new(*weight).expect("1 to 100");
         }

@@ -265,11 +265,12 @@ pub(crate) fn show(built: &Built) -> String {
             word if word == "LeastConn" => String::new(),
             word => format!(" {word}"),
         };
-        let patience = [("hold", pool.hold, 30), ("retry", pool.retry, 5)]
-            .into_iter()
+        let patience = [("hold", pool.hold, 30), ("retry", pool.retry, 5)];
+        let patience: Vec<String> = { patience.iter() }
             .filter(|(_, time, default)| *time != Duration::from_secs(*default))
             .map(|(key, time, _)| format!(" {key}={time:?}"))
-            .collect::<String>();
+            .collect();
+        let patience = patience.concat();
         let scheme = format!("{:?}", pool.scheme).to_lowercase();
         let id = &route.id;
         writeln!(

@@ -10,7 +10,7 @@ use crate::caddy::config::{
 };
 use crate::model::{Hostname, LbPolicy, Scheme};
 use crate::routes::{Pool, Route, RouteKey, UpstreamTls};
-use crate::slots::{Assignment, Replica, Slot, SlotCount, Target, assign};
+use crate::slots::{Assignment, Demand, Replica, Slot, SlotCount, Target, assign};
 
 /// The pause between two tries. Caddy's 250 ms would be added to every request whose first choice
 /// is a replica that just died; a refused connection costs microseconds, so 20 tries a second for
@@ -51,7 +51,11 @@ fn dials(pool: &Pool, options: &RenderOptions) -> Vec<String> {
 /// The addresses of a pool: each once, or, where weights differ from 1, as often as its share says.
 fn addresses(pool: &Pool) -> Vec<String> {
     let ready = Replica::of(pool);
-    let count = SlotCount::first(&ready).get();
+    let demand = Demand {
+        expected: ready.len(),
+        ..Demand::of(pool)
+    };
+    let count = SlotCount::first(demand).get();
     let shares = assign(&Assignment::default(), &ready, count);
     let address = |target: &Target| match target {
         Target::Container { address, .. } => Some(address.to_string()),

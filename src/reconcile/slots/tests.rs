@@ -33,6 +33,8 @@ fn table(sites: &[(&str, &[&str])]) -> RouteTable {
         let pool = Pool {
             key: key(host),
             is_starting: false,
+            expected: addresses.len(),
+            is_weighted: false,
             scheme: Scheme::Http,
             tls: None,
             hold: Duration::from_secs(30),
