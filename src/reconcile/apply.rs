@@ -11,6 +11,7 @@ use super::debounce::{Debounce, DebounceOptions};
 use super::report::say_changes;
 use super::slots::Counts;
 use super::{Loop, Reason};
+use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, AdminError, Disposition};
 use crate::caddy::render::{CertificatePair, Rendered, SlotOptions, render};
 use crate::certificates::CertificateSet;
@@ -48,6 +49,12 @@ impl Desired {
     pub(super) fn id(&self) -> String {
         self.rendered.fingerprint.to_string()
     }
+
+    /// Whether an id that was made of Caddy's own words for its config is that of this one.
+    pub(super) fn means(&self, id: &str) -> bool {
+        let meaning = Fingerprint::of_meaning(&self.rendered.json);
+        meaning.is_some_and(|meaning| meaning.to_string() == id)
+    }
 }
 
 /// Loads: one at a time, debounced, retried.
@@ -59,6 +66,9 @@ pub(super) struct Loads {
     pub(super) failures: usize,
     /// The process that serves, and the id of the config it serves; `None` while none does.
     pub(super) serving: Option<(u64, String)>,
+    /// What a Caddy serves that was taken over, until it is known which config that is, or another
+    /// was loaded. Caddy is started with it again should it end before.
+    pub(super) adopted: Option<String>,
     /// The config that Caddy refused as a whole; not sent again before it changes, or a resync.
     pub(super) rejected: Option<String>,
     pub(super) start_failures: u32,
@@ -73,6 +83,7 @@ impl Loads {
             retry_at: None,
             failures: 0,
             serving: None,
+            adopted: None,
             rejected: None,
             start_failures: 0,
         }
@@ -153,7 +164,8 @@ where
             certificates: pairs,
         });
         self.accept_slots(&desired);
-        self.desired = Some(desired);
+        self.desired = Some(Arc::clone(&desired));
+        self.recognise(&desired);
         self.offer_start_config();
         self.publish();
     }
@@ -207,10 +219,11 @@ where
     pub(super) fn offer_start_config(&mut self) {
         let accepted = self.accepted.as_ref().map(|accepted| &accepted.rendered);
         let desired = self.desired.as_ref().map(|desired| &desired.rendered);
+        let is_adopted = self.loads.adopted.is_some() && self.loads.start_failures == 0;
         let may_start_routes = self.loads.start_failures < START_TRIES_MAX;
         let rendered = match accepted.or(desired) {
             Some(rendered) if may_start_routes => rendered,
-            None if self.first_look_by.is_some() => return,
+            None if self.first_look_by.is_some() || is_adopted => return,
             Some(_) | None => &self.unavailable,
         };
         let config = StartConfig {
@@ -307,6 +320,7 @@ where
     pub(super) fn accept(&mut self, desired: Arc<Desired>) {
         self.loads.start_failures = 0;
         self.loads.rejected = None;
+        self.loads.adopted = None;
         self.refusals.settle();
         self.status.caddy.load_error = None;
         self.status.applied = Some(desired.generation);

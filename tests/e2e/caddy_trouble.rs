@@ -117,36 +117,6 @@ async fn a_caddy_that_somebody_stops_is_back_with_its_routes() {
 }
 
 #[tokio::test]
-async fn after_a_killed_agent_the_next_one_alone_answers_with_the_newest_routes() {
-    let engine = Engine::start().await;
-    let (mut agent, host) = one_site(&engine).await;
-    let old = agent.caddy_pid().await;
-    agent.kill().await;
-    agent.answers(&host, "web").await;
-    // The Caddy that was left does not know this one: each request that it still got would fail.
-    let late = engine.host("late");
-    engine.run(App::named("late").host(&late)).await;
-    assert_eq!(agent.get(&late, "/").await.status, 404);
-
-    let again = Instant::now();
-    agent.start_again().await;
-    agent.answers(&late, "late").await;
-    println!("the next agent serves after {:?}", again.elapsed());
-    assert!(!is_alive(old));
-    assert_eq!(listeners(agent.http_port), 1);
-    for _ in 0..100 {
-        let answer = agent.get(&late, "/").await;
-        assert!(answer.is_from("late"), "{}", answer.summary());
-    }
-    agent.answers(&host, "web").await;
-    agent
-        .logs("A Caddy of an earlier agent is still there; stopping it.")
-        .await;
-    assert!(agent.stop().await.success());
-    assert_eq!(listeners(agent.http_port), 0);
-}
-
-#[tokio::test]
 async fn a_frozen_caddy_of_a_killed_agent_is_removed_by_the_next() {
     let engine = Engine::start().await;
     let (mut agent, host) = one_site(&engine).await;
