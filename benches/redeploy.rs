@@ -57,7 +57,7 @@ async fn main() {
         slots,
         direct,
     };
-    println!("                                                slots           direct");
+    println!("{:42}  {:>15}  {:>15}", "", "slots", "direct");
     scene.returns().await;
     scene.leaves().await;
     scene.throughput().await;
@@ -164,9 +164,10 @@ impl Scene {
         direct.sort_unstable();
         let middle = |rates: &[usize]| rates.get(BURSTS / 2).copied().unwrap_or_default();
         let (slots, direct) = (middle(&slots), middle(&direct));
+        let percent = slots * 100 / direct.max(1);
         println!(
-            "requests per second, {CLIENTS} clients           {slots:6}           {direct:6}   ({} %)",
-            slots * 100 / direct.max(1)
+            "{:42}  {slots:15}  {direct:15}   per second ({percent} %), median of {BURSTS}",
+            format!("requests of {CLIENTS} clients")
         );
     }
 }
