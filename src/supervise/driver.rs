@@ -127,6 +127,8 @@ impl<P: Ping> Driver<'_, P> {
             | Stage::Left => (false, false),
         };
         let deadline = self.state.deadline();
+        // Lines belong to an epoch, which is not known yet.
+        let is_looking = matches!(self.state.stage, Stage::Looking { .. });
         let event = select! { biased;
             () = abort.cancelled(), if !(ends && is_killed) => Event::Abort,
             () = stop.cancelled(), if !ends => Event::Stop,
@@ -137,7 +139,7 @@ impl<P: Ping> Driver<'_, P> {
             answered = finished(&mut self.asking) => Event::Answered(answered),
             () = changed(&mut self.config) => Event::Config,
             () = at(deadline) => Event::Time,
-            () = self.tail.wait() => Event::Log,
+            () = self.tail.wait(), if !is_looking => Event::Log,
         };
         Ok(event)
     }

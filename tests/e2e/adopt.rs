@@ -30,11 +30,13 @@ impl Scene {
         Self::start_with(Options::default().flags(["--upstreams", mode])).await
     }
 
-    /// One site, `web`.
+    /// One site, `web`. The labels have a prefix of the test's own, so that loads are counted that
+    /// come of nobody else's containers.
     async fn start_with(options: Options) -> Self {
         let engine = Engine::start().await;
         let host = engine.host("web");
-        engine.run(App::named("web").host(&host)).await;
+        let options = options.flags(["--label-prefix", engine.run_id()]);
+        engine.run(labelled(&engine, "web", &host)).await;
         let agent = Agent::start_with(&engine, options).await;
         agent.answers(&host, "web").await;
         let caddy = agent.caddy_pid().await;
@@ -44,6 +46,11 @@ impl Scene {
             host,
             caddy,
         }
+    }
+
+    /// A container of the site.
+    fn web(&self) -> App {
+        labelled(&self.engine, "web", &self.host)
     }
 
     fn load(&self, connections: Connections) -> Load {
@@ -60,6 +67,10 @@ impl Scene {
         self.agent.settled().await;
         assert_eq!(self.agent.loads().await, loads, "{}", self.agent.log());
     }
+}
+
+fn labelled(engine: &Engine, name: &str, host: &str) -> App {
+    App::named(name).label(&format!("{}.host", engine.run_id()), host)
 }
 
 /// Lets the load go on for some more answers.
@@ -189,11 +200,7 @@ async fn what_changed_while_no_agent_ran_is_routed_right_after_it_came() {
         let blocker = scene.engine.run(App::named("blocker")).await;
         scene
             .engine
-            .run(
-                App::named("web")
-                    .host(&scene.host)
-                    .env("WHOAMI_NAME", "web-2"),
-            )
+            .run(scene.web().env("WHOAMI_NAME", "web-2"))
             .await;
         scene.agent.start_again().await;
         scene.agent.answers(&scene.host, "web-2").await;
@@ -203,7 +210,10 @@ async fn what_changed_while_no_agent_ran_is_routed_right_after_it_came() {
         // Another host is another config: one load.
         scene.agent.kill().await;
         let late = scene.engine.host("late");
-        scene.engine.run(App::named("late").host(&late)).await;
+        scene
+            .engine
+            .run(labelled(&scene.engine, "late", &late))
+            .await;
         scene.agent.start_again().await;
         scene.agent.answers(&late, "late").await;
         scene.is_adopted(1).await;
@@ -269,24 +279,27 @@ async fn a_record_that_is_garbage_or_of_a_stranger_kills_nobody() {
 
 #[tokio::test]
 async fn caddys_errors_are_in_the_log_of_the_next_agent_also_those_of_the_time_between() {
-    let mut scene = Scene::start("slots").await;
+    // With slots a server has routes for errors, and what they answer is no error to Caddy's log.
+    let mut scene = Scene::start("direct").await;
     let dead = scene.engine.host("dead");
-    let container = App::named("dead")
-        .host(&dead)
-        .label("sh0.port", "9")
-        .label("sh0.ready", "none")
-        .label("sh0.retry", "0s");
+    let label = |key: &str| format!("{}.{key}", scene.engine.run_id());
+    let container = labelled(&scene.engine, "dead", &dead)
+        .label(&label("port"), "9")
+        .label(&label("ready"), "none")
+        .label(&label("retry"), "0s");
     scene.engine.run(container).await;
     scene.agent.refuses(&dead, 502).await;
-    for _ in 0..2 {
+    scene.agent.logs("connection refused").await;
+    for round in 1..=2 {
+        let [between, after] = ["between", "after"].map(|when| format!("/{when}-{round}"));
         scene.agent.kill().await;
         let before = scene.agent.logged("connection refused").len();
-        assert_eq!(scene.agent.get(&dead, "/between").await.status, 502);
+        assert_eq!(scene.agent.get(&dead, &between).await.status, 502);
         scene.agent.start_again().await;
         scene.is_adopted(0).await;
-        scene.agent.logs("/between").await;
-        assert_eq!(scene.agent.get(&dead, "/after").await.status, 502);
-        scene.agent.logs("/after").await;
+        scene.agent.logs(&between).await;
+        assert_eq!(scene.agent.get(&dead, &after).await.status, 502);
+        scene.agent.logs(&after).await;
         let lines = scene.agent.logged("connection refused").len();
         assert_eq!(lines, before + 2, "each once\n{}", scene.agent.log());
     }
@@ -312,7 +325,7 @@ async fn who_asks_for_an_app_in_hold_is_answered_although_the_agent_is_killed() 
     scene.agent.start_again().await;
     sleep(Duration::from_millis(300)).await;
     assert!(!asked.is_finished(), "it waits with the next agent");
-    scene.engine.run(App::named("web").host(&scene.host)).await;
+    scene.engine.run(scene.web()).await;
     let answer = asked.await.expect("no panic");
     assert!(answer.is_from("web"), "{}", answer.summary());
     scene.is_adopted(0).await;

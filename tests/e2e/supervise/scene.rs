@@ -1,6 +1,6 @@
 //! A supervisor with a real Caddy in a folder of its own, and clients as small as can be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +22,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn caddy() -> PathBuf {
     std::env::var_os("SH0_CADDY").map_or_else(|| "caddy".into(), PathBuf::from)
-}
-
-pub(super) fn is_alive(pid: u32) -> bool {
-    Path::new(&format!("/proc/{pid}")).exists()
 }
 
 /// The body of `GET /`, if it is answered with 200 in 2 s. The request carries 1 KB of header,
