@@ -121,7 +121,27 @@ pub enum EngineError {
     },
 }
 
+/// How long to wait at most before an engine that was away is asked again. To dial a local socket
+/// at which nobody listens costs nothing, and sites wait for the engine's return.
+const AWAY_RETRY_MAX: Duration = Duration::from_millis(500);
+/// The same for everything else: what is refused stays so until somebody changes it, and a list
+/// costs a struggling engine something.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
 impl EngineError {
+    /// How long to wait at most before asking again. An engine that accepts and does not answer in
+    /// time may be one that is starting.
+    #[must_use]
+    pub fn retry_within(&self) -> Duration {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } => AWAY_RETRY_MAX,
+            Self::Endpoint { .. }
+            | Self::Permission { .. }
+            | Self::Refused { .. }
+            | Self::Broken { .. } => RETRY_MAX,
+        }
+    }
+
     /// What a person can check or type to mend it, in one or two sentences.
     #[must_use]
     pub fn help(&self) -> String {

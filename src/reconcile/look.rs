@@ -110,23 +110,23 @@ where
                 if let EngineError::Refused { .. } = error {
                     self.subscription.say_refused(&error);
                 }
-                self.stream_ended();
+                self.stream_ended(error.retry_within());
             }
             None => {
                 debug!("The event stream ended.");
-                self.stream_ended();
+                self.stream_ended(BACKOFF.1);
             }
         }
     }
 
-    fn stream_ended(&mut self) {
+    fn stream_ended(&mut self, retry_within: Duration) {
         let now = Instant::now();
         let subscription = &mut self.subscription;
         subscription.notices = None;
         if now >= subscription.opened + STREAM_PROVED {
             subscription.backoff.reset();
         }
-        subscription.open_at = Some(now + subscription.backoff.next());
+        subscription.open_at = Some(now + subscription.backoff.next(retry_within));
     }
 
     /// Looks at the engine, or once more after the look under way.
@@ -184,7 +184,8 @@ where
 
     /// Keeps every route as it is, and tries again.
     fn look_failed(&mut self, error: &EngineError) {
-        self.looks.retry_at = Some(Instant::now() + self.looks.backoff.next());
+        let wait = self.looks.backoff.next(error.retry_within());
+        self.looks.retry_at = Some(Instant::now() + wait);
         let text = chain(error);
         self.status.docker.reachable = false;
         if self.status.docker.error.as_ref() != Some(&text) {
