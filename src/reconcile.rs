@@ -10,6 +10,7 @@ mod apply;
 mod backoff;
 mod debounce;
 mod look;
+mod memory;
 mod process;
 mod ready;
 mod refuse;
@@ -32,6 +33,7 @@ pub use self::slots::{Slots, SlotsStartError};
 
 use self::apply::{Desired, Loads};
 use self::look::{Looks, Subscription};
+use self::memory::Memory;
 use self::ready::{News, Readiness};
 use self::refuse::Refusals;
 use crate::caddy::admin::{Admin, AdminError};
@@ -45,8 +47,9 @@ use crate::state::{State, StateError, Store};
 use crate::status::Status;
 use crate::supervise::{Phase, StartConfig};
 
-/// How long the first look may take before Caddy is started without routes, answering 503: a
-/// browser that asks meanwhile gets an answer instead of a refused connection.
+/// How long the first look may take before Caddy is started with the containers as they were last,
+/// or, when none are remembered, without routes, answering 503: a browser that asks meanwhile gets
+/// an answer instead of a refused connection.
 const FIRST_LOOK_WAIT: Duration = Duration::from_secs(1);
 /// How long a load under way may still take when the agent stops.
 const LAST_LOAD_WAIT: Duration = Duration::from_secs(5);
@@ -134,6 +137,7 @@ enum Event {
     LoadDue,
     Loaded(Result<(), AdminError>),
     Saved(Result<(), StateError>),
+    Memory(memory::Step),
     NoFirstLook,
     AddressesOverdue,
 }
@@ -149,6 +153,7 @@ struct Loop<E, A, S, P> {
     subscription: Subscription,
     network_check: Option<BoxFuture<'static, Result<bool, EngineError>>>,
     snapshot: Option<Snapshot>,
+    memory: Memory,
     readiness: Readiness,
     refusals: Refusals,
     desired: Option<Arc<Desired>>,
@@ -191,6 +196,7 @@ pub async fn reconcile<E, A, S, P>(
         subscription: Subscription::due(now),
         network_check: None,
         snapshot: None,
+        memory: Memory::default(),
         readiness: Readiness::default(),
         refusals: Refusals::default(),
         desired: None,
@@ -231,6 +237,7 @@ where
             Some(()) = self.channels.resync.recv() => Event::Look(Reason::Asked),
             Ok(()) = self.channels.certificates.changed() => Event::Certificates,
             saved = done(&mut self.saving) => Event::Saved(saved),
+            step = self.memory.next() => Event::Memory(step),
             checked = done(&mut self.network_check) => Event::NetworkChecked(checked),
             () = at(self.first_look_by) => Event::NoFirstLook,
             () = at(self.overdue.deadline()) => Event::AddressesOverdue,
@@ -253,10 +260,8 @@ where
             Event::LoadDue => self.load(),
             Event::Loaded(loaded) => self.on_loaded(loaded),
             Event::Saved(saved) => self.on_saved(saved),
-            Event::NoFirstLook => {
-                self.first_look_by = None;
-                self.offer_start_config();
-            }
+            Event::Memory(step) => self.on_memory(step),
+            Event::NoFirstLook => self.recall(),
             Event::AddressesOverdue => self.overdue.say(Instant::now()),
         }
     }
@@ -272,6 +277,7 @@ where
                 let saved = done(&mut self.saving).await;
                 self.on_saved(saved);
             }
+            self.remember_last().await;
         };
         if tokio::time::timeout(LAST_LOAD_WAIT, last).await.is_err() {
             tracing::warn!("Stopping with a load or a save still under way.");

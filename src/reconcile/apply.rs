@@ -37,6 +37,8 @@ pub(super) struct Desired {
     pub(super) generation: u64,
     pub(super) rendered: Rendered,
     pub(super) built: Built,
+    /// Whether it is of remembered containers, from which nothing is learned.
+    pub(super) is_remembered: bool,
     /// How many slots its pools have.
     pub(super) slots: Counts,
     /// The operator's certificates in it.
@@ -118,14 +120,11 @@ where
         let Some(built) = self.build(&certificates, &self.readiness.gates) else {
             return;
         };
-        self.readiness.run(&built.trials, &self.world.prober);
-        self.refusals.keep_only(&built);
-        if built.claims != self.state.claims {
-            self.state.claims = built.claims.clone();
-            self.save();
+        if !self.memory.is_recalled() {
+            self.learn(&built);
         }
+        self.memory.note(Instant::now());
         self.say_diagnostics(&built.diagnostics);
-        self.overdue.note(&built.addressless, Instant::now());
         let pairs = self.refusals.left_in(&certificates.pairs);
         self.options.render.certificates.clone_from(&pairs);
         if let Some(slots) = &mut self.world.slots {
@@ -148,11 +147,23 @@ where
             generation,
             rendered,
             built,
+            is_remembered: self.memory.is_recalled(),
             slots: self.slot_counts(),
             certificates: pairs,
         }));
         self.offer_start_config();
         self.publish();
+    }
+
+    /// What follows from a table of containers that were looked at, besides the config.
+    fn learn(&mut self, built: &Built) {
+        self.readiness.run(&built.trials, &self.world.prober);
+        self.refusals.keep_only(built);
+        if built.claims != self.state.claims {
+            self.state.claims = built.claims.clone();
+            self.save();
+        }
+        self.overdue.note(&built.addressless, Instant::now());
     }
 
     /// The config of this table, with as many slots as its pools have now. If the number of slots
@@ -207,7 +218,7 @@ where
         let may_start_routes = self.loads.start_failures < START_TRIES_MAX;
         let rendered = match accepted.or(desired) {
             Some(rendered) if may_start_routes => rendered,
-            None if self.first_look_by.is_some() => return,
+            None if self.first_look_by.is_some() || self.memory.is_recalling() => return,
             Some(_) | None => &self.unavailable,
         };
         let config = StartConfig {
@@ -316,9 +327,25 @@ where
                 .map_or(&desired.slots, |next| &next.slots);
             slots.keep_only(&[&desired.slots, next]);
         }
-        self.remember_good(&desired.built);
+        if !desired.is_remembered {
+            self.remember_good(&desired.built);
+        }
         self.accepted = Some(desired);
         self.offer_start_config();
+    }
+
+    /// The first look asks for the very config that Caddy was started with by memory: now its
+    /// forms are known to be good.
+    pub(super) fn confirm_remembered(&mut self) {
+        let desired = self.desired.clone();
+        let accepted = self
+            .accepted
+            .as_ref()
+            .filter(|accepted| accepted.is_remembered);
+        let same = desired.filter(|desired| accepted.is_some_and(|a| a.id() == desired.id()));
+        if let Some(desired) = same {
+            self.accept(desired);
+        }
     }
 
     fn remember_good(&mut self, built: &Built) {

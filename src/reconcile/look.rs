@@ -160,13 +160,14 @@ where
                     self.check_network();
                 }
                 let generation = self.status.generation;
-                let is_first = self.snapshot.is_none();
+                let is_first = self.snapshot.is_none() || self.forget_remembered();
                 self.readiness.keep_only(&snapshot);
                 self.snapshot = Some(snapshot);
                 if is_first {
                     self.trust_those_that_run();
                 }
                 self.rebuild();
+                self.confirm_remembered();
                 self.learn_stop_rules();
                 let changed = self.status.generation != generation;
                 if changed && !is_first && self.looks.reason == Reason::Resync && again.is_none() {

@@ -31,6 +31,7 @@ mod probe;
 mod properties;
 mod readme;
 mod ready;
+mod remembered;
 mod render;
 mod scene;
 mod tidy;
