@@ -15,6 +15,7 @@ mod process;
 mod ready;
 mod refuse;
 mod report;
+mod restart;
 mod slots;
 
 use std::future::{Future, pending};
@@ -36,6 +37,7 @@ use self::look::{Looks, Subscription};
 use self::memory::Memory;
 use self::ready::{News, Readiness};
 use self::refuse::Refusals;
+use self::restart::Restart;
 use crate::caddy::admin::{Admin, AdminError};
 use crate::caddy::render::{RenderOptions, Rendered, render_unavailable};
 use crate::certificates::CertificateSet;
@@ -138,6 +140,7 @@ enum Event {
     Loaded(Result<(), AdminError>),
     Saved(Result<(), StateError>),
     Memory(memory::Step),
+    Restart(restart::Step),
     NoFirstLook,
     AddressesOverdue,
 }
@@ -154,6 +157,7 @@ struct Loop<E, A, S, P> {
     network_check: Option<BoxFuture<'static, Result<bool, EngineError>>>,
     snapshot: Option<Snapshot>,
     memory: Memory,
+    restart: Restart,
     readiness: Readiness,
     refusals: Refusals,
     desired: Option<Arc<Desired>>,
@@ -197,6 +201,7 @@ pub async fn reconcile<E, A, S, P>(
         network_check: None,
         snapshot: None,
         memory: Memory::default(),
+        restart: Restart::new(now),
         readiness: Readiness::default(),
         refusals: Refusals::default(),
         desired: None,
@@ -237,6 +242,7 @@ where
             Some(()) = self.channels.resync.recv() => Event::Look(Reason::Asked),
             Ok(()) = self.channels.certificates.changed() => Event::Certificates,
             saved = done(&mut self.saving) => Event::Saved(saved),
+            step = self.restart.next() => Event::Restart(step),
             step = self.memory.next() => Event::Memory(step),
             checked = done(&mut self.network_check) => Event::NetworkChecked(checked),
             () = at(self.first_look_by) => Event::NoFirstLook,
@@ -261,6 +267,7 @@ where
             Event::Loaded(loaded) => self.on_loaded(loaded),
             Event::Saved(saved) => self.on_saved(saved),
             Event::Memory(step) => self.on_memory(step),
+            Event::Restart(step) => self.on_restart(step),
             Event::NoFirstLook => self.recall(),
             Event::AddressesOverdue => self.overdue.say(Instant::now()),
         }

@@ -269,6 +269,8 @@ mod tests {
             containers: vec![container],
             proven: [(web.clone(), ([10, 0, 0, 1], 80).into())].into(),
             draining: [web].into(),
+            engine: Some("1 2".to_owned()),
+            live_restore: true,
         }
     }
 

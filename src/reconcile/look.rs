@@ -109,11 +109,14 @@ where
                 debug!(error = %chain(&error), "The event stream broke.");
                 if let EngineError::Refused { .. } = error {
                     self.subscription.say_refused(&error);
+                } else {
+                    self.restart.cut();
                 }
                 self.stream_ended(error.retry_within());
             }
             None => {
                 debug!("The event stream ended.");
+                self.restart.cut();
                 self.stream_ended(BACKOFF.1);
             }
         }
@@ -141,6 +144,7 @@ where
         }
         self.looks.retry_at = None;
         self.looks.reason = reason;
+        self.restart.look_begins(Instant::now());
         let engine = self.world.engine.clone();
         self.looks.in_flight = Some(Box::pin(async move { engine.snapshot().await }));
     }
@@ -161,6 +165,7 @@ where
                 }
                 let generation = self.status.generation;
                 let is_first = self.snapshot.is_none() || self.forget_remembered();
+                self.engine_answers();
                 self.readiness.keep_only(&snapshot);
                 self.snapshot = Some(snapshot);
                 if is_first {
@@ -185,6 +190,7 @@ where
 
     /// Keeps every route as it is, and tries again.
     fn look_failed(&mut self, error: &EngineError) {
+        self.restart.look_failed();
         let wait = self.looks.backoff.next(error.retry_within());
         self.looks.retry_at = Some(Instant::now() + wait);
         let text = chain(error);

@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 
 use super::{Loop, at, done};
 use crate::caddy::admin::Admin;
-use crate::discovery::Engine;
+use crate::discovery::{Engine, EngineProcess};
 use crate::model::{Container, ContainerId, NetworkMode, Snapshot};
 use crate::probe::Probe;
 use crate::routes::Gates;
@@ -42,7 +42,7 @@ const AWAY_SECONDS_MAX: u64 = 900;
 /// What is remembered, and when it is written.
 #[derive(Default)]
 pub(super) struct Memory {
-    recalling: Option<BoxFuture<'static, Option<Recalled>>>,
+    recalling: Option<BoxFuture<'static, (Option<Recalled>, EngineProcess)>>,
     writing: Option<BoxFuture<'static, Result<(), StateError>>>,
     /// What is being written, and since when.
     sent: Option<(Arc<Remembered>, Instant)>,
@@ -58,7 +58,7 @@ pub(super) struct Memory {
 
 /// What comes of it.
 pub(super) enum Step {
-    Recalled(Option<Recalled>),
+    Recalled(Option<Recalled>, EngineProcess),
     Due,
     Written(Result<(), StateError>),
 }
@@ -68,7 +68,7 @@ impl Memory {
     pub(super) async fn next(&mut self) -> Step {
         let due = self.due.filter(|_| self.writing.is_none());
         tokio::select! {
-            recalled = done(&mut self.recalling) => Step::Recalled(recalled),
+            (recalled, engine) = done(&mut self.recalling) => Step::Recalled(recalled, engine),
             written = done(&mut self.writing) => Step::Written(written),
             () = at(due) => Step::Due,
         }
@@ -101,19 +101,21 @@ where
     /// The first look takes long: reads what there is to start with.
     pub(super) fn recall(&mut self) {
         self.first_look_by = None;
-        let store = self.world.store.clone();
-        self.memory.recalling = Some(Box::pin(async move { store.recall().await }));
+        let (store, engine) = (self.world.store.clone(), self.world.engine.clone());
+        self.memory.recalling = Some(Box::pin(async move {
+            (store.recall().await, engine.process().await)
+        }));
     }
 
     pub(super) fn on_memory(&mut self, step: Step) {
         match step {
-            Step::Recalled(recalled) => self.on_recalled(recalled),
+            Step::Recalled(recalled, engine) => self.on_recalled(recalled, &engine),
             Step::Due => self.remember(false),
             Step::Written(written) => self.on_remembered(written),
         }
     }
 
-    fn on_recalled(&mut self, recalled: Option<Recalled>) {
+    fn on_recalled(&mut self, recalled: Option<Recalled>, engine: &EngineProcess) {
         if self.snapshot.is_some() {
             return;
         }
@@ -123,16 +125,11 @@ where
             return;
         };
         let now = (self.world.wall_clock)();
-        let seconds_ago = now.saturating_sub(recalled.at);
-        let is_long_ago = now.abs_diff(recalled.at) > AWAY_SECONDS_MAX;
-        let is_outdated = !recalled.is_same_boot || is_long_ago;
+        let outdated = outdated(&recalled, now, engine);
+        let is_outdated = outdated.is_some();
         let containers = recalled.remembered.containers.len();
-        if is_outdated {
-            let reason = if is_long_ago {
-                "that is too long ago"
-            } else {
-                "the machine was started anew since"
-            };
+        let seconds_ago = now.saturating_sub(recalled.at);
+        if let Some(reason) = outdated {
             warn!(
                 containers,
                 seconds_ago,
@@ -154,18 +151,16 @@ where
             at: recalled.at,
             is_outdated,
         });
-        let Remembered {
-            containers,
-            proven,
-            draining,
-        } = recalled.remembered;
+        let remembered = recalled.remembered;
+        self.restart.live_restore = remembered.live_restore;
+        self.restart.process = engine.clone();
         self.readiness.gates = Gates {
-            proven,
-            draining,
+            proven: remembered.proven,
+            draining: remembered.draining,
             is_open: false,
             is_outdated,
         };
-        self.snapshot = Some(Snapshot::new(containers));
+        self.snapshot = Some(Snapshot::new(remembered.containers));
         self.rebuild();
     }
 
@@ -194,7 +189,11 @@ where
             return;
         };
         let now = Instant::now();
-        let remembered = remembered(snapshot, gates, &self.options.prefix);
+        let mut remembered = remembered(snapshot, gates, &self.options.prefix);
+        remembered.live_restore = self.restart.live_restore;
+        if let EngineProcess::Known(process) = &self.restart.process {
+            remembered.engine = Some(process.clone());
+        }
         let confirm_at = memory.free_at.map_or(now, |at| at + CONFIRM_INTERVAL);
         let is_same = memory.written.as_deref() == Some(&remembered);
         if is_same && !confirm && now < confirm_at {
@@ -253,6 +252,25 @@ where
     }
 }
 
+/// Why the remembered addresses may be others' by now; `None` when they cannot.
+fn outdated(recalled: &Recalled, now: u64, engine: &EngineProcess) -> Option<&'static str> {
+    if !recalled.is_same_boot {
+        return Some("the machine was started anew since");
+    }
+    if now.abs_diff(recalled.at) > AWAY_SECONDS_MAX {
+        return Some("that is too long ago");
+    }
+    let remembered = &recalled.remembered;
+    let is_same_engine = match engine {
+        // Nobody can give an address to anybody.
+        EngineProcess::Absent => true,
+        EngineProcess::Known(process) => remembered.engine.as_ref() == Some(process),
+        EngineProcess::Unknown => false,
+    };
+    let may_move = !is_same_engine && !remembered.live_restore;
+    may_move.then_some("Docker may have been restarted since")
+}
+
 /// The containers with labels of ours and those that lend them a network.
 fn remembered(snapshot: &Snapshot, gates: &Gates, prefix: &str) -> Remembered {
     let mut containers: BTreeMap<&ContainerId, &Container> = BTreeMap::new();
@@ -273,5 +291,7 @@ fn remembered(snapshot: &Snapshot, gates: &Gates, prefix: &str) -> Remembered {
         proven: proven.cloned().collect(),
         draining: draining.cloned().collect::<BTreeSet<_>>(),
         containers: containers.into_values().cloned().collect(),
+        engine: None,
+        live_restore: false,
     }
 }

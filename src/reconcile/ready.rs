@@ -111,7 +111,6 @@ impl Readiness {
         let drains = &self.drains;
         self.gates.draining.retain(|id| drains.contains_key(id));
         self.gates.proven.clear();
-        self.gates.is_outdated = false;
     }
 
     /// Containers that take requests as the agent starts are taken as ready.

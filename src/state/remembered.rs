@@ -25,6 +25,10 @@ pub struct Remembered {
     pub proven: BTreeSet<(ContainerId, SocketAddr)>,
     /// Who had been told to stop.
     pub draining: BTreeSet<ContainerId>,
+    /// The engine's process, if it is known.
+    pub engine: Option<String>,
+    /// Whether containers outlive a restart of the engine.
+    pub live_restore: bool,
 }
 
 /// What an earlier agent remembered.
@@ -47,6 +51,8 @@ struct Stored<'a> {
     containers: Cow<'a, Vec<Container>>,
     proven: Cow<'a, BTreeSet<(ContainerId, SocketAddr)>>,
     draining: Cow<'a, BTreeSet<ContainerId>>,
+    engine: Option<Cow<'a, str>>,
+    live_restore: bool,
 }
 
 /// Names the run of the machine; empty when the system does not say.
@@ -63,6 +69,8 @@ pub(super) fn parse(bytes: &[u8], boot_id: &str) -> Result<Recalled, String> {
             containers: stored.containers.into_owned(),
             proven: stored.proven.into_owned(),
             draining: stored.draining.into_owned(),
+            engine: stored.engine.map(Cow::into_owned),
+            live_restore: stored.live_restore,
         },
         at: stored.at,
         is_same_boot: !boot_id.is_empty() && stored.boot_id == boot_id,
@@ -77,6 +85,8 @@ pub(super) fn print(remembered: &Remembered, at: u64, boot_id: &str) -> Vec<u8> 
         containers: Cow::Borrowed(&remembered.containers),
         proven: Cow::Borrowed(&remembered.proven),
         draining: Cow::Borrowed(&remembered.draining),
+        engine: remembered.engine.as_deref().map(Cow::Borrowed),
+        live_restore: remembered.live_restore,
     };
     serde_json::to_vec(&stored).expect("strings and numbers always serialise")
 }

@@ -33,5 +33,6 @@ mod readme;
 mod ready;
 mod remembered;
 mod render;
+mod restart;
 mod scene;
 mod tidy;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sh0_agent::discovery::EngineProcess;
 use sh0_agent::model::ContainerState;
 use sh0_agent::state::Recalled;
 use tokio::time::sleep;
@@ -120,6 +121,30 @@ async fn addresses_of_another_boot_or_of_long_ago_are_not_used() {
         scene.engine.set_listing(Listing::Works);
         scene.settle().await;
         assert_eq!(scene.served(), SERVED);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn remembered_addresses_count_while_docker_cannot_have_given_them_to_others() {
+    let known = |name: &str| EngineProcess::Known(name.to_owned());
+    for (process, live_restore, is_served) in [
+        (known("engine 1"), false, true),
+        (known("engine 2"), false, false),
+        (known("engine 2"), true, true),
+        (EngineProcess::Unknown, false, false),
+        (EngineProcess::Unknown, true, true),
+        (EngineProcess::Absent, false, true),
+    ] {
+        let engine = FakeEngine::new();
+        engine.set_live_restore(live_restore);
+        engine.put("start", site("a", 1, "a.example"));
+        let scene = Scene::start(engine, FakeCaddy::new(), FakeStore::default());
+        scene.settle().await;
+        let (engine, _, store) = scene.stop().await;
+        engine.set_process(process.clone());
+        let scene = started(engine, store, Listing::Fails).await;
+        let expected = ["a.example", "a.example 10.0.0.1:80"][usize::from(is_served)];
+        assert_eq!(scene.served(), [expected], "{process:?} {live_restore}");
     }
 }
 
