@@ -19,5 +19,5 @@ pub use container::{
 pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{Hostname, NameError, PathPrefix, Port, Token};
 pub use pool::PoolKey;
-pub use route::{LbPolicy, ReadyCheck, RouteId, RouteName, Scheme};
+pub use route::{LbPolicy, ReadyCheck, RouteId, RouteName, Scheme, Weight};
 pub(crate) use shown::shown;

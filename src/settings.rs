@@ -10,15 +10,16 @@ use std::time::Duration;
 use crate::caddy::render::{AcmeOptions, RenderOptions};
 use crate::labels::TlsSetting;
 use crate::reconcile::DebounceOptions;
+use crate::slots::HoldBounds;
 
 /// How the config says where an upstream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum UpstreamsMode {
     /// Its address stands in the config, so a new address is a new config.
-    #[default]
     Direct,
     /// It stands in a file that Caddy reads at each request, so that a new address is no load, and
     /// requests wait while a container is recreated.
+    #[default]
     Slots,
 }
 
@@ -52,8 +53,11 @@ pub struct Settings {
     pub caddy: PathBuf,
     /// Whether the host `*` may be claimed. Default false.
     pub allow_catch_all: bool,
-    /// How the config says where an upstream is.
+    /// How the config says where an upstream is. Default slots.
     pub upstreams: UpstreamsMode,
+    /// How many requests may wait for a container, with slots. Default 1,024 for one app, 16,384 in
+    /// all.
+    pub hold: HoldBounds,
     /// When changes are sent.
     pub debounce: DebounceOptions,
     /// From one full look at Docker to the next, without any event. Default 60 s.
@@ -82,7 +86,8 @@ impl Default for Settings {
             runtime_dir: PathBuf::from("/run/sh0-agent"),
             caddy: PathBuf::from("caddy"),
             allow_catch_all: false,
-            upstreams: UpstreamsMode::Direct,
+            upstreams: UpstreamsMode::Slots,
+            hold: HoldBounds::default(),
             debounce: DebounceOptions::default(),
             resync_interval: Duration::from_mins(1),
             stop_timeout: Duration::from_secs(5),

@@ -13,7 +13,7 @@ mod hold;
 mod slot;
 
 pub use self::assign::{Assignment, Replica, Target, assign};
-pub use self::count::{GROW_AFTER, SHRINK_AFTER, SLOTS_MAX, SlotCount, WEIGHTED_SLOTS};
+pub use self::count::{Demand, GROW_AFTER, SHRINK_AFTER, SLOTS_MAX, SlotCount, WEIGHTED_SLOTS};
 pub use self::files::{Content, SlotFiles, SlotsError};
-pub use self::hold::{Gap, GapState, Hold, HoldError, HoldOptions, hold_folder};
+pub use self::hold::{Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, hold_folder};
 pub use self::slot::Slot;

@@ -141,7 +141,7 @@ impl Agent {
         let slots = match settings.upstreams {
             UpstreamsMode::Direct => None,
             UpstreamsMode::Slots => {
-                Some(Slots::open(&settings.runtime_dir).map_err(StartError::Slots)?)
+                Some(Slots::open(&settings.runtime_dir, settings.hold).map_err(StartError::Slots)?)
             }
         };
         Ok(Self::spawn(&settings, docker, slots, lock))

@@ -10,6 +10,7 @@ use crate::caddy::render::AcmeOptions;
 use crate::labels::TlsSetting;
 use crate::reconcile::DebounceOptions;
 use crate::settings::{Settings, UpstreamsMode};
+use crate::slots::HoldBounds;
 
 /// `--upstreams`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -84,8 +85,14 @@ pub(crate) struct SettingsArgs {
     #[arg(long, env = "SH0_ALLOW_CATCH_ALL")]
     allow_catch_all: bool,
     /// How the config says where a container is
-    #[arg(long, env = "SH0_UPSTREAMS", value_enum, default_value = "direct")]
+    #[arg(long, env = "SH0_UPSTREAMS", value_enum, default_value = "slots")]
     upstreams: Upstreams,
+    /// Requests that may wait for one app while it has no ready container
+    #[arg(long, env = "SH0_HOLD_APP_MAX", default_value_t = 1_024, value_parser = waiting, value_name = "COUNT")]
+    hold_app_max: usize,
+    /// Requests that may wait in all
+    #[arg(long, env = "SH0_HOLD_MAX", default_value_t = 16_384, value_parser = waiting, value_name = "COUNT")]
+    hold_max: usize,
     /// Quiet time after a change before the next load
     #[arg(long, env = "SH0_DEBOUNCE_QUIET", default_value = "50ms", value_parser = duration, value_name = "TIME")]
     debounce_quiet: Duration,
@@ -130,6 +137,10 @@ impl From<SettingsArgs> for Settings {
                 Upstreams::Direct => UpstreamsMode::Direct,
                 Upstreams::Slots => UpstreamsMode::Slots,
             },
+            hold: HoldBounds {
+                pool_waiting_max: args.hold_app_max,
+                waiting_max: args.hold_max,
+            },
             debounce: DebounceOptions {
                 quiet: args.debounce_quiet,
                 max_wait: args.debounce_max_wait,
@@ -159,6 +170,14 @@ fn interval(text: &str) -> Result<Duration, String> {
         interval if interval < least => Err("expected at least `1s`".to_owned()),
         interval => Ok(interval),
     }
+}
+
+/// How many requests may wait: each takes two file descriptors, of which a process has about a
+/// million at most.
+fn waiting(text: &str) -> Result<usize, String> {
+    let most = 500_000;
+    let count = text.parse().ok().filter(|count| *count <= most);
+    count.ok_or_else(|| format!("expected a number from 0 to {most}"))
 }
 
 fn port(text: &str) -> Result<u16, String> {

@@ -9,6 +9,7 @@ use super::value;
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
 use crate::model::{
     AppKey, Container, LbPolicy, NameError, Owner, Port, ReadyCheck, RouteName, Scheme, Token,
+    Weight,
 };
 
 /// Reads the labels of one container. Never fails: a wrong value spoils its own route and becomes
@@ -69,6 +70,7 @@ impl Reader<'_> {
         let share = self
             .read(&tree.container, Key::Share, value::names)
             .unwrap_or_default();
+        let weight = self.read(&tree.container, Key::LbWeight, Weight::parse);
         let container_is_wrong = self.found.len() > errors || tree.is_cut;
         let mut routes = self.routes(&tree);
         if container_is_wrong {
@@ -81,6 +83,7 @@ impl Reader<'_> {
             app: self.app(app.as_ref()),
             network: network.map(|name| name.as_str().to_owned()),
             share,
+            weight: weight.unwrap_or_default(),
             routes,
             doubtful: tree.doubtful || container_is_wrong,
         })
@@ -152,6 +155,8 @@ impl Reader<'_> {
                 .unwrap_or_default(),
             ready: self.read(scope, Key::Ready, value::ready),
             ready_timeout: self.read(scope, Key::ReadyTimeout, value::duration),
+            hold: self.read(scope, Key::Hold, value::patience),
+            retry: self.read(scope, Key::Retry, value::patience),
             policy: self.policy(scope),
             strip: self
                 .read(scope, Key::Strip, value::boolean)

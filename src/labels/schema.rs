@@ -57,12 +57,18 @@ pub enum Key {
     Ready,
     /// `ready.timeout`
     ReadyTimeout,
+    /// `hold`
+    Hold,
+    /// `retry`
+    Retry,
     /// `lb.policy`
     LbPolicy,
     /// `lb.header`
     LbHeader,
     /// `lb.cookie`
     LbCookie,
+    /// `lb.weight`
+    LbWeight,
     /// `tls`
     Tls,
 }
@@ -165,6 +171,17 @@ pub const KEYS: &[KeyInfo] = &[
         "after this time a container that is not ready is named in the log, and asked less often",
     ),
     key(
+        (Key::Hold, "hold", Scope::Pool),
+        ("time up to 10m", "30s", "2m"),
+        "how long requests wait while no container is ready; `0s`: not at all",
+    ),
+    key(
+        (Key::Retry, "retry", Scope::Pool),
+        ("time up to 10m", "5s", "500ms"),
+        "how long a request is tried again when its container refuses the connection, a GET also \
+         when the connection breaks; `0s`: not at all",
+    ),
+    key(
         (Key::LbPolicy, "lb.policy", Scope::Pool),
         (
             "least_conn, random, round_robin, first, client_ip_hash, uri_hash, header or cookie",
@@ -186,6 +203,12 @@ pub const KEYS: &[KeyInfo] = &[
         (Key::LbCookie, "lb.cookie", Scope::Pool),
         ("cookie name", "sh0_lb", "session_at"),
         "with `lb.policy=cookie`: the cookie that remembers the replica",
+    ),
+    key(
+        (Key::LbWeight, "lb.weight", Scope::Container),
+        ("1 to 100", "1", "10"),
+        "the container's share of its app's requests, in relation to the other replicas'; in steps \
+         of 5 %",
     ),
     key(
         (Key::Tls, "tls", Scope::Host),

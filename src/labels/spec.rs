@@ -9,7 +9,7 @@ use super::value;
 use crate::diagnostic::Diagnostic;
 use crate::model::{
     AppKey, ContainerRef, Hostname, LbPolicy, NameError, PathPrefix, Port, ReadyCheck, RouteName,
-    Scheme,
+    Scheme, Weight,
 };
 
 /// Where a host's certificate is asked to come from.
@@ -65,6 +65,10 @@ pub struct RouteSpec {
     pub ready: Option<ReadyCheck>,
     /// After which time one that is not ready is said; `None` is a minute.
     pub ready_timeout: Option<Duration>,
+    /// How long requests wait while nobody is ready; `None` is the default.
+    pub hold: Option<Duration>,
+    /// How long requests are tried again; `None` is the default.
+    pub retry: Option<Duration>,
     /// How requests are shared.
     pub policy: LbPolicy,
     /// Whether the matched prefix is removed.
@@ -88,6 +92,8 @@ pub struct ContainerSpec {
     pub network: Option<String>,
     /// Projects that may add paths under its hosts.
     pub share: Vec<String>,
+    /// Its share of requests in relation to the other replicas'.
+    pub weight: Weight,
     /// Its routes; `None` for one whose labels are wrong.
     pub routes: BTreeMap<RouteName, Option<RouteSpec>>,
     /// Whether something was not understood, so that routes may be missing here which were meant.

@@ -138,6 +138,19 @@ pub fn duration(text: &str) -> Result<Duration, NameError> {
     Ok(time)
 }
 
+/// The longest time that a request is kept by the agent or by Caddy: nobody waits longer for an
+/// answer, and most clients give up after a minute or two.
+const PATIENCE_MAX: Duration = Duration::from_mins(10);
+
+/// How long a request may be kept.
+pub(super) fn patience(text: &str) -> Result<Duration, NameError> {
+    let time = duration(text)?;
+    if time > PATIENCE_MAX {
+        return Err(not_one_of("at most `10m`", text));
+    }
+    Ok(time)
+}
+
 /// The error of a value that is none of a few words.
 pub(super) fn not_one_of(expected: &'static str, text: &str) -> NameError {
     let found = match text.trim() {

@@ -1,10 +1,11 @@
 //! The words in which a route is described, by labels and in the table alike.
 
 use std::fmt;
+use std::num::NonZeroU8;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AppKey, Token};
+use super::{AppKey, FOUND_CHARS_MAX, NameError, Token, shown};
 
 /// The name of a route within its app: `default` for the keys directly under the prefix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,4 +89,51 @@ pub enum LbPolicy {
     Header(Token),
     /// By a cookie of this name, set at the first answer.
     Cookie(Token),
+}
+
+/// A container's share of its app's requests, in relation to the other replicas' shares: 1 to 100,
+/// 1 by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Weight(NonZeroU8);
+
+impl Weight {
+    /// The largest: shares below 1 % are no canary any more.
+    pub const MAX: u8 = 100;
+
+    /// `None` when it is out of range.
+    #[must_use]
+    pub fn new(weight: u8) -> Option<Self> {
+        { NonZeroU8::new(weight) }
+            .filter(|weight| weight.get() <= Self::MAX)
+            .map(Self)
+    }
+
+    /// Parses what a user wrote.
+    ///
+    /// # Errors
+    /// What was found instead of a number from 1 to 100.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let text = text.trim();
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let weight = text.parse().ok().filter(|_| is_number).and_then(Self::new);
+        weight.ok_or_else(|| NameError {
+            expected: "a number from 1 to 100",
+            found: match text {
+                "" => "nothing".to_owned(),
+                _ => format!("`{}`", shown(text, FOUND_CHARS_MAX)),
+            },
+        })
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(self) -> u8 {
+        self.0.get()
+    }
+}
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self(NonZeroU8::MIN)
+    }
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
+use super::report::say_changes;
 use super::slots::Counts;
 use super::{Loop, Reason};
 use crate::caddy::admin::{Admin, AdminError, Disposition};
@@ -143,14 +144,16 @@ where
         self.status.diagnostics = Arc::new(built.diagnostics.clone());
         self.status.table = Arc::new(built.table.clone());
         let generation = self.status.generation;
-        self.desired = Some(Arc::new(Desired {
+        let desired = Arc::new(Desired {
             generation,
             rendered,
             built,
             is_remembered: self.memory.is_recalled(),
             slots: self.slot_counts(),
             certificates: pairs,
-        }));
+        });
+        self.accept_slots(&desired);
+        self.desired = Some(desired);
         self.offer_start_config();
         self.publish();
     }
@@ -318,8 +321,7 @@ where
         self.refusals.settle();
         self.status.caddy.load_error = None;
         self.status.applied = Some(desired.generation);
-        let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
-        super::report::say_changes(before, &desired.built.table, desired.generation);
+        self.say_config(&desired);
         if let Some(slots) = &mut self.world.slots {
             let next = self
                 .desired
@@ -327,28 +329,40 @@ where
                 .map_or(&desired.slots, |next| &next.slots);
             slots.keep_only(&[&desired.slots, next]);
         }
-        if !desired.is_remembered {
-            self.remember_good(&desired.built);
-        }
+        self.remember_good(&desired);
         self.accepted = Some(desired);
         self.offer_start_config();
     }
 
-    /// The first look asks for the very config that Caddy was started with by memory: now its
-    /// forms are known to be good.
-    pub(super) fn confirm_remembered(&mut self) {
-        let desired = self.desired.clone();
-        let accepted = self
-            .accepted
-            .as_ref()
-            .filter(|accepted| accepted.is_remembered);
-        let same = desired.filter(|desired| accepted.is_some_and(|a| a.id() == desired.id()));
-        if let Some(desired) = same {
-            self.accept(desired);
+    /// The desired config is the one that Caddy serves, so that what is new in it took effect with
+    /// the slots.
+    fn accept_slots(&mut self, desired: &Arc<Desired>) {
+        let is_served = { self.loads.serving.as_ref() }.is_some_and(|(_, id)| *id == desired.id());
+        if !is_served || self.loads.in_flight.is_some() {
+            return;
         }
+        let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
+        say_changes(before, &desired.built.table, self.world.slots.is_some());
+        self.status.applied = Some(desired.generation);
+        self.remember_good(desired);
+        self.accepted = Some(Arc::clone(desired));
     }
 
-    fn remember_good(&mut self, built: &Built) {
+    fn say_config(&self, desired: &Desired) {
+        let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
+        let changed = say_changes(before, &desired.built.table, self.world.slots.is_some());
+        let (generation, routes) = (desired.generation, desired.built.table.routes.len());
+        info!(
+            generation,
+            routes, changed, "Caddy serves the newest config."
+        );
+    }
+
+    fn remember_good(&mut self, desired: &Desired) {
+        if desired.is_remembered {
+            return;
+        }
+        let built = &desired.built;
         let mut last_good = self.state.last_good.clone();
         last_good.extend(built.good.clone());
         let apps: std::collections::BTreeSet<_> = built

@@ -172,7 +172,6 @@ where
                     self.trust_those_that_run();
                 }
                 self.rebuild();
-                self.confirm_remembered();
                 self.learn_stop_rules();
                 let changed = self.status.generation != generation;
                 if changed && !is_first && self.looks.reason == Reason::Resync && again.is_none() {

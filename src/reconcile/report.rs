@@ -65,13 +65,18 @@ impl Overdue {
     }
 }
 
-/// Logs what a newly accepted config changes.
-pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, generation: u64) {
+/// Logs what is served differently from now on; how many routes that are. `waits` is whether
+/// requests can wait.
+pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, waits: bool) -> usize {
     let empty = RouteTable::default();
     let before = before.unwrap_or(&empty);
-    if before == after {
-        return;
-    }
+    let for_now = |new: &Route| {
+        if waits && !new.pool.hold.is_zero() {
+            "requests wait"
+        } else {
+            "it answers 503"
+        }
+    };
     let addresses = |route: &Route| {
         let upstreams = route.pool.upstreams.iter();
         upstreams
@@ -83,7 +88,7 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, gener
     for key in keys {
         let (old, new) = (before.routes.get(key), after.routes.get(key));
         let upstreams = new.map(addresses).unwrap_or_default();
-        if old == new {
+        if is_served_alike(old, new) {
             continue;
         }
         changed += 1;
@@ -94,10 +99,10 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, gener
         match (old, new) {
             (_, None) => info!(%route, "Route removed."),
             (None, Some(new)) if new.pool.upstreams.is_empty() => {
-                info!(%route, app = %new.id.app, "Route added; no container is ready, so it answers 503.");
+                info!(%route, app = %new.id.app, meanwhile = for_now(new), "Route added; no container is ready.");
             }
             (Some(_), Some(new)) if new.pool.upstreams.is_empty() => {
-                info!(%route, app = %new.id.app, "No container is ready, so the route answers 503.");
+                info!(%route, app = %new.id.app, meanwhile = for_now(new), "No container is ready.");
             }
             (None, Some(new)) => info!(%route, app = %new.id.app, %upstreams, "Route added."),
             (Some(_), Some(new)) => {
@@ -105,12 +110,18 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, gener
             }
         }
     }
-    info!(
-        generation,
-        routes = after.routes.len(),
-        changed,
-        "Caddy serves the newest config."
-    );
+    changed
+}
+
+/// Whether nobody would notice a difference.
+fn is_served_alike(old: Option<&Route>, new: Option<&Route>) -> bool {
+    let (Some(old), Some(new)) = (old, new) else {
+        return old.is_none() && new.is_none();
+    };
+    let mut old = old.clone();
+    old.pool.is_starting = new.pool.is_starting;
+    old.pool.expected = new.pool.expected;
+    old == *new
 }
 
 impl<E, A, S, P> Loop<E, A, S, P>

@@ -12,14 +12,11 @@ use tracing::{debug, warn};
 use crate::model::PoolKey;
 use crate::routes::{Pool, RouteTable};
 use crate::slots::{
-    Assignment, Content, Gap, GapState, Hold, HoldError, HoldOptions, Replica, Slot, SlotCount,
-    SlotFiles, SlotsError, Target, assign,
+    Assignment, Content, Demand, Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Replica,
+    Slot, SlotCount, SlotFiles, SlotsError, Target, assign,
 };
 use crate::telemetry::chain;
 
-/// How long requests wait after a pool has lost its last ready container: the default of the label
-/// `hold`.
-const HOLD: Duration = Duration::from_secs(30);
 /// From one look at the folder to the next: somebody may have emptied it.
 const REPAIR_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -59,14 +56,17 @@ pub enum SlotsStartError {
 }
 
 impl Slots {
-    /// Slots in this runtime directory.
+    /// Slots in this runtime directory, with so many requests waiting at most.
     ///
     /// # Errors
     /// When its folders cannot be used.
-    pub fn open(runtime_dir: &Path) -> Result<Self, SlotsStartError> {
+    pub fn open(runtime_dir: &Path, bounds: HoldBounds) -> Result<Self, SlotsStartError> {
         Ok(Self {
             files: SlotFiles::open(runtime_dir)?,
-            hold: Hold::spawn(HoldOptions::new(runtime_dir))?,
+            hold: Hold::spawn(HoldOptions {
+                bounds,
+                ..HoldOptions::new(runtime_dir)
+            })?,
             runtime_dir: runtime_dir.to_owned(),
             pools: BTreeMap::new(),
             repair_at: Instant::now() + REPAIR_INTERVAL,
@@ -94,11 +94,11 @@ impl Slots {
         } = self;
         let mut failed = None;
         for (key, pool) in pools {
-            let ready = replicas(pool);
+            let ready = Replica::of(pool);
             let state = states
                 .entry(key)
-                .or_insert_with(|| PoolState::new(&ready, now));
-            state.count.update(&ready, now);
+                .or_insert_with(|| PoolState::new(pool, now));
+            state.count.update(Demand::of(pool), now);
             state.assignment = assign(&state.assignment, &ready, state.count.get());
             if let Err(error) = state.open_gap(key, pool, hold, now) {
                 failed = Some(chain(&error));
@@ -106,7 +106,7 @@ impl Slots {
             if let Err(error) = state.write(key, files) {
                 failed = Some(chain(&error));
             }
-            state.close_gap(&ready, now);
+            state.close_gap(&ready, now + pool.hold);
         }
         self.note(failed);
     }
@@ -199,9 +199,9 @@ impl Slots {
 }
 
 impl PoolState {
-    fn new(ready: &[Replica], now: Instant) -> Self {
+    fn new(pool: &Pool, now: Instant) -> Self {
         Self {
-            count: SlotCount::first(ready),
+            count: SlotCount::first(Demand::of(pool)),
             assignment: Assignment::default(),
             gap: None,
             hold_until: now,
@@ -226,6 +226,7 @@ impl PoolState {
             return Ok(());
         }
         let state = match (pool.is_starting, now < self.hold_until) {
+            _ if pool.hold.is_zero() => GapState::GivenUp,
             (true, _) => GapState::Waiting { until: None },
             (false, true) => GapState::Waiting {
                 until: Some(self.hold_until),
@@ -234,7 +235,7 @@ impl PoolState {
         };
         match &self.gap {
             Some(gap) => gap.set(state),
-            None => self.gap = Some(hold.open(key, HOLD, state)?),
+            None => self.gap = Some(hold.open(key, pool.hold, state)?),
         }
         Ok(())
     }
@@ -253,27 +254,17 @@ impl PoolState {
     }
 
     /// Lets those who wait through to the ready ones, after the slots lead there already.
-    fn close_gap(&mut self, ready: &[Replica], now: Instant) {
+    fn close_gap(&mut self, ready: &[Replica], hold_until: Instant) {
         if ready.is_empty() {
             return;
         }
-        self.hold_until = now + HOLD;
+        self.hold_until = hold_until;
         if let Some(gap) = self.gap.take() {
             gap.set(GapState::Ready(
                 ready.iter().map(|replica| replica.address).collect(),
             ));
         }
     }
-}
-
-/// The ready containers of a pool, in the order of the table.
-fn replicas(pool: &Pool) -> Vec<Replica> {
-    let replica = |upstream: &crate::routes::Upstream| Replica {
-        container: upstream.container.id.clone(),
-        address: upstream.address,
-        weight: 1,
-    };
-    pool.upstreams.iter().map(replica).collect()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{ContainerSpec, RouteSpec, Standing, parse};
 use crate::model::{
     AppKey, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
-    Port, ReadyCheck, RouteId, RouteName, shown,
+    Port, ReadyCheck, RouteId, RouteName, Weight, shown,
 };
 
 /// Characters of Caddy's refusal that are shown: its chains of causes are about 200 long.
@@ -32,6 +32,7 @@ pub(super) struct Candidate<'a> {
 pub(super) struct Member {
     pub(super) container: ContainerRef,
     pub(super) address: Result<SocketAddr, NotReady>,
+    pub(super) weight: Weight,
     /// What it must show first, while it has not.
     pub(super) trial: Option<Trial>,
 }
@@ -46,6 +47,13 @@ impl Member {
                 | NotReady::Remembered
                 | NotReady::NoAddress { .. })
         )
+    }
+
+    /// Whether it is ready, or may become so without anybody's doing: it was started, or is about
+    /// to be, as when several are.
+    pub(super) fn is_expected(&self) -> bool {
+        let is_created = Err(NotReady::NotRunning(ContainerState::Created));
+        self.address.is_ok() || self.is_starting() || self.address == is_created
     }
 }
 
@@ -260,6 +268,7 @@ pub(super) fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
 /// they are wrong.
 fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: &Gates) -> Member {
     let container = candidate.container.reference();
+    let weight = candidate.spec.weight;
     let own = match candidate.spec.routes.get(route) {
         Some(Some(own)) if own.scheme == chosen.spec.scheme => Some(own),
         // Its labels are wrong, or say less than they were meant to: it serves the last good form.
@@ -270,6 +279,7 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: 
             return Member {
                 container,
                 address,
+                weight,
                 trial: None,
             };
         }
@@ -288,6 +298,7 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: 
         return Member {
             container,
             address: Err(NotReady::Starting),
+            weight,
             trial: None,
         };
     }
@@ -305,6 +316,7 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: 
     Member {
         container,
         address,
+        weight,
         trial,
     }
 }

@@ -6,10 +6,12 @@ use super::build::Inputs;
 use super::claims::{self, Claim, Claims};
 use super::forms::{Form, Member};
 use super::report::{Row, RowState};
-use super::table::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
+use super::table::{
+    HOLD, Pool, RETRY, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{RouteSpec, TlsSetting};
-use crate::model::{Hostname, PathPrefix, PoolKey, RouteId, RouteName, Scheme, shown};
+use crate::model::{Hostname, PathPrefix, PoolKey, RouteId, RouteName, Scheme, Weight, shown};
 
 /// Characters of a project's name that are shown in a label to type; `share` takes no longer ones.
 const SHARE_CHARS_MAX: usize = 128;
@@ -223,8 +225,12 @@ impl Placed {
         let pool = Pool {
             key: pool_key(form, is_served),
             is_starting: is_served && form.members.iter().any(Member::is_starting),
+            expected: form.members.iter().filter(|m| m.is_expected()).count(),
+            is_weighted: form.members.iter().any(|m| m.weight != Weight::default()),
             scheme: spec.scheme,
             tls: upstream_tls(spec),
+            hold: spec.hold.unwrap_or(HOLD),
+            retry: spec.retry.unwrap_or(RETRY),
             policy: spec.policy.clone(),
             upstreams,
         };
@@ -297,6 +303,7 @@ fn upstreams(members: &[Member]) -> Vec<Upstream> {
         Some(Upstream {
             address,
             container: member.container.clone(),
+            weight: member.weight,
         })
     });
     let mut upstreams: Vec<Upstream> = ready.collect();

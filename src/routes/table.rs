@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::{ContainerRef, Hostname, LbPolicy, PathPrefix, PoolKey, RouteId, Scheme};
+use crate::model::{
+    ContainerRef, Hostname, LbPolicy, PathPrefix, PoolKey, RouteId, Scheme, Weight,
+};
 
 /// Which requests a route answers. `Ord` puts the more specific first: exact host before wildcard
 /// before `*`, then longer paths before shorter ones before none, because Caddy takes the first
@@ -74,7 +77,15 @@ pub struct Upstream {
     pub address: SocketAddr,
     /// Whose it is.
     pub container: ContainerRef,
+    /// Its share of the requests.
+    pub weight: Weight,
 }
+
+/// [`Pool::hold`] where the labels do not say it: longer than most containers take to come back.
+pub(super) const HOLD: Duration = Duration::from_secs(30);
+/// [`Pool::retry`] where the labels do not say it: bridges a server that restarts inside its
+/// container.
+pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// The ready containers that serve one route, and how they are spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,10 +95,18 @@ pub struct Pool {
     pub key: PoolKey,
     /// Whether one of its containers is on its way: it runs, and is not ready yet.
     pub is_starting: bool,
+    /// How many of its containers are ready, or may become so without anybody's doing.
+    pub expected: usize,
+    /// Whether any of its containers, ready or not, has another weight than 1.
+    pub is_weighted: bool,
     /// The protocol.
     pub scheme: Scheme,
     /// How the container's certificate is checked; `Some` exactly with [`Scheme::Https`].
     pub tls: Option<UpstreamTls>,
+    /// How long requests wait while nobody is ready; zero is not at all.
+    pub hold: Duration,
+    /// How long a request is tried again when its container cannot be dialled; zero is not at all.
+    pub retry: Duration,
     /// How requests are shared.
     pub policy: LbPolicy,
     /// Sorted by address, without duplicates, ready ones only. When it is empty the route answers

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
-use crate::model::ContainerId;
+use crate::model::{ContainerId, Weight};
+use crate::routes::Pool;
 
 /// A ready container of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +18,21 @@ pub struct Replica {
     pub container: ContainerId,
     /// Where it takes requests.
     pub address: SocketAddr,
-    /// Its share in relation to the others', 1 to 100. 0 counts as 1.
-    pub weight: u8,
+    /// Its share in relation to the others'.
+    pub weight: Weight,
+}
+
+impl Replica {
+    /// The ready containers of a pool, in the order of the table.
+    #[must_use]
+    pub fn of(pool: &Pool) -> Vec<Self> {
+        let replica = |upstream: &crate::routes::Upstream| Self {
+            container: upstream.container.id.clone(),
+            address: upstream.address,
+            weight: upstream.weight,
+        };
+        pool.upstreams.iter().map(replica).collect()
+    }
 }
 
 /// What a slot leads to.
@@ -161,7 +175,7 @@ fn shares<'a>(slots: &[Slot], members: &[&'a Replica]) -> Counts<'a> {
 }
 
 fn weight(replica: &Replica) -> usize {
-    usize::from(replica.weight.max(1))
+    usize::from(replica.weight.get())
 }
 
 /// `None` without replicas.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Replica;
+use crate::routes::Pool;
 
 /// So long there must be more ready replicas than slots before the number grows: a deploy that
 /// starts the new replica before it stops the old one is over by then, and needs no load.
@@ -22,6 +22,29 @@ pub const WEIGHTED_SLOTS: usize = 20;
 /// The most slots of one pool. A Linux bridge has no more ports, so no network more containers.
 pub const SLOTS_MAX: usize = 1_024;
 
+/// For how many replicas a pool needs slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// How many are ready.
+    pub ready: usize,
+    /// How many are ready or on their way.
+    pub expected: usize,
+    /// Whether any of its containers has another weight than 1.
+    pub is_weighted: bool,
+}
+
+impl Demand {
+    /// What this pool needs.
+    #[must_use]
+    pub fn of(pool: &Pool) -> Self {
+        Self {
+            ready: pool.upstreams.len(),
+            expected: pool.expected,
+            is_weighted: pool.is_weighted,
+        }
+    }
+}
+
 /// The number of slots of one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotCount {
@@ -32,11 +55,14 @@ pub struct SlotCount {
 }
 
 impl SlotCount {
-    /// The number with which a pool is first rendered: its ready replicas, at least 1.
+    /// The number with which a pool is first rendered: its replicas, those on their way included,
+    /// so that they need no load of their own; at least 1.
     #[must_use]
-    pub fn first(ready: &[Replica]) -> Self {
-        let count = wanted(ready).unwrap_or(NonZeroUsize::MIN);
-        Self::found(count)
+    pub fn first(demand: Demand) -> Self {
+        Self::found(wanted(
+            demand.expected.max(demand.ready),
+            demand.is_weighted,
+        ))
     }
 
     /// A number that Caddy already serves, such as one that an earlier agent rendered.
@@ -68,9 +94,12 @@ impl SlotCount {
 
     /// Takes note of who is ready, and changes the number if it is time. While nobody is ready it
     /// stays: a load would help nobody.
-    pub fn update(&mut self, ready: &[Replica], now: Instant) {
+    pub fn update(&mut self, demand: Demand, now: Instant) {
         let before = self.wanted.cmp(&self.count);
-        self.wanted = wanted(ready).unwrap_or(self.count);
+        self.wanted = match demand.ready {
+            0 => self.count,
+            ready => wanted(ready, demand.is_weighted),
+        };
         let after = self.wanted.cmp(&self.count);
         if after != before {
             self.differs_since = (after != Ordering::Equal).then_some(now);
@@ -94,26 +123,28 @@ impl SlotCount {
     }
 }
 
-/// `None` when nobody is ready.
-fn wanted(ready: &[Replica]) -> Option<NonZeroUsize> {
-    let is_weighted = ready.iter().any(|replica| replica.weight > 1);
+fn wanted(replicas: usize, is_weighted: bool) -> NonZeroUsize {
     let least = if is_weighted { WEIGHTED_SLOTS } else { 1 };
-    let replicas = NonZeroUsize::new(ready.len().min(SLOTS_MAX))?;
-    Some(replicas.max(NonZeroUsize::new(least)?))
+    NonZeroUsize::new(replicas.min(SLOTS_MAX).max(least)).unwrap_or(NonZeroUsize::MIN)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ContainerId;
 
-    fn ready(weights: &[u8]) -> Vec<Replica> {
-        let replica = |(place, weight): (usize, &u8)| Replica {
-            container: ContainerId::new(format!("c{place}")).expect("not empty"),
-            address: ([10, 0, 0, 1], 80).into(),
-            weight: *weight,
-        };
-        weights.iter().enumerate().map(replica).collect()
+    fn ready(replicas: usize) -> Demand {
+        Demand {
+            ready: replicas,
+            expected: replicas,
+            is_weighted: false,
+        }
+    }
+
+    fn weighted(replicas: usize) -> Demand {
+        Demand {
+            is_weighted: true,
+            ..ready(replicas)
+        }
     }
 
     fn count(count: usize) -> NonZeroUsize {
@@ -126,9 +157,9 @@ mod tests {
     fn check(first: usize, steps: &[(u64, usize, usize, Option<u64>)]) {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut slots = SlotCount::first(&ready(&vec![1; first]));
+        let mut slots = SlotCount::first(ready(first));
         for (now, replicas, expected, deadline) in steps {
-            slots.update(&ready(&vec![1; *replicas]), at(*now));
+            slots.update(ready(*replicas), at(*now));
             let found = (slots.get().get(), slots.deadline());
             assert_eq!(found, (*expected, deadline.map(at)), "at {now} ms");
         }
@@ -137,7 +168,7 @@ mod tests {
     #[test]
     fn a_pool_begins_with_its_ready_replicas_and_at_least_one_slot() {
         for (replicas, expected) in [(0, 1), (1, 1), (3, 3), (5_000, SLOTS_MAX)] {
-            let slots = SlotCount::first(&ready(&vec![1; replicas]));
+            let slots = SlotCount::first(ready(replicas));
             assert_eq!(slots.get(), count(expected));
         }
     }
@@ -197,11 +228,11 @@ mod tests {
     #[test]
     fn it_grows_with_a_load_that_goes_anyway_and_does_not_shrink_with_it() {
         let now = Instant::now();
-        let mut slots = SlotCount::first(&ready(&[1]));
-        slots.update(&ready(&[1, 1]), now);
+        let mut slots = SlotCount::first(ready(1));
+        slots.update(ready(2), now);
         slots.join_load();
         assert_eq!((slots.get(), slots.deadline()), (count(2), None));
-        slots.update(&ready(&[1]), now);
+        slots.update(ready(1), now);
         slots.join_load();
         assert_eq!(
             (slots.get(), slots.deadline()),
@@ -211,18 +242,36 @@ mod tests {
 
     #[test]
     fn any_weight_gives_twenty_slots() {
-        assert_eq!(SlotCount::first(&ready(&[1, 9])).get(), count(20));
-        assert_eq!(SlotCount::first(&ready(&[2; 30])).get(), count(30));
+        assert_eq!(SlotCount::first(weighted(0)).get(), count(20));
+        assert_eq!(SlotCount::first(weighted(30)).get(), count(30));
         let now = Instant::now();
-        let mut slots = SlotCount::first(&ready(&[1]));
-        slots.update(&ready(&[1, 9]), now);
+        let mut slots = SlotCount::first(ready(1));
+        slots.update(weighted(2), now);
         assert_eq!(
             (slots.get(), slots.deadline()),
             (count(1), Some(now + GROW_AFTER))
         );
-        slots.update(&ready(&[1, 9]), now + GROW_AFTER);
+        slots.update(weighted(1), now + GROW_AFTER);
         assert_eq!((slots.get(), slots.deadline()), (count(20), None));
-        slots.update(&ready(&[5, 9]), now + GROW_AFTER);
+        slots.update(weighted(0), now + GROW_AFTER);
         assert_eq!((slots.get(), slots.deadline()), (count(20), None));
+    }
+
+    #[test]
+    fn replicas_on_their_way_count_at_first() {
+        let booting = Demand {
+            ready: 1,
+            expected: 3,
+            is_weighted: false,
+        };
+        let now = Instant::now();
+        let mut slots = SlotCount::first(booting);
+        assert_eq!(slots.get(), count(3));
+        slots.update(booting, now);
+        assert_eq!(
+            (slots.get(), slots.deadline()),
+            (count(3), Some(now + SHRINK_AFTER)),
+            "if they never come"
+        );
     }
 }

@@ -30,17 +30,33 @@ use self::gap::{Places, Server, SocketFile};
 use super::files::make_folder;
 use crate::model::PoolKey;
 
-/// Where the sockets are, and how many connections may wait.
-#[derive(Debug, Clone)]
-pub struct HoldOptions {
-    /// The runtime directory. With it a socket's path must stay below 108 bytes.
-    pub runtime_dir: PathBuf,
+/// How many connections may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldBounds {
     /// How many may wait for one pool. Default 1,024: at 100 requests/s that is 10 s, and the app
     /// that then starts gets no more at once than its queue of connections usually takes.
     pub pool_waiting_max: usize,
     /// How many may wait in all. Default 16,384: some 32 MB, and with the dialled ones half of the
     /// file descriptors that a service usually may have.
     pub waiting_max: usize,
+}
+
+impl Default for HoldBounds {
+    fn default() -> Self {
+        Self {
+            pool_waiting_max: 1_024,
+            waiting_max: 16_384,
+        }
+    }
+}
+
+/// Where the sockets are, and how many connections may wait.
+#[derive(Debug, Clone)]
+pub struct HoldOptions {
+    /// The runtime directory. With it a socket's path must stay below 108 bytes.
+    pub runtime_dir: PathBuf,
+    /// How many may wait.
+    pub bounds: HoldBounds,
     /// How long the socket of a gap that is over still takes connections: Caddy may have read its
     /// path just before. Default 5 s, where a few milliseconds are usual.
     pub linger: Duration,
@@ -52,8 +68,7 @@ impl HoldOptions {
     pub fn new(runtime_dir: &Path) -> Self {
         Self {
             runtime_dir: runtime_dir.to_owned(),
-            pool_waiting_max: 1_024,
-            waiting_max: 16_384,
+            bounds: HoldBounds::default(),
             linger: Duration::from_secs(5),
         }
     }
@@ -133,7 +148,7 @@ impl Hold {
             source,
         })?;
         Ok(Self {
-            all: Arc::new(Semaphore::new(options.waiting_max)),
+            all: Arc::new(Semaphore::new(options.bounds.waiting_max)),
             pools: BTreeMap::new(),
             next: left
                 .iter()
@@ -197,7 +212,7 @@ impl Hold {
     /// How many wait in all.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.options.waiting_max - self.all.available_permits()
+        self.options.bounds.waiting_max - self.all.available_permits()
     }
 
     /// Removes the sockets that an earlier agent left: for when no slot names them any more.
@@ -221,7 +236,7 @@ impl Hold {
 
     fn places(&mut self, pool: PoolKey) -> Places {
         self.pools.retain(|_, places| Arc::strong_count(places) > 1);
-        let max = self.options.pool_waiting_max;
+        let max = self.options.bounds.pool_waiting_max;
         let places = self.pools.entry(pool);
         let places = places.or_insert_with(|| Arc::new(Semaphore::new(max)));
         Places::new(Arc::clone(&self.all), Arc::clone(places), max)

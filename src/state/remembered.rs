@@ -48,7 +48,7 @@ struct Stored<'a> {
     version: u32,
     boot_id: Cow<'a, str>,
     at: u64,
-    containers: Cow<'a, Vec<Container>>,
+    containers: Cow<'a, [Container]>,
     proven: Cow<'a, BTreeSet<(ContainerId, SocketAddr)>>,
     draining: Cow<'a, BTreeSet<ContainerId>>,
     engine: Option<Cow<'a, str>>,

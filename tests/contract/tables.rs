@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use sh0_agent::caddy::render::{AcmeOptions, CertificatePair, RenderOptions, SlotOptions};
 use sh0_agent::model::{
     AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PathPrefix, PoolKey, RouteId,
-    RouteName, Scheme, Token,
+    RouteName, Scheme, Token, Weight,
 };
 use sh0_agent::routes::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
 
@@ -33,6 +34,7 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
             name: format!("container-{address}"),
             id: ContainerId::new(address).expect("not empty"),
         },
+        weight: Weight::default(),
     };
     Site {
         key: RouteKey {
@@ -50,8 +52,12 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
             pool: Pool {
                 key: pool_key(),
                 is_starting: false,
+                expected: addresses.split_whitespace().count(),
+                is_weighted: false,
                 scheme: Scheme::Http,
                 tls: None,
+                hold: Duration::from_secs(30),
+                retry: Duration::from_secs(5),
                 policy: LbPolicy::LeastConn,
                 upstreams: addresses.split_whitespace().map(upstream).collect(),
             },
@@ -84,6 +90,20 @@ impl Site {
 
     pub(crate) fn policy(mut self, policy: LbPolicy) -> Self {
         self.route.pool.policy = policy;
+        self
+    }
+
+    pub(crate) fn retry(mut self, seconds: u64) -> Self {
+        self.route.pool.retry = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Gives its containers these weights, in the order of their addresses.
+    pub(crate) fn weights(mut self, weights: &[u8]) -> Self {
+        self.route.pool.is_weighted = true;
+        for (upstream, weight) in self.route.pool.upstreams.iter_mut().zip(weights) {
+            upstream.weight = Weight::new(*weight).expect("1 to 100");
+        }
         self
     }
 
@@ -147,6 +167,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
     let plain = |sites: Vec<Site>| (table(sites), base.clone());
     BTreeMap::from([
         ("no_routes", plain(vec![])),
+        ("pools", plain(pools())),
         ("slots", slots(base)),
         ("one_site", plain(vec![site("app.example.com", A).public()])),
         ("without_tls", plain(vec![site("app.example.com", A)])),
@@ -244,6 +265,14 @@ fn policies() -> Vec<Site> {
     .enumerate()
     .map(|(n, policy)| site(&format!("p{n}.example.com"), &format!("{A} {B}")).policy(policy))
     .collect()
+}
+
+fn pools() -> Vec<Site> {
+    vec![
+        site("once.example.com", A).retry(0),
+        site("longer.example.com", A).retry(60),
+        site("canary.example.com", &format!("{A} {B}")).weights(&[9, 1]),
+    ]
 }
 
 /// Pools whose addresses are in slots, one of them over TLS and one with nobody ready.

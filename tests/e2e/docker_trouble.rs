@@ -128,7 +128,9 @@ async fn containers_that_docker_starts_anew_are_routed_to_their_new_addresses() 
     let (host, gone) = (engine.host("web"), engine.host("gone"));
     let web = App::named("web").host(&host);
     engine.run(web.argument("--restart", "always")).await;
-    engine.run(App::named("gone").host(&gone)).await;
+    engine
+        .run(App::named("gone").host(&gone).without_hold())
+        .await;
     let agent = Agent::start(&engine).await;
     agent.answers(&host, "web").await;
     agent.answers(&gone, "gone").await;
@@ -147,7 +149,8 @@ async fn a_change_during_a_cut_of_the_event_stream_is_found_on_return() {
     let proxy = EngineProxy::start(machine_socket());
     let host = engine.host("web");
     engine.run(App::named("web").host(&host)).await;
-    let agent = Agent::start_with(&engine, behind(&proxy)).await;
+    let options = behind(&proxy).flags(["--upstreams", "direct"]);
+    let agent = Agent::start_with(&engine, options).await;
     for round in 0..3 {
         let name = format!("missed{round}");
         let host = engine.host(&name);

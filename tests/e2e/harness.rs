@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 pub(crate) use self::agent::{Agent, Options, patience};
 pub(crate) use self::engine::{App, Container, Engine};
-pub(crate) use self::http::{Answer, answer, get, get_tls, request};
+pub(crate) use self::http::{Answer, answer, client, get, get_tls, request};
 pub(crate) use self::load::{Connections, Load};
 pub(crate) use self::process::{command, is_alive, signal};
 

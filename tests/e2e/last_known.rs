@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::harness::{Agent, App, Connections, Engine, Load, Options, get, signal};
+use crate::harness::{Agent, App, Connections, Engine, Load, get, signal};
 use crate::private_engine::PrivateEngine;
 
 /// From Docker's first answer to routes that are right.
@@ -17,10 +17,6 @@ const RIGHT_WITHIN: Duration = Duration::from_secs(1);
 const REMEMBERED_WITHIN: Duration = Duration::from_millis(2_500);
 const FREEZE: Duration = Duration::from_secs(15);
 const SITES: [&str; 4] = ["ant", "bee", "cat", "dog"];
-
-fn slots() -> Options {
-    Options::default().flags(["--upstreams", "slots"])
-}
 
 /// An engine with four sites, which Docker starts again when it comes back without them.
 async fn four_sites(private: &PrivateEngine) -> Engine {
@@ -96,7 +92,7 @@ async fn is_routed(engine: &Engine, agent: &Agent, name: &str) {
 async fn a_freeze_of_fifteen_seconds_costs_no_request() {
     let private = PrivateEngine::with_live_restore().await;
     let engine = four_sites(&private).await;
-    let agent = Agent::start_with(&engine, slots()).await;
+    let agent = Agent::start(&engine).await;
     all_answer(&agent, &engine).await;
     let clients = Clients::of(&agent, &engine);
     private.freeze();
@@ -111,7 +107,7 @@ async fn a_freeze_of_fifteen_seconds_costs_no_request() {
 async fn a_restart_of_docker_with_live_restore_costs_no_request() {
     let mut private = PrivateEngine::with_live_restore().await;
     let engine = four_sites(&private).await;
-    let agent = Agent::start_with(&engine, slots()).await;
+    let agent = Agent::start(&engine).await;
     all_answer(&agent, &engine).await;
     let clients = Clients::of(&agent, &engine);
     private.kill();
@@ -126,7 +122,7 @@ async fn a_restart_of_docker_with_live_restore_costs_no_request() {
 async fn a_restart_of_docker_without_live_restore_gives_no_site_anothers_answer() {
     let mut private = PrivateEngine::without_live_restore().await;
     let engine = four_sites(&private).await;
-    let agent = Agent::start_with(&engine, slots()).await;
+    let agent = Agent::start(&engine).await;
     all_answer(&agent, &engine).await;
     let clients = Clients::of(&agent, &engine);
     private.kill();
@@ -151,7 +147,7 @@ async fn stopped_beside_frozen_docker(
     engine: &Engine,
     change: impl FnOnce(&mut Value),
 ) -> Agent {
-    let mut agent = Agent::start_with(engine, slots()).await;
+    let mut agent = Agent::start(engine).await;
     all_answer(&agent, engine).await;
     assert!(agent.stop().await.success());
     private.freeze();
@@ -224,7 +220,7 @@ async fn after_a_reboot_remembered_addresses_are_not_used_and_requests_wait() {
 async fn unusable_files_of_the_state_directory_are_put_aside_with_a_warning_each() {
     let private = PrivateEngine::with_live_restore().await;
     let engine = four_sites(&private).await;
-    let mut agent = Agent::start_with(&engine, slots()).await;
+    let mut agent = Agent::start(&engine).await;
     all_answer(&agent, &engine).await;
     for (number, bytes) in [
         &b"{\"version\":1,\"cla"[..],

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use crate::harness::{Agent, App, Connections, Engine, Load, patience, request, until};
+use crate::harness::{Agent, App, Connections, Engine, Load, Options, patience, request, until};
 
 #[tokio::test]
 async fn a_labelled_container_is_live_and_a_removed_one_is_gone() {
     let engine = Engine::start().await;
-    let agent = Agent::start(&engine).await;
+    // With slots the route stays for a minute, so that a recreated container finds it.
+    let options = Options::default().flags(["--upstreams", "direct"]);
+    let agent = Agent::start_with(&engine, options).await;
     let host = engine.host("web");
     assert_eq!(agent.get(&host, "/").await.status, 404);
     let web = engine.run(App::named("web").host(&host)).await;
@@ -21,7 +23,9 @@ async fn a_stopped_container_answers_503_and_a_started_one_is_back() {
     let engine = Engine::start().await;
     let agent = Agent::start(&engine).await;
     let host = engine.host("web");
-    let web = engine.run(App::named("web").host(&host)).await;
+    let web = engine
+        .run(App::named("web").host(&host).without_hold())
+        .await;
     agent.answers(&host, "web").await;
     engine.stop(&web).await;
     let answer = agent.refuses(&host, 503).await;
@@ -81,7 +85,9 @@ async fn an_address_that_another_container_took_gets_no_requests() {
     let engine = Engine::start().await;
     let agent = Agent::start(&engine).await;
     let host = engine.host("web");
-    let web = engine.run(App::named("web").host(&host)).await;
+    let web = engine
+        .run(App::named("web").host(&host).without_hold())
+        .await;
     agent.answers(&host, "web").await;
     engine.remove(&web).await;
     let squatter = engine.run(App::named("squatter")).await;
@@ -129,11 +135,13 @@ async fn a_paused_container_answers_503_until_it_is_unpaused() {
     let engine = Engine::start().await;
     let agent = Agent::start(&engine).await;
     let host = engine.host("web");
-    let web = engine.run(App::named("web").host(&host)).await;
+    let web = engine
+        .run(App::named("web").host(&host).without_hold())
+        .await;
     agent.answers(&host, "web").await;
     engine.act("pause", &web).await;
     // A request that is under way before the load would wait for the frozen process.
-    agent.logs("so the route answers 503").await;
+    agent.logs("No container is ready").await;
     agent.refuses(&host, 503).await;
     engine.act("unpause", &web).await;
     agent.answers(&host, "web").await;
@@ -144,7 +152,7 @@ async fn a_health_check_must_pass_before_the_first_request() {
     let engine = Engine::start().await;
     let agent = Agent::start(&engine).await;
     let host = engine.host("web");
-    let app = App::named("web").with_health().host(&host);
+    let app = App::named("web").with_health().host(&host).without_hold();
     let web = engine.run(app.env("WHOAMI_HEALTHY_AFTER_MS", "1500")).await;
     agent.refuses(&host, 503).await;
     let waiting = "waiting: its HEALTHCHECK has not passed yet";

@@ -21,6 +21,7 @@ mod harness;
 #[path = "../contract/tables.rs"]
 mod tables;
 
+mod balance;
 mod caddy;
 mod caddy_trouble;
 mod compose;

@@ -24,8 +24,8 @@ async fn a_container_off_the_network_is_explained_and_live_once_it_is_connected(
     let (host, network) = (engine.host("web"), engine.network());
     let other = format!("{}-other", engine.run_id());
     engine.create_network_named(&other).await;
-    let app = App::named("web").host(&host).network(&other);
-    let web = engine.run(app).await;
+    let app = App::named("web").host(&host).without_hold();
+    let web = engine.run(app.network(&other)).await;
     reports(
         &agent,
         &format!("refused: it is not attached to the network `{network}`"),

@@ -33,7 +33,8 @@ async fn another_project_gets_nothing_of_a_host_that_is_taken() {
     let engine = Engine::start().await;
     let mut agent = Agent::start(&engine).await;
     let host = engine.host("web");
-    let shop = engine.run(owner(&engine, &host)).await;
+    let shop = owner(&engine, &host).without_hold();
+    let shop = engine.run(shop).await;
     agent.answers(&host, "owner").await;
     let thief = engine.run(newcomer(&engine, "thief", &host)).await;
     let login = newcomer(&engine, "login", &host).label("sh0.path", "/login");
@@ -58,12 +59,12 @@ async fn another_project_gets_nothing_of_a_host_that_is_taken() {
 
     // The owner's redeploy leaves a gap that nobody may step into.
     engine.remove(&shop).await;
-    agent.refuses(&host, 404).await;
-    assert_eq!(agent.get(&host, "/login").await.status, 404);
+    agent.refuses(&host, 503).await;
+    assert_eq!(agent.get(&host, "/login").await.status, 503);
     assert!(agent.stop().await.success());
     agent.start_again().await;
-    assert_eq!(agent.get(&host, "/").await.status, 404);
-    assert_eq!(agent.get(&host, "/login").await.status, 404);
+    assert_eq!(agent.get(&host, "/").await.status, 503);
+    assert_eq!(agent.get(&host, "/login").await.status, 503);
     let row = refused(&agent, &thief.name).await;
     assert!(row.contains("belongs to"), "{row}");
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::harness::{Agent, App, Engine, patience, until};
+use crate::harness::{Agent, App, Engine, Options, patience, until};
 
 /// How long the slow apps of these tests take, in milliseconds.
 const SLOW_MS: u64 = 1_500;
@@ -13,7 +13,9 @@ const SLOW_MS: u64 = 1_500;
 #[tokio::test]
 async fn a_booting_replica_takes_no_requests_before_it_listens() {
     let engine = Engine::start().await;
-    let agent = Agent::start(&engine).await;
+    // With slots the new replica is a spare for ten seconds.
+    let options = Options::default().flags(["--upstreams", "direct"]);
+    let agent = Agent::start_with(&engine, options).await;
     let host = engine.host("web");
     let of_web = |name: &str| App::named(name).host(&host).label("sh0.app", "web");
     engine.run(of_web("old")).await;
@@ -43,7 +45,7 @@ async fn a_lone_booting_container_answers_503_and_is_live_when_it_listens() {
     let engine = Engine::start().await;
     let agent = Agent::start(&engine).await;
     let host = engine.host("web");
-    let app = App::named("web").host(&host);
+    let app = App::named("web").host(&host).without_hold();
     engine
         .run(app.env("WHOAMI_BOOT_MS", &SLOW_MS.to_string()))
         .await;
@@ -67,6 +69,7 @@ async fn a_path_that_must_answer_keeps_a_container_out_until_it_does() {
     let host = engine.host("web");
     let app = App::named("web")
         .host(&host)
+        .without_hold()
         .label("sh0.ready", "http:/health");
     engine
         .run(app.env("WHOAMI_HEALTHY_AFTER_MS", &SLOW_MS.to_string()))
@@ -80,7 +83,9 @@ async fn a_stopping_container_finishes_its_requests_and_takes_no_more() {
     let engine = Engine::start().await;
     let agent = Agent::start(&engine).await;
     let host = engine.host("web");
-    let web = engine.run(App::named("web").host(&host)).await;
+    let web = engine
+        .run(App::named("web").host(&host).without_hold())
+        .await;
     agent.answers(&host, "web").await;
     let path = format!("/slow?ms={SLOW_MS}");
     let under_way = agent.get(&host, &path);
@@ -123,7 +128,10 @@ async fn a_container_that_never_listens_is_said_with_what_to_look_at() {
     let engine = Engine::start().await;
     let agent = Agent::start(&engine).await;
     let host = engine.host("web");
-    let app = App::named("web").host(&host).label("sh0.port", "81");
+    let app = App::named("web")
+        .host(&host)
+        .without_hold()
+        .label("sh0.port", "81");
     engine.run(app.label("sh0.ready.timeout", "1s")).await;
     let said = agent.logs("The container is not ready").await;
     assert!(said.contains("is the port right"), "{said}");

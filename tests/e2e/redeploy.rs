@@ -1,5 +1,5 @@
-//! Redeploys that nobody notices, with `--upstreams slots`: addresses in files, and requests that
-//! wait while a container is away.
+//! Redeploys that nobody notices: addresses in files, and requests that wait while a container is
+//! away.
 
 use std::time::Duration;
 
@@ -7,8 +7,7 @@ use reqwest::Method;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::harness::{
-    Agent, App, Connections, Container, Engine, Load, Options, answer, patience, request, signal,
-    until,
+    Agent, App, Connections, Container, Engine, Load, answer, patience, request, signal, until,
 };
 
 /// Clients that ask without a pause.
@@ -25,8 +24,7 @@ struct Scene {
 impl Scene {
     async fn start() -> Self {
         let engine = Engine::start().await;
-        let options = Options::default().flags(["--upstreams", "slots"]);
-        let agent = Agent::start_with(&engine, options).await;
+        let agent = Agent::start(&engine).await;
         let host = engine.host("web");
         Self {
             engine,
@@ -51,16 +49,7 @@ impl Scene {
     /// Starts a replica and waits until it takes requests.
     async fn ready(&self, app: App) -> Container {
         let container = self.engine.run(app).await;
-        let is_ready = |status: &serde_json::Value| {
-            let rows = status["rows"].as_array().map_or(&[][..], Vec::as_slice);
-            let mut own = rows
-                .iter()
-                .filter(|row| row["container"]["id"] == container.id);
-            own.any(|row| row["state"] == "routed")
-        };
-        self.agent
-            .status_when("the replica is ready", is_ready)
-            .await;
+        self.agent.routed(&container).await;
         container
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Agent, App, Connections, Engine, Load, patience, request, until};
+use crate::harness::{Agent, App, Connections, Engine, Load, Options, patience, request, until};
 
 #[tokio::test]
 async fn longer_paths_come_first_whole_words_count_and_strip_removes_them() {
@@ -202,9 +202,10 @@ impl WebSocket {
 }
 
 #[tokio::test]
-async fn a_websocket_survives_the_redeploy_of_another_app() {
+async fn a_websocket_survives_the_loads_of_another_app() {
     let engine = Engine::start().await;
-    let agent = Agent::start(&engine).await;
+    let options = Options::default().flags(["--upstreams", "direct"]);
+    let agent = Agent::start_with(&engine, options).await;
     let (host, other) = (engine.host("web"), engine.host("other"));
     engine.run(App::named("web").host(&host)).await;
     agent.answers(&host, "web").await;

@@ -142,7 +142,7 @@ async fn settings_that_do_not_fit_together_end_the_start_with_the_fix() {
     let port = agent.http_port.to_string();
     let long = agent.home().join("x".repeat(100));
     let long = long.to_str().expect("our paths are text");
-    let over = long.len() + "/status.sock".len() - 107;
+    let over = long.len() + "/hold/0123456789abcdef.4294967295.sock".len() - 107;
     let no_root = file(&agent.home().join("root.pem"), "no certificate\n", 0o644);
     let forms = "`unix:///path/to/docker.sock`, `/path/to/docker.sock`, `tcp://host:port` or \
                  `http://host:port`";

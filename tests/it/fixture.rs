@@ -20,13 +20,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use sh0_agent::labels::TlsSetting;
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, Hostname, Labels, NetworkMode,
     Snapshot,
 };
-use sh0_agent::routes::{Built, Claims, Gates, Inputs, LastGood, Refused, Row, UpstreamTls, build};
+use sh0_agent::routes::{
+    Built, Claims, Gates, Inputs, LastGood, Refused, Row, Upstream, UpstreamTls, build,
+};
 
 /// What the agent remembers and is set to.
 pub(crate) struct Agent {
@@ -233,6 +236,13 @@ fn health(word: &str) -> Health {
     serde_json::from_value(word.into()).expect("a health")
 }
 
+fn show_upstream(upstream: &Upstream) -> String {
+    match upstream.weight.get() {
+        1 => upstream.address.to_string(),
+        weight => format!("{}*{weight}", upstream.address),
+    }
+}
+
 /// The whole outcome: routes, rows, diagnostics.
 pub(crate) fn show(built: &Built) -> String {
     let mut shown = String::new();
@@ -241,11 +251,7 @@ pub(crate) fn show(built: &Built) -> String {
         let tls = built.table.tls.get(&key.host);
         let tls = tls.map_or("?".to_owned(), |tls| format!("{tls:?}").to_lowercase());
         let strip = if route.strip { " strip" } else { "" };
-        let upstreams: Vec<String> = pool
-            .upstreams
-            .iter()
-            .map(|upstream| upstream.address.to_string())
-            .collect();
+        let upstreams: Vec<String> = pool.upstreams.iter().map(show_upstream).collect();
         let upstreams = match upstreams.as_slice() {
             [] => "503".to_owned(),
             some => some.join(" "),
@@ -259,11 +265,17 @@ pub(crate) fn show(built: &Built) -> String {
             word if word == "LeastConn" => String::new(),
             word => format!(" {word}"),
         };
+        let patience = [("hold", pool.hold, 30), ("retry", pool.retry, 5)];
+        let patience: Vec<String> = { patience.iter() }
+            .filter(|(_, time, default)| *time != Duration::from_secs(*default))
+            .map(|(key, time, _)| format!(" {key}={time:?}"))
+            .collect();
+        let patience = patience.concat();
         let scheme = format!("{:?}", pool.scheme).to_lowercase();
         let id = &route.id;
         writeln!(
             shown,
-            "{key} [{tls}]{strip} {id} -> {scheme} {upstreams}{check}{policy}"
+            "{key} [{tls}]{strip} {id} -> {scheme} {upstreams}{check}{policy}{patience}"
         )
         .expect("strings take everything");
     }

@@ -7,6 +7,7 @@ mod keys;
 mod last_good;
 mod networks;
 mod owners;
+mod pools;
 mod ports;
 mod replicas;
 mod routes;

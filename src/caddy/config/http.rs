@@ -214,10 +214,12 @@ pub struct Upstream {
 pub struct LoadBalancing {
     /// Which one.
     pub selection_policy: SelectionPolicy,
-    /// How long it is tried when none can be dialled.
-    pub try_duration: CaddyDuration,
+    /// How long it is tried when none can be dialled; `None` is once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub try_duration: Option<CaddyDuration>,
     /// The pause between two tries.
-    pub try_interval: CaddyDuration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub try_interval: Option<CaddyDuration>,
     /// Which requests are tried again after another failure than a failed dial; empty is every
     /// GET.
     #[serde(skip_serializing_if = "Vec::is_empty")]

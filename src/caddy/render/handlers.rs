@@ -10,11 +10,8 @@ use crate::caddy::config::{
 };
 use crate::model::{Hostname, LbPolicy, Scheme};
 use crate::routes::{Pool, Route, RouteKey, UpstreamTls};
-use crate::slots::Slot;
+use crate::slots::{Assignment, Demand, Replica, Slot, SlotCount, Target, assign};
 
-/// How long a request waits for an upstream that refuses connections: the default of the label
-/// `retry`. It bridges a server that restarts inside its container.
-const TRY_DURATION: Duration = Duration::from_secs(5);
 /// The pause between two tries. Caddy's 250 ms would be added to every request whose first choice
 /// is a replica that just died; a refused connection costs microseconds, so 20 tries a second for
 /// a waiting request are cheap.
@@ -38,12 +35,7 @@ pub(super) fn handlers(key: &RouteKey, route: &Route, options: &RenderOptions) -
 /// place that decides it.
 fn dials(pool: &Pool, options: &RenderOptions) -> Vec<String> {
     match &options.slots {
-        None => {
-            let upstreams = pool.upstreams.iter();
-            upstreams
-                .map(|upstream| upstream.address.to_string())
-                .collect()
-        }
+        None => addresses(pool),
         Some(slots) => {
             let count = slots.counts.get(&pool.key).map_or(1, |count| count.get());
             let slot = |number| Slot {
@@ -54,6 +46,22 @@ fn dials(pool: &Pool, options: &RenderOptions) -> Vec<String> {
             (0..count).map(placeholder).collect()
         }
     }
+}
+
+/// The addresses of a pool: each once, or, where weights differ from 1, as often as its share says.
+fn addresses(pool: &Pool) -> Vec<String> {
+    let ready = Replica::of(pool);
+    let demand = Demand {
+        expected: ready.len(),
+        ..Demand::of(pool)
+    };
+    let count = SlotCount::first(demand).get();
+    let shares = assign(&Assignment::default(), &ready, count);
+    let address = |target: &Target| match target {
+        Target::Container { address, .. } => Some(address.to_string()),
+        Target::Hold => None,
+    };
+    shares.targets().filter_map(address).collect()
 }
 
 /// A request that a waiting socket closed is not tried again: it has waited long enough. Others
@@ -78,13 +86,18 @@ fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
             ..HeaderOps::default()
         },
     };
+    let is_retried = !pool.retry.is_zero();
     ReverseProxy {
         upstreams: upstreams.collect(),
         load_balancing: LoadBalancing {
             selection_policy: selection_policy(&pool.policy),
-            try_duration: CaddyDuration(TRY_DURATION),
-            try_interval: CaddyDuration(TRY_INTERVAL),
-            retry_match: retry_match(options),
+            try_duration: is_retried.then_some(CaddyDuration(pool.retry)),
+            try_interval: is_retried.then_some(CaddyDuration(TRY_INTERVAL)),
+            retry_match: if is_retried {
+                retry_match(options)
+            } else {
+                Vec::new()
+            },
         },
         transport: transport(pool, options),
         headers: (pool.scheme == Scheme::Https).then(host_header),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::{
     AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, RouteId, RouteName, Scheme,
+    Weight,
 };
 use crate::routes::{Route, RouteKey, Upstream};
 
@@ -27,12 +28,17 @@ fn table(sites: &[(&str, &[&str])]) -> RouteTable {
                 name: (*address).to_owned(),
                 id: ContainerId::new(*address).expect("not empty"),
             },
+            weight: Weight::default(),
         };
         let pool = Pool {
             key: key(host),
             is_starting: false,
+            expected: addresses.len(),
+            is_weighted: false,
             scheme: Scheme::Http,
             tls: None,
+            hold: Duration::from_secs(30),
+            retry: Duration::from_secs(5),
             policy: LbPolicy::default(),
             upstreams: addresses.iter().map(upstream).collect(),
         };
@@ -75,7 +81,7 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 #[tokio::test]
 async fn every_slot_of_the_next_config_is_there_before_and_after_the_last_is_accepted() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut slots = Slots::open(folder.path()).expect("the folder is ours");
+    let mut slots = Slots::open(folder.path(), HoldBounds::default()).expect("the folder is ours");
     let now = Instant::now();
     let served = table(&[
         ("a.example", &["10.0.0.1:80"]),
@@ -113,7 +119,7 @@ async fn every_slot_of_the_next_config_is_there_before_and_after_the_last_is_acc
 #[tokio::test]
 async fn a_pool_without_a_ready_container_leads_to_a_socket_and_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut slots = Slots::open(folder.path()).expect("the folder is ours");
+    let mut slots = Slots::open(folder.path(), HoldBounds::default()).expect("the folder is ours");
     let now = Instant::now();
     slots.settle(&table(&[("a.example", &["10.0.0.1:80"])]), now);
     slots.settle(&table(&[("a.example", &[])]), now);

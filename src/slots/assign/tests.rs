@@ -16,7 +16,7 @@ fn replica(name: &str, last: u8, weight: u8) -> Replica {
     Replica {
         container: id(name),
         address: ([10, 0, 0, last], 80).into(),
-        weight,
+        weight: Weight::new(weight.max(1)).expect("in range"),
     }
 }
 

@@ -184,8 +184,8 @@ async fn who_has_waited_in_vain_is_closed() {
 #[tokio::test]
 async fn one_too_many_is_closed_at_once() {
     let mut scene = Scene::with(|options| {
-        options.pool_waiting_max = 2;
-        options.waiting_max = 3;
+        options.bounds.pool_waiting_max = 2;
+        options.bounds.waiting_max = 3;
     });
     let first = scene.open(LONG, WAITING);
     let other = scene

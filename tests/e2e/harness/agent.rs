@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::http::{self, Answer};
-use super::{Engine, command, is_alive, keeps, signal, until};
+use super::{Container, Engine, command, is_alive, keeps, signal, until};
 
 /// Bounds every wait for something that takes well under a second on an idle machine.
 pub(crate) fn patience() -> Duration {
@@ -271,6 +271,18 @@ impl Agent {
             }
         })
         .await;
+    }
+
+    /// Waits until this container takes requests.
+    pub(crate) async fn routed(&self, container: &Container) {
+        let is_routed = |status: &Value| {
+            let rows = status.get("rows").and_then(Value::as_array);
+            let mut own = { rows.into_iter().flatten() }.filter(|row| {
+                row.pointer("/container/id").and_then(Value::as_str) == Some(&container.id)
+            });
+            own.any(|row| row.get("state").and_then(Value::as_str) == Some("routed"))
+        };
+        self.status_when("the container is routed", is_routed).await;
     }
 
     /// Waits until this host's `/` is answered with this status.

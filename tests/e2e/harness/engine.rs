@@ -71,6 +71,11 @@ impl App {
         self.label("sh0.host", host)
     }
 
+    /// Without waiting: while no container is ready, requests are answered 503 at once.
+    pub(crate) fn without_hold(self) -> Self {
+        self.label("sh0.hold", "0s")
+    }
+
     /// With the labels of docker-compose.
     pub(crate) fn of_project(self, project: &str, service: &str) -> Self {
         self.label("com.docker.compose.project", project)

@@ -49,7 +49,7 @@ impl Answer {
 }
 
 /// A client that follows no redirects; `idle` is the number of connections it keeps.
-pub(super) fn client(idle: usize) -> reqwest::Client {
+pub(crate) fn client(idle: usize) -> reqwest::Client {
     let builder = reqwest::Client::builder()
         .redirect(Policy::none())
         .no_proxy();

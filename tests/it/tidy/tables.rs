@@ -9,7 +9,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("caddy", &["model", "routes", "slots"]),
     ("discovery", &["model"]),
     ("supervise", &[]),
-    ("slots", &["model"]),
+    ("slots", &["model", "routes"]),
     ("probe", &["model"]),
     ("telemetry", &[]),
     ("clock", &[]),
@@ -34,7 +34,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("settings", &["caddy", "labels", "reconcile"]),
+    ("settings", &["caddy", "labels", "reconcile", "slots"]),
     (
         "plan",
         &[
@@ -76,6 +76,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "plan",
             "reconcile",
             "settings",
+            "slots",
             "status",
             "telemetry",
         ],

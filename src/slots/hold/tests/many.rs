@@ -12,7 +12,7 @@ async fn two_thousand_wait_at_once() {
         ..limit
     };
     rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).expect("allowed");
-    let mut scene = Scene::with(|options| options.pool_waiting_max = CLIENTS);
+    let mut scene = Scene::with(|options| options.bounds.pool_waiting_max = CLIENTS);
     let gap = scene.open(LONG, WAITING);
     let before = resident_kib();
     let mut clients = Vec::new();
