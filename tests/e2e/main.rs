@@ -29,6 +29,7 @@ mod config_faults;
 mod docker_trouble;
 mod engine;
 mod engine_proxy;
+mod hold;
 mod labels;
 mod last_known;
 mod lifecycle;
