@@ -61,6 +61,13 @@ where
         self.subscription.hasten(Instant::now());
     }
 
+    /// Whether there is something better to start Caddy with soon, or already: the first look, the
+    /// containers as they were last, or what a Caddy serves that was taken over.
+    pub(super) fn waits_for_a_table(&self) -> bool {
+        let is_adopted = self.loads.adopted.is_some() && self.loads.start_failures == 0;
+        self.first_look_by.is_some() || self.memory.is_recalling() || is_adopted
+    }
+
     /// If this is the config that the Caddy that was taken over serves, it is accepted already.
     pub(super) fn recognise(&mut self, desired: &Arc<Desired>) {
         let Some(id) = self.loads.adopted.take_if(|id| desired.means(id)) else {

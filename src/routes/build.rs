@@ -147,8 +147,7 @@ fn candidates<'a>(
                     inputs.snapshot,
                     trials::waits_for_health(&spec),
                 );
-                let is_draining = inputs.gates.draining.contains(&container.id);
-                let ip = ip.and_then(|ip| (!is_draining).then_some(ip).ok_or(NotReady::Draining));
+                let ip = inputs.gates.admit(&container.id, ip);
                 found.extend(
                     ip.as_ref()
                         .err()
@@ -192,6 +191,7 @@ fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
         | NotReady::Unhealthy
         | NotReady::Draining
         | NotReady::Unproven
+        | NotReady::Remembered
         | NotReady::NoAddress { .. }
         | NotReady::NoPort
         | NotReady::OtherRoute => return None,

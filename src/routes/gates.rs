@@ -4,9 +4,10 @@
 //! Plain data; the loop learns it from probes and from `kill` events, the table is built with it.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::upstream::NotReady;
 use crate::model::{ContainerId, ContainerRef, Hostname, ReadyCheck, Scheme};
 
 /// After which time a container that is not ready is said, unless its labels say another.
@@ -22,6 +23,9 @@ pub struct Gates {
     pub draining: BTreeSet<ContainerId>,
     /// Nobody needs to show anything: for plans, which ask nobody.
     pub is_open: bool,
+    /// The containers are remembered, and their addresses may be others' by now: nobody serves
+    /// before the engine has been asked.
+    pub is_outdated: bool,
 }
 
 impl Gates {
@@ -31,6 +35,19 @@ impl Gates {
         Self {
             is_open: true,
             ..Self::default()
+        }
+    }
+
+    /// The address at which a container takes requests, unless it is known that it must not.
+    pub(super) fn admit(
+        &self,
+        id: &ContainerId,
+        ip: Result<IpAddr, NotReady>,
+    ) -> Result<IpAddr, NotReady> {
+        match ip {
+            _ if self.is_outdated => Err(NotReady::Remembered),
+            Ok(_) if self.draining.contains(id) => Err(NotReady::Draining),
+            ip => ip,
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::fakes::caddy::FakeCaddy;
-use crate::fakes::engine::FakeEngine;
+use crate::fakes::engine::{FakeEngine, Listing};
 use crate::scene::{FakeStore, Scene, site, unavailable};
 
 /// An engine with one site.
@@ -56,12 +56,12 @@ async fn while_docker_is_away_it_goes_on_as_it_was() {
     let left = served("a.example").await;
     let caddy = FakeCaddy::left(&left);
     let engine = engine("a.example");
-    engine.fail();
+    engine.set_listing(Listing::Fails);
     let scene = Scene::start(engine, caddy.clone(), FakeStore::default());
     sleep(Duration::from_secs(20)).await;
     assert_eq!(caddy.config().as_deref(), Some(&*left));
     assert_ne!(caddy.config(), Some(unavailable()));
-    scene.engine.heal();
+    scene.engine.set_listing(Listing::Works);
     sleep(Duration::from_secs(10)).await;
     assert_eq!(caddy.loads(), []);
     assert_eq!(scene.status.borrow().applied, Some(1));

@@ -32,6 +32,8 @@ mod probe;
 mod properties;
 mod readme;
 mod ready;
+mod remembered;
 mod render;
+mod restart;
 mod scene;
 mod tidy;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use sh0_agent::probe::{Check, Probe, Reason, Verdict};
 use sh0_agent::reconcile::{Channels, DebounceOptions, Options, World, reconcile};
 use sh0_agent::routes::{Inputs, Refused, build};
 use sh0_agent::settings::Settings;
-use sh0_agent::state::{State, StateError, Store};
+use sh0_agent::state::{Recalled, Remembered, State, StateError, Store};
 use sh0_agent::status::Status;
 use sh0_agent::supervise::{ExitCause, Phase, StartConfig};
 use tokio::sync::{Notify, mpsc, watch};
@@ -34,19 +35,54 @@ pub(crate) const NOW: u64 = 1_700_000_000;
 
 /// A state directory in memory.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct FakeStore(Arc<Mutex<State>>);
+pub(crate) struct FakeStore {
+    kept: Arc<Mutex<State>>,
+    recalled: Arc<Mutex<Option<Recalled>>>,
+    remembered: Arc<AtomicUsize>,
+}
 
 impl FakeStore {
     pub(crate) fn kept(&self) -> State {
-        self.0.lock().unwrap().clone()
+        self.kept.lock().unwrap().clone()
+    }
+
+    /// What the next agent will remember.
+    pub(crate) fn recalled(&self) -> Option<Recalled> {
+        self.recalled.lock().unwrap().clone()
+    }
+
+    /// Lets the next agent remember something else.
+    pub(crate) fn set_recalled(&self, recalled: Recalled) {
+        *self.recalled.lock().unwrap() = Some(recalled);
+    }
+
+    /// How often something was written to be remembered.
+    pub(crate) fn remembered(&self) -> usize {
+        self.remembered.load(Ordering::Relaxed)
     }
 }
 
 impl Store for FakeStore {
     async fn save(&self, state: &State) -> Result<(), StateError> {
         tokio::task::yield_now().await;
-        self.0.lock().unwrap().clone_from(state);
+        self.kept.lock().unwrap().clone_from(state);
         Ok(())
+    }
+
+    async fn remember(&self, remembered: Arc<Remembered>, at: u64) -> Result<(), StateError> {
+        tokio::task::yield_now().await;
+        self.remembered.fetch_add(1, Ordering::Relaxed);
+        self.set_recalled(Recalled {
+            remembered: Arc::unwrap_or_clone(remembered),
+            at,
+            is_same_boot: true,
+        });
+        Ok(())
+    }
+
+    async fn recall(&self) -> Option<Recalled> {
+        tokio::task::yield_now().await;
+        self.recalled()
     }
 }
 
@@ -126,7 +162,11 @@ impl Scene {
         prober: FakeProber,
     ) -> Self {
         let left = caddy.config();
-        let first = if left.is_some() { Phase::Looking } else { Phase::Idle };
+        let first = if left.is_some() {
+            Phase::Looking
+        } else {
+            Phase::Idle
+        };
         let (phase, phases) = watch::channel(first);
         let (start_config, start_configs) = watch::channel(None);
         let (certificates, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
@@ -303,7 +343,9 @@ async fn fake_supervisor(
 ) {
     if let Some(json) = caddy.config() {
         sleep(ADOPTION_TIME).await;
-        let id = Fingerprint::of_meaning(&json).expect("a config").to_string();
+        let id = Fingerprint::of_meaning(&json)
+            .expect("a config")
+            .to_string();
         phase.send_replace(Phase::Up {
             epoch: caddy.epoch(),
             pid: 1,

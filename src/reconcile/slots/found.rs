@@ -46,7 +46,7 @@ impl Found {
         let waited = if self.contents.iter().any(leads) {
             Duration::ZERO
         } else {
-            self.age.min(hold)
+            self.age
         };
         let target = |content: Option<Content>| {
             let Some(Content::Address(address)) = content else {
@@ -63,7 +63,7 @@ impl Found {
             count: SlotCount::found(count),
             assignment: Assignment::of(self.contents.into_iter().map(target)),
             gap: None,
-            hold_until: now + (hold - waited),
+            hold_until: now + hold.saturating_sub(waited),
         }
     }
 }
