@@ -11,7 +11,6 @@ use super::debounce::{Debounce, DebounceOptions};
 use super::report::say_changes;
 use super::slots::Counts;
 use super::{Loop, Reason};
-use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, AdminError, Disposition};
 use crate::caddy::render::{CertificatePair, Rendered, SlotOptions, render};
 use crate::certificates::CertificateSet;
@@ -50,12 +49,6 @@ pub(super) struct Desired {
 impl Desired {
     pub(super) fn id(&self) -> String {
         self.rendered.fingerprint.to_string()
-    }
-
-    /// Whether an id that was made of Caddy's own words for its config is that of this one.
-    pub(super) fn means(&self, id: &str) -> bool {
-        let meaning = Fingerprint::of_meaning(&self.rendered.json);
-        meaning.is_some_and(|meaning| meaning.to_string() == id)
     }
 }
 

@@ -8,11 +8,20 @@ use tracing::error;
 
 use super::Loop;
 use super::apply::{Desired, START_TRIES_MAX};
+use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, blames_config, is_environment};
 use crate::discovery::Engine;
 use crate::probe::Probe;
 use crate::state::Store;
 use crate::supervise::{ExitCause, Phase};
+
+impl Desired {
+    /// Whether an id that was made of Caddy's own words for its config is that of this one.
+    pub(super) fn means(&self, id: &str) -> bool {
+        let meaning = Fingerprint::of_meaning(&self.rendered.json);
+        meaning.is_some_and(|meaning| meaning.to_string() == id)
+    }
+}
 
 impl<E, A, S, P> Loop<E, A, S, P>
 where

@@ -161,12 +161,8 @@ impl Scene {
         store: FakeStore,
         prober: FakeProber,
     ) -> Self {
-        let left = caddy.config();
-        let first = if left.is_some() {
-            Phase::Looking
-        } else {
-            Phase::Idle
-        };
+        let left = caddy.config().map(|_| Phase::Looking);
+        let first = left.unwrap_or(Phase::Idle);
         let (phase, phases) = watch::channel(first);
         let (start_config, start_configs) = watch::channel(None);
         let (certificates, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
