@@ -5,16 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use crate::harness::{
-    Agent, App, Connections, Engine, Load, Options, is_alive, patience, signal, until,
-};
+use crate::harness::load::{Kind, Load, Plan, Sockets};
+use crate::harness::{Agent, App, Engine, Options, is_alive, patience, signal, until};
 
 /// Clients of each kind.
 const CLIENTS: usize = 8;
+const SOCKETS: usize = 10;
 /// The two ways in which a config says where a container is.
 const MODES: [&str; 2] = ["slots", "direct"];
 
@@ -53,12 +51,17 @@ impl Scene {
         labelled(&self.engine, "web", &self.host)
     }
 
-    fn load(&self, connections: Connections) -> Load {
-        Load::start(
-            (self.agent.http_port, &self.host, "web"),
-            CLIENTS,
-            connections,
-        )
+    /// Clients of all kinds that need no certificate, and websockets.
+    fn load(&self) -> Load {
+        let mut plan = Plan::new(self.agent.http_port, &self.host, "web");
+        plan.kinds = Kind::ALL.to_vec();
+        plan.kinds.retain(|kind| *kind != Kind::Http2);
+        plan.clients = CLIENTS;
+        plan.sockets = Sockets {
+            count: SOCKETS,
+            host: self.host.clone(),
+        };
+        Load::start(plan)
     }
 
     /// Asserts that the agent took over the very same Caddy, and needed so many loads for it.
@@ -73,46 +76,16 @@ fn labelled(engine: &Engine, name: &str, host: &str) -> App {
     App::named(name).label(&format!("{}.host", engine.run_id()), host)
 }
 
-/// Lets the load go on for some more answers.
-async fn go_on(load: &Load) {
-    let before = load.answers();
+/// Lets the load go on for so many more requests.
+async fn go_on(load: &Load, requests: u64) {
+    let before = load.report().answers();
     until("some more answers", patience(), async || {
-        let more = load.answers() - before;
-        let is_enough = more >= 200;
+        let report = load.report();
+        let more = report.answers() - before;
+        let is_enough = more >= requests && report.websockets.opened >= SOCKETS as u64;
         is_enough.then_some(()).ok_or(format!("{more} more"))
     })
     .await;
-}
-
-/// A websocket to the demo backend.
-async fn websocket(agent: &Agent, host: &str) -> TcpStream {
-    let address = ("127.0.0.1", agent.http_port);
-    let mut stream = TcpStream::connect(address).await.expect("Caddy listens");
-    let request = format!(
-        "GET /ws HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream
-        .write_all(request.as_bytes())
-        .await
-        .expect("it reads");
-    let mut start = [0; 12];
-    let read = timeout(patience(), stream.read_exact(&mut start)).await;
-    read.expect("in time").expect("an answer");
-    assert_eq!(&start, b"HTTP/1.1 101");
-    stream
-}
-
-/// Whether the connection is open; what comes on it does not matter.
-async fn is_open(stream: &mut TcpStream) -> bool {
-    let mut buffer = [0; 4096];
-    loop {
-        match timeout(Duration::from_millis(50), stream.read(&mut buffer)).await {
-            Err(_) => return true,
-            Ok(Ok(1..)) => {}
-            Ok(Ok(0) | Err(_)) => return false,
-        }
-    }
 }
 
 #[tokio::test]
@@ -120,33 +93,28 @@ async fn a_killed_agent_is_followed_by_one_that_takes_its_caddy_over_and_nothing
     for mode in MODES {
         for ends_by in [Signal::KILL, Signal::USR2] {
             let mut scene = Scene::start(mode).await;
-            let mut socket = websocket(&scene.agent, &scene.host).await;
-            let loads = [Connections::Kept, Connections::Fresh].map(|kind| scene.load(kind));
-            go_on(&loads[0]).await;
+            let load = scene.load();
+            go_on(&load, 600).await;
             assert!(signal(scene.agent.pid(), ends_by), "it runs");
             let status = scene.agent.until_exit().await;
             if ends_by == Signal::USR2 {
                 assert_eq!(status.code(), Some(0), "{}", scene.agent.log());
             }
             // Nobody is there for a while.
-            go_on(&loads[0]).await;
+            go_on(&load, 600).await;
             let again = Instant::now();
             scene.agent.start_again().await;
             println!(
                 "{mode}, {ends_by:?}: taken over after {:?}",
                 again.elapsed()
             );
-            go_on(&loads[1]).await;
+            go_on(&load, 800).await;
             scene.is_adopted(0).await;
-            for load in loads {
-                let counts = load.stop().await;
-                assert!(
-                    counts.failed == 0 && counts.ok > 200,
-                    "{mode}, {ends_by:?}: {counts:?}"
-                );
-                println!("{mode}, {ends_by:?}: {} answers, none lost", counts.ok);
-            }
-            assert!(is_open(&mut socket).await, "{mode}, {ends_by:?}");
+            let report = load.stop().await;
+            let shown = serde_json::json!(&report);
+            println!("{mode}, {ends_by:?}: {shown}");
+            assert_eq!(report.failed(), 0, "{mode}, {ends_by:?}: {shown}");
+            assert_eq!(report.websockets.closed, 0, "{mode}, {ends_by:?}: {shown}");
             assert!(scene.agent.stop().await.success());
             assert!(
                 !is_alive(scene.caddy),
