@@ -8,7 +8,9 @@
 
 mod apply;
 mod backoff;
+mod crashes;
 mod debounce;
+mod health;
 mod look;
 mod process;
 mod ready;

@@ -119,7 +119,7 @@ where
         let Some(built) = self.build(&certificates, &self.readiness.gates) else {
             return;
         };
-        self.readiness.run(&built.trials, &self.world.prober);
+        self.readiness.run(&built, &self.world.prober);
         self.refusals.keep_only(&built);
         if built.claims != self.state.claims {
             self.state.claims = built.claims.clone();

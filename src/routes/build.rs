@@ -5,11 +5,13 @@
 //! order give the same table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::absent;
 use super::claims::{self, Asking, Claims};
 use super::forms::{self, Candidate, Form};
-use super::gates::{Gates, Trial};
+use super::gates::{Gates, ReadyLast, Trial, Watch};
+use super::health;
 use super::place::place;
 use super::report::Row;
 use super::table::RouteTable;
@@ -74,6 +76,10 @@ pub struct Built {
     pub addressless: Vec<ContainerRef>,
     /// Containers that must show that they are ready.
     pub trials: BTreeSet<Trial>,
+    /// Containers that are asked again and again whether they are well.
+    pub watches: BTreeSet<Watch>,
+    /// Who takes requests now, as the gates of the next build say it.
+    pub ready_last: ReadyLast,
 }
 
 /// Builds the table. Never fails.
@@ -116,6 +122,8 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         diagnostics: found,
         addressless,
         trials: wanted,
+        watches: health::watches(&forms),
+        ready_last: health::ready_last(&forms),
     }
 }
 
@@ -147,8 +155,7 @@ fn candidates<'a>(
                     inputs.snapshot,
                     trials::waits_for_health(&spec),
                 );
-                let is_draining = inputs.gates.draining.contains(&container.id);
-                let ip = ip.and_then(|ip| (!is_draining).then_some(ip).ok_or(NotReady::Draining));
+                let ip = held_back(container, inputs.gates, ip);
                 found.extend(
                     ip.as_ref()
                         .err()
@@ -175,6 +182,22 @@ fn candidates<'a>(
     apps
 }
 
+/// The address, unless what happened to the container keeps it from taking requests there.
+fn held_back(
+    container: &Container,
+    gates: &Gates,
+    ip: Result<IpAddr, NotReady>,
+) -> Result<IpAddr, NotReady> {
+    let crashes = gates.crashing.get(&container.id);
+    let why = match crashes {
+        _ if gates.draining.contains(&container.id) => Some(NotReady::Draining),
+        Some(crashes) => Some(NotReady::Crashing(*crashes)),
+        None => None,
+    };
+    let has_address = ip.as_ref().err().is_none_or(NotReady::has_address);
+    why.filter(|_| has_address).map_or(ip, Err)
+}
+
 /// The diagnostic of a container that cannot be reached as its networks are.
 fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
     let (message, help) = match why {
@@ -189,7 +212,9 @@ fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
         ),
         NotReady::NotRunning(_)
         | NotReady::Starting
-        | NotReady::Unhealthy
+        | NotReady::Unhealthy(_)
+        | NotReady::Failing(_)
+        | NotReady::Crashing(_)
         | NotReady::Draining
         | NotReady::Unproven
         | NotReady::NoAddress { .. }
