@@ -15,6 +15,7 @@ mod look;
 mod process;
 mod ready;
 mod refuse;
+mod removal;
 mod report;
 mod slots;
 
@@ -160,6 +161,8 @@ struct Loop<E, A, S, P> {
     unavailable: Rendered,
     first_look_by: Option<Instant>,
     overdue: report::Overdue,
+    /// When the first route ends that outlives its containers.
+    linger_until: Option<Instant>,
     status: Status,
 }
 
@@ -199,6 +202,7 @@ pub async fn reconcile<E, A, S, P>(
         accepted: None,
         first_look_by: Some(now + FIRST_LOOK_WAIT),
         overdue: report::Overdue::default(),
+        linger_until: None,
         status: Status::default(),
     };
     let stop = this.channels.stop.clone();

@@ -137,10 +137,9 @@ where
             .desired
             .as_ref()
             .map(|desired| &desired.rendered.fingerprint);
-        if before != Some(&rendered.fingerprint) {
-            self.status.generation += 1;
-            self.loads.debounce.change(Instant::now());
-        }
+        let is_new = before != Some(&rendered.fingerprint);
+        self.status.generation += u64::from(is_new);
+        self.note_linger(built.linger_ends);
         self.status.rows = Arc::new(built.rows.clone());
         self.status.diagnostics = Arc::new(built.diagnostics.clone());
         self.status.table = Arc::new(built.table.clone());
@@ -154,6 +153,10 @@ where
         });
         self.accept_slots(&desired);
         self.desired = Some(desired);
+        if is_new {
+            self.note_change();
+        }
+        self.give_up_removed();
         self.offer_start_config();
         self.publish();
     }
@@ -194,10 +197,13 @@ where
         slots.map(|slots| slots.counts.clone()).unwrap_or_default()
     }
 
-    /// A number of slots changes by itself, or the folder is looked after.
+    /// A number of slots changes by itself, the folder is looked after, or a route has outlived its
+    /// containers for long enough.
     pub(super) fn on_slots_due(&mut self) {
+        let now = Instant::now();
         let slots = self.world.slots.as_mut();
-        if slots.is_some_and(|slots| slots.on_time(Instant::now())) {
+        let has_lingered = self.linger_until.take_if(|until| *until <= now).is_some();
+        if slots.is_some_and(|slots| slots.on_time(now)) || has_lingered {
             self.rebuild();
         }
     }

@@ -80,6 +80,8 @@ pub struct Built {
     pub watches: BTreeSet<Watch>,
     /// Who takes requests now, as the gates of the next build say it.
     pub ready_last: ReadyLast,
+    /// When the first route ends that outlives its app's containers, in seconds since 1970.
+    pub linger_ends: Option<u64>,
 }
 
 /// Builds the table. Never fails.
@@ -104,6 +106,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     rows.extend(left_out(&apps, &rows, &found, inputs.gates));
     rows.sort();
     rows.dedup();
+    let linger_ends = absent::ends(&forms, &claims, inputs.linger_seconds);
     let good = forms
         .iter()
         .filter(|form| !form.is_last_good && placed.ids.contains(&form.id))
@@ -124,6 +127,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         trials: wanted,
         watches: health::watches(&forms),
         ready_last: health::ready_last(&forms),
+        linger_ends,
     }
 }
 

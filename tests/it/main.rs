@@ -33,6 +33,7 @@ mod probe;
 mod properties;
 mod readme;
 mod ready;
+mod removal;
 mod render;
 mod scene;
 mod tidy;
