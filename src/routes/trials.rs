@@ -19,7 +19,6 @@ impl Candidate<'_> {
         let has_health = self.container.health != Health::None;
         let check = match (&spec.ready, &spec.health.active) {
             (Some(ReadyCheck::None), _) => return None,
-            (Some(ReadyCheck::Tcp), _) => TrialCheck::Port,
             (Some(ReadyCheck::Http(path)), _) => TrialCheck::Path {
                 path: path.clone(),
                 status: StatusSet::default(),
@@ -31,7 +30,9 @@ impl Candidate<'_> {
                 status: health.status.clone(),
                 limit: health.timeout,
             },
-            (Some(ReadyCheck::Health) | None, None) => TrialCheck::Port,
+            (Some(ReadyCheck::Tcp), _) | (Some(ReadyCheck::Health) | None, None) => {
+                TrialCheck::Port
+            }
         };
         let ip = *self.ip.as_ref().ok()?;
         Some(Trial {
