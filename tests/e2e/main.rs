@@ -29,6 +29,7 @@ mod config_faults;
 mod docker_trouble;
 mod engine;
 mod engine_proxy;
+mod health;
 mod labels;
 mod lifecycle;
 mod network;
