@@ -1,10 +1,11 @@
 //! The agent as a whole: checks the machine, starts the tasks, stops them in order.
 //!
 //! Owns the wiring and the lifetime of every task. Three long tasks (reconcile, supervise, status)
-//! and one small one (certificates) run in one `JoinSet`: the first to end ends all, and a panic
+//! and two small ones (certificates, the runtime directory) run in one `JoinSet`: the first to end ends all, and a panic
 //! is resumed. Deliberately decides nothing about routes.
 
 mod check;
+mod runtime;
 mod start;
 
 use std::future::Future;
@@ -60,8 +61,6 @@ pub struct Agent {
     tasks: JoinSet<Outcome>,
     stops: Stops,
     stop_timeout: Duration,
-    /// Held as long as the agent runs: two agents on one runtime directory would fight.
-    _lock: std::fs::File,
 }
 
 /// What stops each task.

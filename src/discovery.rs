@@ -10,6 +10,7 @@ mod echo;
 mod endpoint;
 mod exposed;
 mod failure;
+mod process;
 mod relevance;
 mod signal;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 
 pub use docker::{Docker, DockerOptions};
+pub use process::EngineProcess;
 
 use crate::model::{ContainerId, Snapshot};
 
@@ -121,7 +123,27 @@ pub enum EngineError {
     },
 }
 
+/// How long to wait at most before an engine that was away is asked again. To dial a local socket
+/// at which nobody listens costs nothing, and sites wait for the engine's return.
+const AWAY_RETRY_MAX: Duration = Duration::from_millis(200);
+/// The same for everything else: what is refused stays so until somebody changes it, and a list
+/// costs a struggling engine something.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
 impl EngineError {
+    /// How long to wait at most before asking again. An engine that accepts and does not answer in
+    /// time may be one that is starting.
+    #[must_use]
+    pub fn retry_within(&self) -> Duration {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } => AWAY_RETRY_MAX,
+            Self::Endpoint { .. }
+            | Self::Permission { .. }
+            | Self::Refused { .. }
+            | Self::Broken { .. } => RETRY_MAX,
+        }
+    }
+
     /// What a person can check or type to mend it, in one or two sentences.
     #[must_use]
     pub fn help(&self) -> String {
@@ -146,7 +168,7 @@ impl EngineError {
                 ..
             } => format!(
                 "a proxy before the engine must let these through: {}; with \
-                 docker-socket-proxy: VERSION=1 EVENTS=1 CONTAINERS=1 NETWORKS=1",
+                 docker-socket-proxy: VERSION=1 INFO=1 EVENTS=1 CONTAINERS=1 NETWORKS=1",
                 docker::REQUESTS
             ),
             Self::Refused { .. } => "see the engine's log (`journalctl -u docker`)".to_owned(),
@@ -176,6 +198,15 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// When the engine could not be asked.
     fn network_exists(&self, name: &str) -> impl Future<Output = Result<bool, EngineError>> + Send;
+
+    /// Whether containers outlive a restart of the engine (`live-restore`).
+    ///
+    /// # Errors
+    /// When the engine could not be asked.
+    fn live_restore(&self) -> impl Future<Output = Result<bool, EngineError>> + Send;
+
+    /// Which process listens at the engine's endpoint. Waits for no answer of it.
+    fn process(&self) -> impl Future<Output = EngineProcess> + Send;
 
     /// How this container is stopped. Ask before it stops: the answer hangs while it does.
     ///

@@ -42,7 +42,8 @@
 //! - The core ([`model`], [`diagnostic`], [`labels`], [`routes`], [`caddy::render`]) does no I/O,
 //!   reads no clock, logs nothing and cannot fail: it gives values and diagnostics.
 //! - A [`model::Snapshot`] comes only from a listing that succeeded whole. No error of Docker ever
-//!   becomes an empty table, so a Docker that hiccups never removes a route.
+//!   becomes an empty table, so a Docker that hiccups never removes a route. What is remembered of
+//!   one serves at a start without Docker, decides nothing, and gives no site another's address.
 //! - Events carry no data that is trusted: whoever gets one looks again. A lost or doubled event
 //!   does no harm, and a periodic look repairs what was missed.
 //! - What Caddy serves is only ever known from its own answer. State is committed after success.

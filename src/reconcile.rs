@@ -12,11 +12,13 @@ mod crashes;
 mod debounce;
 mod health;
 mod look;
+mod memory;
 mod process;
 mod ready;
 mod refuse;
 mod removal;
 mod report;
+mod restart;
 mod slots;
 
 use std::future::{Future, pending};
@@ -35,8 +37,10 @@ pub use self::slots::{Slots, SlotsStartError};
 
 use self::apply::{Desired, Loads};
 use self::look::{Looks, Subscription};
+use self::memory::Memory;
 use self::ready::{News, Readiness};
 use self::refuse::Refusals;
+use self::restart::Restart;
 use crate::caddy::admin::{Admin, AdminError};
 use crate::caddy::render::{RenderOptions, Rendered, render_unavailable};
 use crate::certificates::CertificateSet;
@@ -48,8 +52,9 @@ use crate::state::{State, StateError, Store};
 use crate::status::Status;
 use crate::supervise::{Phase, StartConfig};
 
-/// How long the first look may take before Caddy is started without routes, answering 503: a
-/// browser that asks meanwhile gets an answer instead of a refused connection.
+/// How long the first look may take before Caddy is started with the containers as they were last,
+/// or, when none are remembered, without routes, answering 503: a browser that asks meanwhile gets
+/// an answer instead of a refused connection.
 const FIRST_LOOK_WAIT: Duration = Duration::from_secs(1);
 /// How long a load under way may still take when the agent stops.
 const LAST_LOAD_WAIT: Duration = Duration::from_secs(5);
@@ -137,6 +142,8 @@ enum Event {
     LoadDue,
     Loaded(Result<(), AdminError>),
     Saved(Result<(), StateError>),
+    Memory(memory::Step),
+    Restart(restart::Step),
     NoFirstLook,
     AddressesOverdue,
 }
@@ -152,6 +159,8 @@ struct Loop<E, A, S, P> {
     subscription: Subscription,
     network_check: Option<BoxFuture<'static, Result<bool, EngineError>>>,
     snapshot: Option<Snapshot>,
+    memory: Memory,
+    restart: Restart,
     readiness: Readiness,
     refusals: Refusals,
     desired: Option<Arc<Desired>>,
@@ -196,6 +205,8 @@ pub async fn reconcile<E, A, S, P>(
         subscription: Subscription::due(now),
         network_check: None,
         snapshot: None,
+        memory: Memory::default(),
+        restart: Restart::new(now),
         readiness: Readiness::default(),
         refusals: Refusals::default(),
         desired: None,
@@ -237,6 +248,8 @@ where
             Some(()) = self.channels.resync.recv() => Event::Look(Reason::Asked),
             Ok(()) = self.channels.certificates.changed() => Event::Certificates,
             saved = done(&mut self.saving) => Event::Saved(saved),
+            step = self.restart.next() => Event::Restart(step),
+            step = self.memory.next() => Event::Memory(step),
             checked = done(&mut self.network_check) => Event::NetworkChecked(checked),
             () = at(self.first_look_by) => Event::NoFirstLook,
             () = at(self.overdue.deadline()) => Event::AddressesOverdue,
@@ -259,10 +272,9 @@ where
             Event::LoadDue => self.load(),
             Event::Loaded(loaded) => self.on_loaded(loaded),
             Event::Saved(saved) => self.on_saved(saved),
-            Event::NoFirstLook => {
-                self.first_look_by = None;
-                self.offer_start_config();
-            }
+            Event::Memory(step) => self.on_memory(step),
+            Event::Restart(step) => self.on_restart(step),
+            Event::NoFirstLook => self.recall(),
             Event::AddressesOverdue => self.overdue.say(Instant::now()),
         }
     }
@@ -278,6 +290,7 @@ where
                 let saved = done(&mut self.saving).await;
                 self.on_saved(saved);
             }
+            self.remember_last().await;
         };
         if tokio::time::timeout(LAST_LOAD_WAIT, last).await.is_err() {
             tracing::warn!("Stopping with a load or a save still under way.");

@@ -8,7 +8,7 @@ mod server;
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
 use crate::routes::{RouteTable, Row};
@@ -43,12 +43,25 @@ pub struct DockerStatus {
     pub reachable: bool,
     /// Why the last look failed.
     pub error: Option<String>,
+    /// Whether what is shown is remembered, because no look has succeeded since the agent started.
+    pub remembered: Option<RememberedStatus>,
     /// Complete lists taken.
     pub looks: u64,
     /// Changes that a resync found and no event had announced.
     pub missed_notices: u64,
     /// Whether the routing network is known not to exist.
     pub network_missing: bool,
+}
+
+/// A table of remembered containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedStatus {
+    /// Since when it is served, in seconds since 1970.
+    pub since: u64,
+    /// When the containers were so, in seconds since 1970.
+    pub at: u64,
+    /// Whether their addresses are too old to be used, so that requests wait or get 503.
+    pub is_outdated: bool,
 }
 
 /// What is known about Caddy.

@@ -1,8 +1,8 @@
 //! Checks the machine and starts the tasks.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tracing::info;
 
 use super::check::check;
+use super::runtime::{Runtime, make_private};
 use super::{
     Agent, AgentError, Outcome, Stops, certificates, publish_certificates, task, watch_certificates,
 };
@@ -194,6 +195,13 @@ impl Agent {
             watch_certificates(watched, sets, stop).await;
             ("certificates", Ok(()))
         });
+        let record = settings.runtime_dir.join("caddy.json");
+        let runtime = Runtime::new(&settings.runtime_dir, settings.admin_socket(), record, lock);
+        let stop = stops.status.clone();
+        tasks.spawn(async move {
+            runtime.keep(stop).await;
+            ("runtime", Ok(()))
+        });
         let stop_timeout = settings.stop_timeout;
         Self {
             status: statuses,
@@ -201,7 +209,6 @@ impl Agent {
             tasks,
             stops,
             stop_timeout,
-            _lock: lock,
         }
     }
 }
@@ -230,11 +237,7 @@ fn private_directory(what: &'static str, path: &Path) -> Result<(), StartError> 
         path: path.to_owned(),
         source,
     };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(wrong)?;
+    make_private(path).map_err(wrong)?;
     let probe = path.join(".writable");
     File::create(&probe).map_err(wrong)?;
     std::fs::remove_file(&probe).map_err(wrong)
@@ -242,7 +245,7 @@ fn private_directory(what: &'static str, path: &Path) -> Result<(), StartError> 
 
 /// Takes the lock of the runtime directory; the system gives it back when the process ends,
 /// however it ends.
-fn lock(runtime_dir: &Path) -> Result<File, StartError> {
+pub(super) fn lock(runtime_dir: &Path) -> Result<File, StartError> {
     let path = runtime_dir.join("agent.lock");
     let wrong = |source| StartError::Directory {
         what: "runtime",

@@ -8,8 +8,9 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{Exit, Failed, runtime};
+use crate::clock::wall_clock;
 use crate::diagnostic::Diagnostic;
-use crate::status::client;
+use crate::status::{RememberedStatus, client};
 
 /// A local socket that does not answer within this time has no agent behind it.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ struct Shown {
 struct ShownDocker {
     error: Option<String>,
     network_missing: bool,
+    remembered: Option<RememberedStatus>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -146,6 +148,7 @@ fn warnings(shown: &Shown) -> Vec<String> {
             "the containers cannot be listed, routes stay as they are: {error}"
         ));
     }
+    warnings.extend(shown.docker.remembered.map(remembered));
     if shown.docker.network_missing {
         warnings.push(
             "the routing network does not exist; create it with `docker network create`".to_owned(),
@@ -158,6 +161,32 @@ fn warnings(shown: &Shown) -> Vec<String> {
         warnings.push(format!("the newest config is not in force: {error}"));
     }
     warnings
+}
+
+/// Says that the rows are not what Docker says now.
+fn remembered(remembered: RememberedStatus) -> String {
+    let ago = ago(wall_clock().saturating_sub(remembered.at));
+    if remembered.is_outdated {
+        format!(
+            "Docker has not answered since the agent started; these are the containers of {ago} \
+             ago, which may have other addresses by now, so they take no requests before it answers"
+        )
+    } else {
+        format!(
+            "Docker has not answered since the agent started; the containers are served as they \
+             were {ago} ago"
+        )
+    }
+}
+
+/// A time span in its largest unit of which there are two or more.
+fn ago(seconds: u64) -> String {
+    let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
+    let unit = units.into_iter().find(|(size, _)| seconds >= 2 * size);
+    match unit {
+        Some((size, name)) => format!("{} {name}", seconds / size),
+        None => format!("{seconds} seconds"),
+    }
 }
 
 fn cells(row: &ShownRow) -> [String; 6] {

@@ -23,16 +23,17 @@ use super::endpoint::Endpoint;
 use super::exposed::ExposedPorts;
 use super::failure::Request;
 use super::relevance::Known;
-use super::{Engine, EngineError, Notice, StopRule, convert};
+use super::{Engine, EngineError, EngineProcess, Notice, StopRule, convert, process};
 use crate::model::{Container, ContainerId, Snapshot};
 
 /// All requests that are ever made, for whoever configures a socket proxy.
-pub(super) const REQUESTS: &str = "GET /version, /events, /containers/json, \
+pub(super) const REQUESTS: &str = "GET /version, /info, /events, /containers/json, \
                                    /containers/{id}/json and /networks/{name}";
 
 const VERSION: &str = "GET /version";
 const LIST: &str = "GET /containers/json";
 const INSPECT: &str = "GET /containers/{id}/json";
+const INFO: &str = "GET /info";
 const NETWORK: &str = "GET /networks/{name}";
 
 /// The engine answers this from memory within a millisecond or two; longer means that it hangs.
@@ -41,6 +42,9 @@ const VERSION_LIMIT: Duration = Duration::from_secs(3);
 /// The engine needs about 70 µs per container; ten times as long on a busy machine with ten
 /// thousand containers is still below this.
 const LIST_LIMIT: Duration = Duration::from_secs(10);
+
+/// The engine counts its containers for it; asked once for each event stream.
+const INFO_LIMIT: Duration = Duration::from_secs(3);
 
 /// One record from memory, but it may wait for a lock of the network driver.
 const NETWORK_LIMIT: Duration = Duration::from_secs(3);
@@ -134,6 +138,16 @@ impl Engine for Docker {
             Err(EngineError::Refused { status: 404, .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    async fn live_restore(&self) -> Result<bool, EngineError> {
+        let ask = |docker: bollard::Docker| async move { docker.info().await };
+        let info = self.inner.call(INFO, INFO_LIMIT, ask).await?;
+        Ok(info.live_restore_enabled.unwrap_or(false))
+    }
+
+    async fn process(&self) -> EngineProcess {
+        process::of(&self.inner.endpoint).await
     }
 
     async fn stop_rule(&self, id: &ContainerId) -> Result<StopRule, EngineError> {

@@ -38,6 +38,8 @@ pub(super) struct Desired {
     pub(super) generation: u64,
     pub(super) rendered: Rendered,
     pub(super) built: Built,
+    /// Whether it is of remembered containers, from which nothing is learned.
+    pub(super) is_remembered: bool,
     /// How many slots its pools have.
     pub(super) slots: Counts,
     /// The operator's certificates in it.
@@ -87,7 +89,7 @@ where
     P: Probe + Clone,
 {
     /// The table for the newest snapshot, with these gates.
-    fn build(&self, certificates: &CertificateSet, gates: &Gates) -> Option<Built> {
+    pub(super) fn build(&self, certificates: &CertificateSet, gates: &Gates) -> Option<Built> {
         Some(build(&Inputs {
             snapshot: self.snapshot.as_ref()?,
             claims: &self.state.claims,
@@ -119,14 +121,11 @@ where
         let Some(built) = self.build(&certificates, &self.readiness.gates) else {
             return;
         };
-        self.readiness.run(&built, &self.world.prober);
-        self.refusals.keep_only(&built);
-        if built.claims != self.state.claims {
-            self.state.claims = built.claims.clone();
-            self.save();
+        if !self.memory.is_recalled() {
+            self.learn(&built);
         }
+        self.memory.note(Instant::now());
         self.say_diagnostics(&built.diagnostics);
-        self.overdue.note(&built.addressless, Instant::now());
         let pairs = self.refusals.left_in(&certificates.pairs);
         self.options.render.certificates.clone_from(&pairs);
         if let Some(slots) = &mut self.world.slots {
@@ -148,6 +147,7 @@ where
             generation,
             rendered,
             built,
+            is_remembered: self.memory.is_recalled(),
             slots: self.slot_counts(),
             certificates: pairs,
         });
@@ -159,6 +159,17 @@ where
         self.give_up_removed();
         self.offer_start_config();
         self.publish();
+    }
+
+    /// What follows from a table of containers that were looked at, besides the config.
+    fn learn(&mut self, built: &Built) {
+        self.readiness.run(built, &self.world.prober);
+        self.refusals.keep_only(built);
+        if built.claims != self.state.claims {
+            self.state.claims = built.claims.clone();
+            self.save();
+        }
+        self.overdue.note(&built.addressless, Instant::now());
     }
 
     /// The config of this table, with as many slots as its pools have now. If the number of slots
@@ -216,7 +227,7 @@ where
         let may_start_routes = self.loads.start_failures < START_TRIES_MAX;
         let rendered = match accepted.or(desired) {
             Some(rendered) if may_start_routes => rendered,
-            None if self.first_look_by.is_some() => return,
+            None if self.first_look_by.is_some() || self.memory.is_recalling() => return,
             Some(_) | None => &self.unavailable,
         };
         let config = StartConfig {
@@ -324,7 +335,7 @@ where
                 .map_or(&desired.slots, |next| &next.slots);
             slots.keep_only(&[&desired.slots, next]);
         }
-        self.remember_good(&desired.built);
+        self.remember_good(&desired);
         self.accepted = Some(desired);
         self.offer_start_config();
     }
@@ -339,7 +350,7 @@ where
         let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
         say_changes(before, &desired.built.table, self.world.slots.is_some());
         self.status.applied = Some(desired.generation);
-        self.remember_good(&desired.built);
+        self.remember_good(desired);
         self.accepted = Some(Arc::clone(desired));
     }
 
@@ -353,7 +364,11 @@ where
         );
     }
 
-    fn remember_good(&mut self, built: &Built) {
+    fn remember_good(&mut self, desired: &Desired) {
+        if desired.is_remembered {
+            return;
+        }
+        let built = &desired.built;
         let mut last_good = self.state.last_good.clone();
         last_good.extend(built.good.clone());
         let apps: std::collections::BTreeSet<_> = built

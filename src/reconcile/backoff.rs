@@ -23,13 +23,13 @@ impl Backoff {
         }
     }
 
-    /// The next wait: between half of the doubled bound and all of it.
-    pub(super) fn next(&mut self) -> Duration {
+    /// The next wait: between half of the doubled bound and all of it. `max` may lower the bound.
+    pub(super) fn next(&mut self, max: Duration) -> Duration {
         let doubled = self
             .min
             .saturating_mul(2_u32.saturating_pow(self.tries.min(20)));
         self.tries = self.tries.saturating_add(1);
-        let bound = doubled.min(self.max);
+        let bound = doubled.min(self.max.min(max).max(self.min));
         (bound / 2 + self.spread.share_of(bound / 2)).max(self.min)
     }
 
@@ -68,7 +68,7 @@ mod tests {
     fn waits_grow_within_their_bounds_and_start_anew_after_a_reset() {
         let (min, max) = (Duration::from_millis(100), Duration::from_secs(5));
         let mut backoff = Backoff::new(min, max);
-        let waits: Vec<Duration> = (0..100).map(|_| backoff.next()).collect();
+        let waits: Vec<Duration> = (0..100).map(|_| backoff.next(max)).collect();
         assert!(
             waits.iter().all(|wait| (min..=max).contains(wait)),
             "{waits:?}"
@@ -77,7 +77,11 @@ mod tests {
             waits.iter().skip(8).all(|wait| *wait >= max / 2),
             "{waits:?}"
         );
+        let low = Duration::from_millis(500);
+        assert!(backoff.next(low) <= low);
+        assert!(backoff.next(max) > low, "the waits grow all the same");
         backoff.reset();
-        assert_eq!(backoff.next(), min);
+        assert_eq!(backoff.next(max), min);
+        assert_eq!(backoff.next(Duration::ZERO), min);
     }
 }

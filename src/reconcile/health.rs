@@ -21,7 +21,7 @@ use crate::caddy::admin::Admin;
 use crate::discovery::Engine;
 use crate::model::ContainerId;
 use crate::probe::{Check, HttpQuestion, Probe, Question, Verdict};
-use crate::routes::Watch;
+use crate::routes::{Gates, Watch};
 use crate::state::Store;
 
 /// Failures in a row after which a container leaves: one may be a hiccup of the machine.
@@ -221,6 +221,14 @@ where
                 warn!(%container, %path, %reason, "The container fails its health check and takes no requests until it passes.");
             }
             None => info!(%container, %path, "The container passes its health check again."),
+        }
+    }
+
+    /// Takes those that are not well as the last that were ready: a start knows no better.
+    pub(super) fn take_ailing_as_ready(&mut self) {
+        let certificates = Arc::clone(&self.channels.certificates.borrow());
+        if let Some(built) = self.build(&certificates, &Gates::open()) {
+            self.readiness.gates.ready_last = built.ready_last;
         }
     }
 

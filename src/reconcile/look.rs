@@ -110,24 +110,27 @@ where
                 debug!(error = %chain(&error), "The event stream broke.");
                 if let EngineError::Refused { .. } = error {
                     self.subscription.say_refused(&error);
+                } else {
+                    self.restart.cut();
                 }
-                self.stream_ended();
+                self.stream_ended(error.retry_within());
             }
             None => {
                 debug!("The event stream ended.");
-                self.stream_ended();
+                self.restart.cut();
+                self.stream_ended(BACKOFF.1);
             }
         }
     }
 
-    fn stream_ended(&mut self) {
+    fn stream_ended(&mut self, retry_within: Duration) {
         let now = Instant::now();
         let subscription = &mut self.subscription;
         subscription.notices = None;
         if now >= subscription.opened + STREAM_PROVED {
             subscription.backoff.reset();
         }
-        subscription.open_at = Some(now + subscription.backoff.next());
+        subscription.open_at = Some(now + subscription.backoff.next(retry_within));
     }
 
     /// Looks at the engine, or once more after the look under way.
@@ -142,6 +145,7 @@ where
         }
         self.looks.retry_at = None;
         self.looks.reason = reason;
+        self.restart.look_begins(Instant::now());
         let engine = self.world.engine.clone();
         self.looks.in_flight = Some(Box::pin(async move { engine.snapshot().await }));
     }
@@ -161,7 +165,8 @@ where
                     self.check_network();
                 }
                 let generation = self.status.generation;
-                let is_first = self.snapshot.is_none();
+                let is_first = self.snapshot.is_none() || self.forget_remembered();
+                self.engine_answers();
                 self.readiness.keep_only(&snapshot);
                 self.snapshot = Some(snapshot);
                 if is_first {
@@ -185,7 +190,9 @@ where
 
     /// Keeps every route as it is, and tries again.
     fn look_failed(&mut self, error: &EngineError) {
-        self.looks.retry_at = Some(Instant::now() + self.looks.backoff.next());
+        self.restart.look_failed();
+        let wait = self.looks.backoff.next(error.retry_within());
+        self.looks.retry_at = Some(Instant::now() + wait);
         let text = chain(error);
         self.status.docker.reachable = false;
         if self.status.docker.error.as_ref() != Some(&text) {

@@ -135,6 +135,13 @@ impl Readiness {
         self.health.forget(id, &mut self.gates.failing);
     }
 
+    /// Forgets what was remembered; stops that were heard of since count.
+    pub(super) fn forget_remembered(&mut self) {
+        let drains = &self.drains;
+        self.gates.draining.retain(|id| drains.contains_key(id));
+        self.gates.proven.clear();
+    }
+
     /// Containers that take requests as the agent starts are taken as ready.
     pub(super) fn trust(&mut self, built: &Built) {
         let upstreams = built

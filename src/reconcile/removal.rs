@@ -22,7 +22,7 @@ fn only_removes(before: &Desired, after: &Desired, options: &RenderOptions) -> b
     let (old, new) = (&before.built.table, &after.built.table);
     let is_part = new.routes.len() < old.routes.len()
         && new.routes.keys().all(|key| old.routes.contains_key(key));
-    if !is_part || before.certificates != after.certificates {
+    if !is_part || before.is_remembered || before.certificates != after.certificates {
         return false;
     }
     let mut left = old.clone();

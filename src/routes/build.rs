@@ -5,7 +5,6 @@
 //! order give the same table.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use super::absent;
 use super::claims::{self, Asking, Claims};
@@ -159,7 +158,7 @@ fn candidates<'a>(
                     inputs.snapshot,
                     trials::waits_for_health(&spec),
                 );
-                let ip = held_back(container, inputs.gates, ip);
+                let ip = inputs.gates.admit(&container.id, ip);
                 found.extend(
                     ip.as_ref()
                         .err()
@@ -186,22 +185,6 @@ fn candidates<'a>(
     apps
 }
 
-/// The address, unless what happened to the container keeps it from taking requests there.
-fn held_back(
-    container: &Container,
-    gates: &Gates,
-    ip: Result<IpAddr, NotReady>,
-) -> Result<IpAddr, NotReady> {
-    let crashes = gates.crashing.get(&container.id);
-    let why = match crashes {
-        _ if gates.draining.contains(&container.id) => Some(NotReady::Draining),
-        Some(crashes) => Some(NotReady::Crashing(*crashes)),
-        None => None,
-    };
-    let has_address = ip.as_ref().err().is_none_or(NotReady::has_address);
-    why.filter(|_| has_address).map_or(ip, Err)
-}
-
 /// The diagnostic of a container that cannot be reached as its networks are.
 fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
     let (message, help) = match why {
@@ -221,6 +204,7 @@ fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
         | NotReady::Crashing(_)
         | NotReady::Draining
         | NotReady::Unproven
+        | NotReady::Remembered
         | NotReady::NoAddress { .. }
         | NotReady::NoPort
         | NotReady::OtherRoute => return None,

@@ -64,7 +64,10 @@ impl Member {
     pub(super) fn is_starting(&self) -> bool {
         matches!(
             self.address,
-            Err(NotReady::Starting | NotReady::Unproven | NotReady::NoAddress { .. })
+            Err(NotReady::Starting
+                | NotReady::Unproven
+                | NotReady::Remembered
+                | NotReady::NoAddress { .. })
         )
     }
 

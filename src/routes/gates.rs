@@ -4,9 +4,10 @@
 //! Plain data; the loop learns it from probes and from events, the table is built with it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::upstream::NotReady;
 use crate::model::{ContainerId, ContainerRef, HealthCheck, Hostname, RouteId, Scheme, StatusSet};
 
 /// After which time a container that is not ready is said, unless its labels say another.
@@ -34,6 +35,9 @@ pub struct Gates {
     /// Nobody needs to show anything, and who fails its HEALTHCHECK was ready before: for plans,
     /// which ask nobody, and for the agent's start.
     pub is_open: bool,
+    /// The containers are remembered, and their addresses may be others' by now: nobody serves
+    /// before the engine has been asked.
+    pub is_outdated: bool,
 }
 
 impl Gates {
@@ -43,6 +47,21 @@ impl Gates {
         Self {
             is_open: true,
             ..Self::default()
+        }
+    }
+
+    /// The address at which a container takes requests, unless it is known that it must not.
+    pub(super) fn admit(
+        &self,
+        id: &ContainerId,
+        ip: Result<IpAddr, NotReady>,
+    ) -> Result<IpAddr, NotReady> {
+        let has_address = ip.as_ref().err().is_none_or(NotReady::has_address);
+        match self.crashing.get(id) {
+            _ if self.is_outdated => Err(NotReady::Remembered),
+            _ if has_address && self.draining.contains(id) => Err(NotReady::Draining),
+            Some(crashes) if has_address => Err(NotReady::Crashing(*crashes)),
+            Some(_) | None => ip,
         }
     }
 

@@ -22,6 +22,9 @@ pub(super) enum NotReady {
     Draining,
     /// It has not shown yet that it is ready.
     Unproven,
+    /// It is remembered from long ago or from before a reboot, and the engine has not been asked
+    /// since.
+    Remembered,
     /// It is attached to the network, but has no address there yet.
     NoAddress { network: String },
     /// It is not attached to the network.
@@ -55,6 +58,7 @@ impl NotReady {
             ),
             Self::Draining => "it is stopping".to_owned(),
             Self::Unproven => "it does not answer at its port yet".to_owned(),
+            Self::Remembered => "Docker has not said yet whether and where it runs".to_owned(),
             Self::NoAddress { network } => {
                 format!("it has no address on the network `{network}` yet")
             }
@@ -76,6 +80,7 @@ impl NotReady {
             | Self::Crashing(_)
             | Self::Draining
             | Self::Unproven
+            | Self::Remembered
             | Self::NoPort
             | Self::OtherRoute => true,
             Self::NotRunning(_)
@@ -95,6 +100,7 @@ impl NotReady {
             | Self::Crashing(_)
             | Self::Draining
             | Self::Unproven
+            | Self::Remembered
             | Self::NoAddress { .. } => true,
             Self::NotOnNetwork { .. } | Self::LenderGone | Self::NoPort | Self::OtherRoute => false,
         }

@@ -231,8 +231,14 @@ impl SlotFiles {
     }
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(folder)
+/// Makes a folder in the runtime directory, which only this user may enter, also when it is gone.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut maker = DirBuilder::new();
+    maker.recursive(true);
+    if let Some(runtime_dir) = folder.parent() {
+        maker.mode(0o700).create(runtime_dir)?;
+    }
+    maker.mode(0o755).create(folder)
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {

@@ -13,10 +13,9 @@ mod gap;
 mod waiter;
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +27,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::gap::{Places, Server, SocketFile};
+use super::files::make_folder;
 use crate::model::PoolKey;
 
 /// How many connections may wait.
@@ -311,10 +311,6 @@ fn resume(ended: Result<(), JoinError>) {
     {
         std::panic::resume_unwind(panic);
     }
-}
-
-fn make_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(folder)
 }
 
 fn sockets(folder: &Path) -> io::Result<Vec<PathBuf>> {

@@ -1,16 +1,23 @@
 //! The status socket: read-only HTTP on a Unix socket in the runtime directory.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::UnixListener;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use super::Status;
+
+/// From one look whether the socket is still there to the next.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why the status cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -35,31 +42,63 @@ pub enum StatusError {
 
 type Latest = watch::Receiver<Arc<Status>>;
 
-/// Serves the status until asked to stop, and removes the socket then. A socket file left by an earlier agent is replaced: the
-/// caller holds the lock of the runtime directory.
+/// Serves the status until asked to stop, and removes the socket then. A socket file left by an
+/// earlier agent is replaced: the caller holds the lock of the runtime directory. One that is
+/// removed meanwhile is made anew within two seconds.
 ///
 /// # Errors
-/// When the socket cannot be made or served.
+/// When the socket cannot be made at first, or served.
 pub async fn serve(
     path: &Path,
     latest: Latest,
     stop: CancellationToken,
 ) -> Result<(), StatusError> {
-    let bind = |source| StatusError::Bind {
+    let router = Router::new().route("/status", get(show)).with_state(latest);
+    let mut listener = bind(path).map_err(|source| StatusError::Bind {
         path: path.to_owned(),
         source,
-    };
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(bind(error)),
-        Ok(()) | Err(_) => {}
+    })?;
+    loop {
+        let (watched, token) = (path.to_owned(), stop.clone());
+        let ends = async move {
+            token.run_until_cancelled(gone(&watched)).await;
+        };
+        let served = axum::serve(listener, router.clone()).with_graceful_shutdown(ends);
+        let served = served.await;
+        served.map_err(|source| StatusError::Serve { source })?;
+        match stop.run_until_cancelled(bound_again(path)).await {
+            Some(next) => listener = next,
+            None => break,
+        }
     }
-    let listener = UnixListener::bind(path).map_err(bind)?;
-    let router = Router::new().route("/status", get(show)).with_state(latest);
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-    let served = served.await;
     // Nobody listens there any more; one that cannot be removed is replaced by the next agent.
     drop(std::fs::remove_file(path));
-    served.map_err(|source| StatusError::Serve { source })
+    Ok(())
+}
+
+fn bind(path: &Path) -> std::io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => UnixListener::bind(path),
+    }
+}
+
+/// Waits until the socket's file is removed.
+async fn gone(path: &Path) {
+    while std::fs::symlink_metadata(path).is_ok() {
+        sleep(LOOK_INTERVAL).await;
+    }
+}
+
+/// A new socket, as soon as there is a directory for it again.
+async fn bound_again(path: &Path) -> UnixListener {
+    loop {
+        match bind(path) {
+            Ok(listener) => return listener,
+            Err(error) => debug!(%error, "Cannot listen on the status socket again."),
+        }
+        sleep(LOOK_INTERVAL).await;
+    }
 }
 
 async fn show(State(latest): State<Latest>) -> Json<Arc<Status>> {

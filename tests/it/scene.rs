@@ -1,6 +1,7 @@
 //! The loop with fakes all around it, under a paused clock: what happens when is exact.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use sh0_agent::reconcile::{Channels, DebounceOptions, Options, Slots, World, rec
 use sh0_agent::routes::{Inputs, Refused, build};
 use sh0_agent::settings::Settings;
 use sh0_agent::slots::HoldBounds;
-use sh0_agent::state::{State, StateError, Store};
+use sh0_agent::state::{Recalled, Remembered, State, StateError, Store};
 use sh0_agent::status::Status;
 use sh0_agent::supervise::{ExitCause, Phase, StartConfig};
 use tokio::sync::{Notify, mpsc, watch};
@@ -31,19 +32,54 @@ pub(crate) const NOW: u64 = 1_700_000_000;
 
 /// A state directory in memory.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct FakeStore(Arc<Mutex<State>>);
+pub(crate) struct FakeStore {
+    kept: Arc<Mutex<State>>,
+    recalled: Arc<Mutex<Option<Recalled>>>,
+    remembered: Arc<AtomicUsize>,
+}
 
 impl FakeStore {
     pub(crate) fn kept(&self) -> State {
-        self.0.lock().unwrap().clone()
+        self.kept.lock().unwrap().clone()
+    }
+
+    /// What the next agent will remember.
+    pub(crate) fn recalled(&self) -> Option<Recalled> {
+        self.recalled.lock().unwrap().clone()
+    }
+
+    /// Lets the next agent remember something else.
+    pub(crate) fn set_recalled(&self, recalled: Recalled) {
+        *self.recalled.lock().unwrap() = Some(recalled);
+    }
+
+    /// How often something was written to be remembered.
+    pub(crate) fn remembered(&self) -> usize {
+        self.remembered.load(Ordering::Relaxed)
     }
 }
 
 impl Store for FakeStore {
     async fn save(&self, state: &State) -> Result<(), StateError> {
         tokio::task::yield_now().await;
-        self.0.lock().unwrap().clone_from(state);
+        self.kept.lock().unwrap().clone_from(state);
         Ok(())
+    }
+
+    async fn remember(&self, remembered: Arc<Remembered>, at: u64) -> Result<(), StateError> {
+        tokio::task::yield_now().await;
+        self.remembered.fetch_add(1, Ordering::Relaxed);
+        self.set_recalled(Recalled {
+            remembered: Arc::unwrap_or_clone(remembered),
+            at,
+            is_same_boot: true,
+        });
+        Ok(())
+    }
+
+    async fn recall(&self) -> Option<Recalled> {
+        tokio::task::yield_now().await;
+        self.recalled()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use sh0_agent::discovery::{Engine, EngineError, Notice, StopRule};
+use sh0_agent::discovery::{Engine, EngineError, EngineProcess, Notice, StopRule};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
 };
@@ -66,6 +66,8 @@ struct State {
     history: VecDeque<Sent>,
     listings: usize,
     stop_rules: BTreeMap<ContainerId, StopRule>,
+    process: EngineProcess,
+    live_restore: bool,
 }
 
 impl FakeEngine {
@@ -82,6 +84,8 @@ impl FakeEngine {
             history: VecDeque::new(),
             listings: 0,
             stop_rules: BTreeMap::new(),
+            process: EngineProcess::Known("engine 1".to_owned()),
+            live_restore: false,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -154,6 +158,16 @@ impl FakeEngine {
     /// How this container is stopped, if not by Docker's default.
     pub(crate) fn set_stop_rule(&self, id: &ContainerId, rule: StopRule) {
         self.state().stop_rules.insert(id.clone(), rule);
+    }
+
+    /// Who listens from now on.
+    pub(crate) fn set_process(&self, process: EngineProcess) {
+        self.state().process = process;
+    }
+
+    /// Whether containers outlive it.
+    pub(crate) fn set_live_restore(&self, outlive: bool) {
+        self.state().live_restore = outlive;
     }
 
     /// What listings do from now on.
@@ -283,6 +297,14 @@ impl Engine for FakeEngine {
                 Ok(state.stop_rules.get(id).copied().unwrap_or_default())
             }
         }
+    }
+
+    async fn live_restore(&self) -> Result<bool, EngineError> {
+        Ok(self.state().live_restore)
+    }
+
+    async fn process(&self) -> EngineProcess {
+        self.state().process.clone()
     }
 
     async fn network_exists(&self, name: &str) -> Result<bool, EngineError> {

@@ -68,6 +68,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "agent",
             "caddy",
+            "clock",
             "diagnostic",
             "discovery",
             "labels",
