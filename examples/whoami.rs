@@ -6,44 +6,65 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | any other | `name: …`, then hostname, method, host, path, proto, forwarded headers, body size |
+//! | any other | `name: …`, then hostname, method, host, path, proto, forwarded headers, body |
 //! | `/health` | 200 `healthy` or 503 `unhealthy`; `POST /health?healthy=false` changes it |
 //! | `/slow?ms=…` | as any other, after so many milliseconds (60 s at most) |
 //! | `/events` | server-sent events, a number every second |
 //! | `/ws` | WebSocket: the name first, then an echo |
 //!
-//! Settings, by environment: `WHOAMI_NAME` (default `whoami`), `WHOAMI_PORT` (8080),
-//! `WHOAMI_BOOT_MS` (wait before it listens, 0), `WHOAMI_HEALTHY_AFTER_MS` (`/health` answers 503
-//! for so long after it listens, 0). HTTP/1.1 and HTTP/2 without TLS share the port.
+//! Settings, by environment:
+//!
+//! | variable | default | meaning |
+//! |---|---|---|
+//! | `WHOAMI_NAME` | `whoami` | what it says |
+//! | `WHOAMI_PORT` | 8080 | where it listens; HTTP/1.1 and HTTP/2 without TLS share the port |
+//! | `WHOAMI_TLS` | 0 | 1: HTTPS with a certificate that it makes and signs itself |
+//! | `WHOAMI_BOOT_MS` | 0 | wait before it listens |
+//! | `WHOAMI_HEALTHY_AFTER_MS` | 0 | `/health` answers 503 for so long after it listens |
+//! | `WHOAMI_ON_TERM` | `finish` | SIGTERM: `finish` what is in flight, `exit` at once, `ignore` |
+//! | `WHOAMI_LINGER_MS` | 0 | with `finish`: takes requests for so long after SIGTERM |
+//! | `WHOAMI_EXIT_AFTER_MS` | never | ends with exit code 1 so long after its start |
 //!
 //! `whoami healthcheck` asks `/health` of the server in the same container and exits 0 or 1: an
 //! image made `FROM scratch` has no shell and no curl for a `HEALTHCHECK`.
 
+#[path = "whoami/settings.rs"]
+mod settings;
+#[path = "whoami/tls.rs"]
+mod tls;
+
 use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::future::pending;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, Request, State};
 use axum::http::uri::Authority;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Version, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use futures::{Stream, StreamExt, stream};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+
+use self::settings::{OnTerm, Settings};
+use self::tls::TlsListener;
 
 /// Longest delay that `/slow` grants: a test that needs more is a hanging test.
 const SLOW_MAX: Duration = Duration::from_mins(1);
@@ -66,41 +87,6 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the environment says.
-struct Settings {
-    name: String,
-    port: u16,
-    boot: Duration,
-    healthy_after: Duration,
-}
-
-impl Settings {
-    fn from_environment() -> anyhow::Result<Self> {
-        Ok(Self {
-            name: std::env::var("WHOAMI_NAME").unwrap_or_else(|_| "whoami".to_owned()),
-            port: number("WHOAMI_PORT")?.unwrap_or(8080),
-            boot: Duration::from_millis(number("WHOAMI_BOOT_MS")?.unwrap_or(0)),
-            healthy_after: Duration::from_millis(number("WHOAMI_HEALTHY_AFTER_MS")?.unwrap_or(0)),
-        })
-    }
-}
-
-/// Reads a number from the environment; an unset or empty variable is none.
-fn number<N: std::str::FromStr>(variable: &str) -> anyhow::Result<Option<N>>
-where
-    N::Err: std::error::Error + Send + Sync + 'static,
-{
-    match std::env::var(variable) {
-        Ok(text) if !text.is_empty() => {
-            let number = text.parse();
-            number
-                .map(Some)
-                .with_context(|| format!("{variable} is not a number: `{text}`"))
-        }
-        _ => Ok(None),
-    }
-}
-
 /// What the handlers share.
 #[derive(Clone)]
 struct App {
@@ -109,8 +95,9 @@ struct App {
     healthy_from: Instant,
     /// Set by `POST /health`.
     unhealthy: Arc<AtomicBool>,
-    /// Ends the endless answers, which would otherwise use up the whole grace.
-    stop: CancellationToken,
+    /// Set by SIGTERM: ends the endless answers, which would otherwise use up the whole grace,
+    /// and asks clients to close their connections.
+    closing: CancellationToken,
 }
 
 /// Serves until SIGTERM or SIGINT; then answers what it has begun, for [`GRACE`] at most.
@@ -118,38 +105,62 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     // From the first moment on: as process 1 of a container it would ignore SIGTERM otherwise.
     let mut terminate = signal(SignalKind::terminate()).context("cannot catch SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch SIGINT")?;
-    let stop = CancellationToken::new();
+    let (closing, stop) = (CancellationToken::new(), CancellationToken::new());
+    let on_term = settings.on_term;
     let stopped = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let linger = tokio::select! {
+            linger = async { terminate.recv().await; until_obeyed(on_term).await } => linger,
+            _ = interrupt.recv() => Some(Duration::ZERO),
+        };
+        let Some(linger) = linger else { return };
+        closing.cancel();
+        sleep(linger).await;
         stop.cancel();
         sleep(GRACE).await;
     };
+    let failed = async {
+        match settings.exit_after {
+            Some(after) => sleep(after).await,
+            None => pending().await,
+        }
+    };
     tokio::select! {
         () = stopped => Ok(()),
-        served = listen(settings, stop.clone()) => served,
+        () = failed => bail!("this is the end that WHOAMI_EXIT_AFTER_MS asked for"),
+        served = listen(&settings, closing.clone(), stop.clone()) => served,
+    }
+}
+
+/// How long it lingers after SIGTERM; `None` is to end without a word.
+async fn until_obeyed(on_term: OnTerm) -> Option<Duration> {
+    match on_term {
+        OnTerm::Finish { linger } => Some(linger),
+        OnTerm::Exit => None,
+        OnTerm::Ignore => pending().await,
     }
 }
 
 /// Boots, listens and serves; ends when all requests are answered after `stop`.
-async fn listen(settings: Settings, stop: CancellationToken) -> anyhow::Result<()> {
+async fn listen(
+    settings: &Settings,
+    closing: CancellationToken,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     tokio::select! {
         () = sleep(settings.boot) => {}
-        () = stop.cancelled() => return Ok(()),
+        () = closing.cancelled() => return Ok(()),
     }
     let listener = bind(settings.port).await.context("cannot listen")?;
     info!(name = %settings.name, port = settings.port, "Listening.");
     let app = App {
-        name: settings.name.into(),
+        name: settings.name.as_str().into(),
         hostname: std::fs::read_to_string("/etc/hostname")
             .unwrap_or_default()
             .trim()
             .into(),
         healthy_from: Instant::now() + settings.healthy_after,
         unhealthy: Arc::default(),
-        stop: stop.clone(),
+        closing,
     };
     let router = Router::new()
         .route("/health", get(health).post(set_health))
@@ -157,9 +168,30 @@ async fn listen(settings: Settings, stop: CancellationToken) -> anyhow::Result<(
         .route("/events", get(events))
         .route("/ws", any(echo))
         .fallback(who)
+        .layer(from_fn_with_state(app.clone(), say_goodbye))
         .with_state(app);
-    let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-    server.await.context("cannot serve")
+    let stopped = stop.cancelled_owned();
+    let served = if settings.is_tls {
+        let listener = TlsListener::new(listener, &settings.name)?;
+        let server = axum::serve(listener, router);
+        server.with_graceful_shutdown(stopped).await
+    } else {
+        let server = axum::serve(listener, router);
+        server.with_graceful_shutdown(stopped).await
+    };
+    served.context("cannot serve")
+}
+
+/// Asks the client to close its connection when this server is about to end. In HTTP/2 the field
+/// has no meaning and no place (RFC 9113, 8.2.2).
+async fn say_goodbye(State(app): State<App>, request: Request, next: Next) -> Response {
+    let is_http1 = request.version() <= Version::HTTP_11;
+    let mut response = next.run(request).await;
+    if app.closing.is_cancelled() && is_http1 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }
 
 /// All addresses; without IPv6 in the kernel, all IPv4 addresses.
@@ -191,24 +223,32 @@ async fn who(State(app): State<App>, request: Request) -> Response {
     for name in ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"] {
         lines.push(format!("{name}: {}", field(name).unwrap_or_default()));
     }
-    match size(body).await {
-        Ok(bytes) => lines.push(format!("body-bytes: {bytes}")),
+    match read(body).await {
+        Ok((bytes, sum)) => {
+            lines.push(format!("body-bytes: {bytes}"));
+            lines.push(format!("body-sha256: {sum}"));
+        }
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     }
     (lines.join("\n") + "\n").into_response()
 }
 
-/// Reads a body to its end, keeping nothing of it.
-async fn size(body: Body) -> Result<u64, axum::Error> {
-    if body.is_end_stream() {
-        return Ok(0);
+/// Reads a body to its end, keeping nothing of it but its size and sum.
+async fn read(body: Body) -> Result<(u64, String), axum::Error> {
+    let (mut bytes, mut sum) = (0, Sha256::new());
+    if !body.is_end_stream() {
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            bytes += chunk.len() as u64;
+            sum.update(&chunk);
+        }
     }
-    let mut chunks = body.into_data_stream();
-    let mut bytes = 0;
-    while let Some(chunk) = chunks.next().await {
-        bytes += chunk?.len() as u64;
+    let mut hex = String::new();
+    for byte in sum.finalize() {
+        write!(hex, "{byte:02x}").expect("a string takes everything");
     }
-    Ok(bytes)
+    Ok((bytes, hex))
 }
 
 async fn health(State(app): State<App>) -> (StatusCode, &'static str) {
@@ -247,7 +287,7 @@ async fn events(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, 
         }
         Some((Ok(Event::default().data(tick.to_string())), tick + 1))
     });
-    Sse::new(ticks.take_until(app.stop.cancelled_owned())).keep_alive(KeepAlive::default())
+    Sse::new(ticks.take_until(app.closing.cancelled_owned())).keep_alive(KeepAlive::default())
 }
 
 async fn echo(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {

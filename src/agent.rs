@@ -52,8 +52,8 @@ pub enum AgentError {
 
 type Outcome = (&'static str, Result<(), AgentError>);
 
-/// A running agent. Dropping it ends its tasks without ceremony and leaves Caddy behind for the
-/// next agent to find; [`Agent::shutdown`] stops everything.
+/// A running agent. [`Agent::shutdown`] stops everything, [`Agent::leave`] leaves Caddy serving for
+/// the next agent. Dropping it ends its tasks without ceremony, and leaves Caddy as well.
 #[derive(Debug)]
 pub struct Agent {
     status: watch::Receiver<Arc<Status>>,
@@ -70,6 +70,8 @@ struct Stops {
     supervise: CancellationToken,
     /// Makes a stop of Caddy a kill.
     kill_caddy: CancellationToken,
+    /// Ends the supervisor, and leaves Caddy to the next agent.
+    leave_caddy: CancellationToken,
     status: CancellationToken,
 }
 
@@ -117,16 +119,31 @@ impl Agent {
     ///
     /// # Panics
     /// When a task panicked.
-    pub async fn shutdown(mut self) -> Result<(), AgentError> {
+    pub async fn shutdown(self) -> Result<(), AgentError> {
         info!("Stopping.");
+        let caddy = self.stops.supervise.clone();
+        self.end(caddy).await
+    }
+
+    /// Ends in the same order, but leaves a Caddy that serves to the next agent: requests go on,
+    /// except those that wait in the agent for a container.
+    ///
+    /// # Errors
+    /// What a task said at its end.
+    ///
+    /// # Panics
+    /// When a task panicked.
+    pub async fn leave(self) -> Result<(), AgentError> {
+        info!("Ending without Caddy.");
+        let caddy = self.stops.leave_caddy.clone();
+        self.end(caddy).await
+    }
+
+    async fn end(mut self, caddy: CancellationToken) -> Result<(), AgentError> {
         let mut result = Ok(());
         let stages = [
             ("reconcile", self.stops.reconcile.clone(), STOP_GRACE),
-            (
-                "supervise",
-                self.stops.supervise.clone(),
-                STOP_GRACE + self.stop_timeout,
-            ),
+            ("supervise", caddy, STOP_GRACE + self.stop_timeout),
             ("status", self.stops.status.clone(), Duration::from_secs(1)),
         ];
         let mut ended = Vec::new();

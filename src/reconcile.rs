@@ -56,6 +56,9 @@ use crate::supervise::{Phase, StartConfig};
 /// or, when none are remembered, without routes, answering 503: a browser that asks meanwhile gets
 /// an answer instead of a refused connection.
 const FIRST_LOOK_WAIT: Duration = Duration::from_secs(1);
+/// How long the first look waits for word whether a Caddy was taken over, whose slots are then kept
+/// as they are. A few milliseconds are usual.
+const ADOPTION_WAIT: Duration = Duration::from_secs(1);
 /// How long a load under way may still take when the agent stops.
 const LAST_LOAD_WAIT: Duration = Duration::from_secs(5);
 
@@ -169,6 +172,8 @@ struct Loop<E, A, S, P> {
     loads: Loads,
     unavailable: Rendered,
     first_look_by: Option<Instant>,
+    /// Whether it is not known yet if an earlier agent left a Caddy that can be taken over.
+    awaits_adoption: bool,
     overdue: report::Overdue,
     /// When the first route ends that outlives its containers.
     linger_until: Option<Instant>,
@@ -192,6 +197,12 @@ pub async fn reconcile<E, A, S, P>(
     resync.set_missed_tick_behavior(MissedTickBehavior::Delay);
     resync.reset();
     let now = Instant::now();
+    let awaits_adoption = *channels.phase.borrow() == Phase::Looking;
+    let first_look = if awaits_adoption {
+        now + ADOPTION_WAIT
+    } else {
+        now
+    };
     let mut this = Loop {
         unavailable: render_unavailable(&options.render),
         loads: Loads::new(options.debounce),
@@ -202,7 +213,7 @@ pub async fn reconcile<E, A, S, P>(
         saving: None,
         save_wanted: false,
         looks: Looks::default(),
-        subscription: Subscription::due(now),
+        subscription: Subscription::due(first_look),
         network_check: None,
         snapshot: None,
         memory: Memory::default(),
@@ -212,6 +223,7 @@ pub async fn reconcile<E, A, S, P>(
         desired: None,
         accepted: None,
         first_look_by: Some(now + FIRST_LOOK_WAIT),
+        awaits_adoption,
         overdue: report::Overdue::default(),
         linger_until: None,
         status: Status::default(),

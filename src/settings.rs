@@ -47,7 +47,7 @@ pub struct Settings {
     /// What must outlive a restart: certificates, claims, last good routes. Default
     /// `/var/lib/sh0-agent`.
     pub state_dir: PathBuf,
-    /// Sockets and the pid file. Default `/run/sh0-agent`.
+    /// Sockets, slots, the pid file and the newest 2 MB of Caddy's log. Default `/run/sh0-agent`.
     pub runtime_dir: PathBuf,
     /// The Caddy binary; a bare name is looked up in `PATH`. Default `caddy`.
     pub caddy: PathBuf,
@@ -104,6 +104,12 @@ impl Settings {
         self.runtime_dir.join("admin.sock")
     }
 
+    /// The file for Caddy's log.
+    #[must_use]
+    pub fn caddy_log(&self) -> PathBuf {
+        self.runtime_dir.join("caddy.log")
+    }
+
     /// The agent's status socket.
     #[must_use]
     pub fn status_socket(&self) -> PathBuf {
@@ -142,6 +148,7 @@ impl Settings {
             https_port: self.https_port,
             listen: self.listen_once(),
             admin_socket: self.admin_socket(),
+            log_file: self.caddy_log(),
             storage_dir: self.storage_dir(),
             grace_period: self.grace_period,
             stream_close_delay: self.stream_close_delay,

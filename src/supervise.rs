@@ -1,25 +1,33 @@
-//! Keeps one Caddy running: starts it with its whole config, watches it, restarts it, stops it.
+//! Keeps one Caddy running: takes it over or starts it with its whole config, watches it, restarts
+//! it, stops it or leaves it to the next agent.
 //!
-//! Owns the Caddy process: its standard streams, its pid file, its stale predecessor, and the
-//! [`Phase`] that tells the rest of the agent which process (epoch) serves. It deliberately knows
+//! Owns the Caddy process: its standard streams, its log, its pid file, its stale predecessor, and
+//! the [`Phase`] that tells the rest of the agent which process (epoch) serves. It deliberately knows
 //! nothing of routes, of what is in a config, or of Caddy's admin API beyond the trait [`Ping`],
 //! and it never finds a process by its name.
 //!
 //! [`supervise`] is a thin driver around the pure state machine in `state`:
 //!
 //! ```text
+//! Looking ─an earlier Caddy is ours and answers─▶ Up ─leave─▶ Left
+//!    │ none
+//!    ▼
 //! Idle ─config─▶ (prepare) ─clear─▶ Starting ─serves─▶ Up ─┬─exit───────────────────▶ Waiting
 //!                    ▲  └─port taken─▶ Waiting             └─silent twice─▶ Stopping ─▶ Waiting
 //!                    └──────────────────── wait is over ──────────────────────────────────┘
 //! ```
 
+mod adopt;
 mod child;
 mod driver;
 mod log;
 mod output;
 mod ports;
+mod process;
+mod record;
 mod stale;
 mod state;
+mod tail;
 mod version;
 
 use std::fmt;
@@ -61,6 +69,9 @@ pub struct ChildOptions {
     pub admin_socket: PathBuf,
     /// Where the running Caddy is recorded, so that the agent's successor recognises it.
     pub pid_file: PathBuf,
+    /// The file to which the config makes Caddy write its log. Its lines become ours, also those
+    /// that were written while no agent ran.
+    pub log_file: PathBuf,
     /// `HOME`, `XDG_DATA_HOME` and `XDG_CONFIG_HOME` of the child: certificates are kept there.
     pub home_dir: PathBuf,
     /// The TCP addresses that Caddy will listen on; no start while somebody else does.
@@ -106,7 +117,8 @@ impl Default for Timing {
     }
 }
 
-/// What the supervisor needs of the admin API. Every answer counts only within 2 s.
+/// What the supervisor needs of the admin API. Every answer counts only within 2 s, that of
+/// [`Ping::served`] within 10 s.
 pub trait Ping: Send + Sync + 'static {
     /// Whether the process answers at all; must not wait for a running load.
     fn ping(&self) -> impl Future<Output = bool> + Send;
@@ -118,6 +130,10 @@ pub trait Ping: Send + Sync + 'static {
     /// load and then answers something else than `null`.
     fn serving(&self) -> impl Future<Output = bool> + Send;
 
+    /// The whole config that it serves, by its own answer, with an id by which the owner tells
+    /// whether it is one of its own; `None` when it serves none. May wait for a running load.
+    fn served(&self) -> impl Future<Output = Option<StartConfig>> + Send;
+
     /// Asks for a graceful stop (`POST /stop`); whether that was accepted.
     fn stop(&self) -> impl Future<Output = bool> + Send;
 }
@@ -125,6 +141,9 @@ pub trait Ping: Send + Sync + 'static {
 /// What the supervisor is doing; published when it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phase {
+    /// It is looked whether an earlier agent left a Caddy that can be taken over. The first phase;
+    /// after it comes `Up` or `Idle`.
+    Looking,
     /// No config yet.
     Idle,
     /// Spawned, and not yet serving.
@@ -140,7 +159,7 @@ pub enum Phase {
         epoch: u64,
         /// The process.
         pid: u32,
-        /// The config it was started with.
+        /// The config it was started with, or served when it was taken over ([`Ping::served`]).
         id: Arc<str>,
     },
     /// No Caddy runs; another start follows.
@@ -171,7 +190,8 @@ pub enum Phase {
 pub enum ExitCause {
     /// It ended by itself, or by somebody else's hand. Exit code 0 is no exception.
     Exited {
-        /// `exit status: 1`, `signal: 9 (SIGKILL)`.
+        /// `exit status: 1`, `signal: 9 (SIGKILL)`; of one that was taken over no more is known
+        /// than that it ended.
         status: String,
         /// It never served the config it was started with.
         before_up: bool,

@@ -15,6 +15,7 @@ use super::runtime::{Runtime, make_private};
 use super::{
     Agent, AgentError, Outcome, Stops, certificates, publish_certificates, task, watch_certificates,
 };
+use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, AdminClient};
 use crate::certificates::CertificateSet;
 use crate::clock::wall_clock;
@@ -24,7 +25,9 @@ use crate::reconcile::{Channels, Options, Slots, SlotsStartError, World, reconci
 use crate::settings::{Settings, UpstreamsMode};
 use crate::state::StateFile;
 use crate::status::{Status, serve};
-use crate::supervise::{BinaryError, ChildOptions, Phase, Ping, Timing, caddy_version, supervise};
+use crate::supervise::{
+    BinaryError, ChildOptions, Phase, Ping, StartConfig, Timing, caddy_version, supervise,
+};
 
 /// Why the agent cannot start. Each has a fix, which [`StartError::help`] says.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +154,7 @@ impl Agent {
         let admin = AdminClient::new(settings.admin_socket());
         let store = StateFile::in_directory(&settings.state_dir);
         let state = store.load();
-        let (phase, phases) = watch::channel(Phase::Idle);
+        let (phase, phases) = watch::channel(Phase::Looking);
         let (start_config, start_configs) = watch::channel(None);
         let (status, statuses) = watch::channel(Arc::new(Status::default()));
         let (sets, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
@@ -177,9 +180,9 @@ impl Agent {
         let options = loop_options(settings);
         let child = child_options(settings);
         let (stop, abort) = (stops.supervise.clone(), stops.kill_caddy.clone());
-        let supervised = async move {
-            supervise(child, AdminPing(admin), start_configs, phase, stop, abort).await
-        };
+        let (ping, leave) = (AdminPing(admin), stops.leave_caddy.clone());
+        let supervised =
+            async move { supervise(child, ping, start_configs, phase, stop, abort, leave).await };
         let (socket, latest) = (settings.status_socket(), statuses.clone());
         let stop = stops.status.clone();
         let served = async move { serve(&socket, latest, stop).await };
@@ -223,6 +226,13 @@ impl Ping for AdminPing {
 
     async fn serving(&self) -> bool {
         self.0.serving().await
+    }
+
+    async fn served(&self) -> Option<StartConfig> {
+        let json = self.0.served().await?;
+        let id = Fingerprint::of_meaning(&json)?.to_string().into();
+        let json = json.into();
+        Some(StartConfig { id, json })
     }
 
     async fn stop(&self) -> bool {
@@ -289,6 +299,7 @@ fn child_options(settings: &Settings) -> ChildOptions {
         binary: settings.caddy.clone(),
         admin_socket: settings.admin_socket(),
         pid_file: settings.runtime_dir.join("caddy.json"),
+        log_file: settings.caddy_log(),
         home_dir: settings.storage_dir(),
         listen: addresses.collect(),
         timing: Timing {

@@ -28,6 +28,9 @@ pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much of a refusal is read. Caddy's are a line; this bounds one that quotes a large config.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// How large a config is read back. Ten thousand hosts are some 10 MB.
+const CONFIG_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 /// The seam to a running Caddy. Fakes implement it for tests of the loop.
 pub trait Admin: Send + Sync + 'static {
     /// Replaces Caddy's whole config. The same bytes again are no load.
@@ -227,6 +230,24 @@ impl AdminClient {
                 .is_ok_and(|text| text.trim() != "null"),
             Ok(_) | Err(_) => false,
         }
+    }
+}
+
+impl AdminClient {
+    /// The config that Caddy serves, in its own form; `None` when it does not answer, or serves
+    /// none. Waits for a load under way, and at most as long as a load may take.
+    pub async fn served(&self) -> Option<Vec<u8>> {
+        let request = self.request(Method::GET, "/config/");
+        let answer = self.send(request, "GET /config/", LOAD_TIMEOUT).await;
+        let mut answer = answer.ok().filter(|answer| answer.status().is_success())?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.ok()? {
+            body.extend_from_slice(&chunk);
+            if body.len() > CONFIG_BYTES_MAX {
+                return None;
+            }
+        }
+        (body.trim_ascii() != b"null").then_some(body)
     }
 }
 

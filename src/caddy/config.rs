@@ -77,11 +77,20 @@ pub struct Log {
 }
 
 /// Where a log goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "output", rename_all = "snake_case")]
 pub enum LogWriter {
-    /// To the process's standard error.
-    Stderr,
+    /// To a file, which only its owner may read.
+    File {
+        /// Its absolute path.
+        filename: String,
+        /// At this size it is moved aside, and another begun.
+        roll_size_mb: u32,
+        /// So many that were moved aside are kept.
+        roll_keep: u32,
+        /// Whether those are compressed.
+        roll_gzip: bool,
+    },
 }
 
 /// The form of a log.

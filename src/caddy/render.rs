@@ -38,6 +38,8 @@ pub struct RenderOptions {
     pub listen: Vec<IpAddr>,
     /// The socket of Caddy's admin endpoint.
     pub admin_socket: PathBuf,
+    /// The file for Caddy's log: it goes on when the agent ends, and the next one reads it.
+    pub log_file: PathBuf,
     /// The folder for certificates, keys and the internal authority.
     pub storage_dir: PathBuf,
     /// How long connections of the old config may finish after a load. They are not cut in the
@@ -163,7 +165,12 @@ fn config(
     tls: Option<Tls>,
 ) -> Config {
     let log = Log {
-        writer: LogWriter::Stderr,
+        writer: LogWriter::File {
+            filename: text(&options.log_file),
+            roll_size_mb: 1,
+            roll_keep: 1,
+            roll_gzip: false,
+        },
         encoder: LogEncoder::Json,
     };
     // Caddy would put its own root into the machine's trust store.

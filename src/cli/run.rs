@@ -44,6 +44,18 @@ pub(crate) struct RunArgs {
         value_name = "LEVEL"
     )]
     log_level: String,
+    /// Leave Caddy serving when the agent is told to end, for the next agent to take over
+    #[arg(long, env = "SH0_LEAVE_CADDY")]
+    leave_caddy: bool,
+}
+
+/// What becomes of Caddy when the agent ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It is stopped.
+    Stop,
+    /// It goes on serving.
+    Leave,
 }
 
 /// Runs the agent until a signal ends it.
@@ -57,62 +69,77 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failed> {
         let error = anyhow!("`--log-level` takes levels such as `info`: {reason}");
         Failed::new(Exit::Usage, error, "write for example `--log-level info`")
     })?;
-    runtime()?.block_on(until_signal(args.settings.into()))
+    let on_terminate = if args.leave_caddy {
+        End::Leave
+    } else {
+        End::Stop
+    };
+    runtime()?.block_on(until_signal(args.settings.into(), on_terminate))
 }
 
 /// The signals that end the agent.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// SIGUSR2.
+    leave: Signal,
+    on_terminate: End,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    fn listen(on_terminate: End) -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            leave: signal(SignalKind::user_defined2())?,
+            on_terminate,
         })
     }
 
     /// Takes the echoes of one request to stop.
     async fn drain(&mut self) {
         let end = tokio::time::Instant::now() + ECHO_WAIT;
-        while tokio::time::timeout_at(end, self.stop()).await.is_ok() {}
+        while tokio::time::timeout_at(end, self.end()).await.is_ok() {}
     }
 
-    async fn stop(&mut self) {
+    async fn end(&mut self) -> End {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => self.on_terminate,
+            _ = self.interrupt.recv() => self.on_terminate,
+            _ = self.leave.recv() => End::Leave,
         }
     }
 }
 
-async fn until_signal(settings: Settings) -> Result<(), Failed> {
+async fn until_signal(settings: Settings, on_terminate: End) -> Result<(), Failed> {
     let broken = |error: std::io::Error| Failed::new(Exit::Failure, error.into(), "");
-    let mut signals = Signals::listen().map_err(broken)?;
+    let mut signals = Signals::listen(on_terminate).map_err(broken)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(broken)?;
     let mut agent = tokio::select! {
         started = Agent::start(settings) => started.map_err(start_failed)?,
-        () = signals.stop() => return Ok(()),
+        _ = signals.end() => return Ok(()),
     };
-    loop {
+    let end = loop {
         tokio::select! {
             ended = agent.join() => return Err(ended_by_itself(agent, ended).await),
             _ = hangup.recv() => {
                 info!("Looking at all containers again, as SIGHUP asks.");
                 agent.resync();
             }
-            () = signals.stop() => break,
+            end = signals.end() => break end,
         }
-    }
+    };
     signals.drain().await;
+    if end == End::Leave {
+        let left = agent.leave().await;
+        return left.map_err(|error| Failed::new(Exit::Failure, error.into(), ""));
+    }
     let abort = agent.abort_token();
     let stopping = agent.shutdown();
     tokio::pin!(stopping);
     let stopped = tokio::select! {
         stopped = &mut stopping => stopped,
-        () = signals.stop() => {
+        _ = signals.end() => {
             warn!("A second signal: stopping at once.");
             abort.cancel();
             stopping.await

@@ -61,6 +61,9 @@ pub(super) struct Loads {
     pub(super) failures: usize,
     /// The process that serves, and the id of the config it serves; `None` while none does.
     pub(super) serving: Option<(u64, String)>,
+    /// What a Caddy serves that was taken over, until it is known which config that is, or another
+    /// was loaded. Caddy is started with it again should it end before.
+    pub(super) adopted: Option<String>,
     /// The config that Caddy refused as a whole; not sent again before it changes, or a resync.
     pub(super) rejected: Option<String>,
     pub(super) start_failures: u32,
@@ -75,6 +78,7 @@ impl Loads {
             retry_at: None,
             failures: 0,
             serving: None,
+            adopted: None,
             rejected: None,
             start_failures: 0,
         }
@@ -138,7 +142,6 @@ where
             .map(|desired| &desired.rendered.fingerprint);
         let is_new = before != Some(&rendered.fingerprint);
         self.status.generation += u64::from(is_new);
-        self.note_linger(built.linger_ends);
         self.status.rows = Arc::new(built.rows.clone());
         self.status.diagnostics = Arc::new(built.diagnostics.clone());
         self.status.table = Arc::new(built.table.clone());
@@ -152,11 +155,9 @@ where
             certificates: pairs,
         });
         self.accept_slots(&desired);
-        self.desired = Some(desired);
-        if is_new {
-            self.note_change();
-        }
-        self.give_up_removed();
+        self.desired = Some(Arc::clone(&desired));
+        self.recognise(&desired);
+        self.note_change(is_new);
         self.offer_start_config();
         self.publish();
     }
@@ -227,7 +228,7 @@ where
         let may_start_routes = self.loads.start_failures < START_TRIES_MAX;
         let rendered = match accepted.or(desired) {
             Some(rendered) if may_start_routes => rendered,
-            None if self.first_look_by.is_some() || self.memory.is_recalling() => return,
+            None if self.waits_for_a_table() => return,
             Some(_) | None => &self.unavailable,
         };
         let config = StartConfig {
@@ -324,6 +325,7 @@ where
     pub(super) fn accept(&mut self, desired: Arc<Desired>) {
         self.loads.start_failures = 0;
         self.loads.rejected = None;
+        self.loads.adopted = None;
         self.refusals.settle();
         self.status.caddy.load_error = None;
         self.status.applied = Some(desired.generation);

@@ -66,6 +66,11 @@ impl Subscription {
         }
     }
 
+    /// Opens the first stream now.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        self.open_at = self.open_at.map(|at| at.min(now));
+    }
+
     /// Says that events are refused, once: without them every change waits for the next try.
     fn say_refused(&mut self, error: &EngineError) {
         let text = chain(error);

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{Loop, at, done};
+use super::{ADOPTION_WAIT, Loop, at, done};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineProcess};
 use crate::model::{Container, ContainerId, NetworkMode, Snapshot};
@@ -100,7 +100,16 @@ where
 {
     /// The first look takes long: reads what there is to start with.
     pub(super) fn recall(&mut self) {
+        if self.awaits_adoption {
+            self.first_look_by = Some(Instant::now() + ADOPTION_WAIT);
+            return;
+        }
         self.first_look_by = None;
+        // A Caddy that was taken over serves what was true when the last agent ended, in its slots
+        // too; what is remembered may be a second older.
+        if self.loads.adopted.is_some() {
+            return;
+        }
         let (store, engine) = (self.world.store.clone(), self.world.engine.clone());
         self.memory.recalling = Some(Box::pin(async move {
             (store.recall().await, engine.process().await)

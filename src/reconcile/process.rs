@@ -1,16 +1,27 @@
 //! Caddy's process as the loop sees it: a new one serves the config it was started with, and one
 //! that never served may have ended because of it.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 use tracing::error;
 
 use super::Loop;
-use super::apply::START_TRIES_MAX;
+use super::apply::{Desired, START_TRIES_MAX};
+use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, blames_config, is_environment};
 use crate::discovery::Engine;
 use crate::probe::Probe;
 use crate::state::Store;
 use crate::supervise::{ExitCause, Phase};
+
+impl Desired {
+    /// Whether an id that was made of Caddy's own words for its config is that of this one.
+    pub(super) fn means(&self, id: &str) -> bool {
+        let meaning = Fingerprint::of_meaning(&self.rendered.json);
+        meaning.is_some_and(|meaning| meaning.to_string() == id)
+    }
+}
 
 impl<E, A, S, P> Loop<E, A, S, P>
 where
@@ -23,6 +34,9 @@ where
     pub(super) fn on_phase(&mut self) {
         let phase = self.channels.phase.borrow_and_update().clone();
         let was = self.loads.serving.take();
+        if self.awaits_adoption && phase != Phase::Looking {
+            self.adoption_is_decided(&phase);
+        }
         match &phase {
             Phase::Up { epoch, id, .. } => match was {
                 Some((known, serving)) if known == *epoch => {
@@ -31,7 +45,8 @@ where
                 Some(_) | None => self.on_new_process(*epoch, id),
             },
             Phase::Waiting { id, cause, .. } => self.on_ended(id, cause),
-            Phase::Idle
+            Phase::Looking
+            | Phase::Idle
             | Phase::Starting { .. }
             | Phase::PortTaken(_)
             | Phase::Stopping { .. }
@@ -44,10 +59,46 @@ where
         self.publish();
     }
 
+    /// An earlier agent left a Caddy that was taken over, or it did not.
+    fn adoption_is_decided(&mut self, phase: &Phase) {
+        self.awaits_adoption = false;
+        match (phase, &mut self.world.slots) {
+            (Phase::Up { id, .. }, _) => self.loads.adopted = Some(id.to_string()),
+            (_, Some(slots)) => slots.forget_found(),
+            (_, None) => {}
+        }
+        self.subscription.hasten(Instant::now());
+    }
+
+    /// Whether there is something better to start Caddy with soon, or already: the first look, the
+    /// containers as they were last, or what a Caddy serves that was taken over.
+    pub(super) fn waits_for_a_table(&self) -> bool {
+        let is_adopted = self.loads.adopted.is_some() && self.loads.start_failures == 0;
+        self.first_look_by.is_some() || self.memory.is_recalling() || is_adopted
+    }
+
+    /// If this is the config that the Caddy that was taken over serves, it is accepted already.
+    pub(super) fn recognise(&mut self, desired: &Arc<Desired>) {
+        let Some(id) = self.loads.adopted.take_if(|id| desired.means(id)) else {
+            return;
+        };
+        if let Some((_, serving)) = &mut self.loads.serving
+            && *serving == id
+        {
+            *serving = desired.id();
+            self.accept(Arc::clone(desired));
+        }
+    }
+
     fn on_new_process(&mut self, epoch: u64, id: &str) {
         self.loads.serving = Some((epoch, id.to_owned()));
         self.loads.failures = 0;
         self.loads.retry_at = None;
+        // Only after a first look that did not wait for it.
+        if let Some(desired) = self.desired.clone().filter(|desired| desired.means(id)) {
+            self.recognise(&desired);
+            return;
+        }
         let accepted = self.accepted.clone();
         let known = [accepted, self.desired.clone()].into_iter().flatten();
         let started_with = { known }.find(|desired| desired.id() == id);

@@ -42,14 +42,16 @@ where
     S: Store + Clone,
     P: Probe + Clone,
 {
-    /// The desired config is a new one: decides when it is sent.
-    pub(super) fn note_change(&mut self) {
+    /// There is a desired config: decides when it is sent, if it is a new one.
+    pub(super) fn note_change(&mut self, is_new: bool) {
         let now = Instant::now();
-        if self.only_removes() {
-            self.loads.debounce.postpone(now);
-        } else {
-            self.loads.debounce.change(now);
+        match is_new {
+            true if self.only_removes() => self.loads.debounce.postpone(now),
+            true => self.loads.debounce.change(now),
+            false => {}
         }
+        self.give_up_removed();
+        self.note_linger();
     }
 
     fn only_removes(&self) -> bool {
@@ -65,7 +67,7 @@ where
 
     /// While a removal waits, Caddy still names the slots of what is removed: nobody must be behind
     /// them, for an address may soon be another container's.
-    pub(super) fn give_up_removed(&mut self) {
+    fn give_up_removed(&mut self) {
         if self.loads.debounce.is_postponed()
             && let (Some(slots), Some(desired)) = (&mut self.world.slots, &self.desired)
         {
@@ -74,7 +76,8 @@ where
     }
 
     /// Notes when the first route ends that outlives its containers.
-    pub(super) fn note_linger(&mut self, ends: Option<u64>) {
+    fn note_linger(&mut self) {
+        let ends = { self.desired.as_ref() }.and_then(|desired| desired.built.linger_ends);
         let now = (self.world.wall_clock)();
         let left = ends.map(|ends| Duration::from_secs(ends.saturating_sub(now)));
         self.linger_until = left.map(|left| Instant::now() + left);

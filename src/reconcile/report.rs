@@ -162,6 +162,7 @@ where
         let caddy = &mut self.status.caddy;
         caddy.pid = None;
         let word = match phase {
+            Phase::Looking => "looking",
             Phase::Idle => "idle",
             Phase::Starting { epoch, .. } => {
                 caddy.epoch = *epoch;

@@ -1,6 +1,8 @@
 //! Slots in the loop: who is ready goes into files that Caddy reads at each request, and nobody
 //! being ready opens a waiting socket. Neither is a load.
 
+mod found;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use self::found::{Found, found};
 use crate::model::PoolKey;
 use crate::routes::{Pool, RouteTable};
 use crate::slots::{
@@ -30,6 +33,8 @@ pub struct Slots {
     files: SlotFiles,
     hold: Hold,
     pools: BTreeMap<PoolKey, PoolState>,
+    /// What an earlier agent left for the Caddy that it left, until a config is known to be served.
+    found: BTreeMap<PoolKey, Found>,
     repair_at: Instant,
     is_failing: bool,
 }
@@ -40,7 +45,7 @@ struct PoolState {
     assignment: Assignment,
     /// The waiting socket, while nobody is ready.
     gap: Option<Gap>,
-    /// Until when requests wait for a return.
+    /// Until when requests wait for a return: counted from the moment the last ready one was lost.
     hold_until: Instant,
     /// How long one request waits at most.
     hold: Duration,
@@ -63,8 +68,10 @@ impl Slots {
     /// # Errors
     /// When its folders cannot be used.
     pub fn open(runtime_dir: &Path, bounds: HoldBounds) -> Result<Self, SlotsStartError> {
+        let files = SlotFiles::open(runtime_dir)?;
         Ok(Self {
-            files: SlotFiles::open(runtime_dir)?,
+            found: found(&files),
+            files,
             hold: Hold::spawn(HoldOptions {
                 bounds,
                 ..HoldOptions::new(runtime_dir)
@@ -81,6 +88,11 @@ impl Slots {
         &self.runtime_dir
     }
 
+    /// No Caddy reads what an earlier agent left: pools begin anew.
+    pub(super) fn forget_found(&mut self) {
+        self.found.clear();
+    }
+
     /// Brings files and sockets to what this table says, before a config names them.
     pub(super) fn settle(&mut self, table: &RouteTable, now: Instant) {
         let pools: BTreeMap<PoolKey, &Pool> = table
@@ -90,6 +102,7 @@ impl Slots {
             .collect();
         let Self {
             pools: states,
+            found,
             hold,
             files,
             ..
@@ -99,7 +112,13 @@ impl Slots {
             let ready = Replica::of(pool);
             let state = states
                 .entry(key)
-                .or_insert_with(|| PoolState::new(pool, now));
+                .or_insert_with(|| match found.remove(&key) {
+                    Some(found) => found.into_state(&ready, pool.hold, now),
+                    None => PoolState::new(pool, now),
+                });
+            if state.is_ready() {
+                state.hold_until = now + pool.hold;
+            }
             state.count.update(Demand::of(pool), now);
             state.assignment = assign(&state.assignment, &ready, state.count.get());
             if let Err(error) = state.open_gap(key, pool, hold, now) {
@@ -108,7 +127,7 @@ impl Slots {
             if let Err(error) = state.write(key, files) {
                 failed = Some(chain(&error));
             }
-            state.close_gap(&ready, now + pool.hold);
+            state.close_gap(&ready);
         }
         self.note(failed);
     }
@@ -163,6 +182,7 @@ impl Slots {
         let removed = self.files.remove_stale(&keep);
         self.note(removed.err().map(|error| chain(&error)));
         self.hold.remove_left();
+        self.found.clear();
     }
 
     /// When something is due by itself.
@@ -281,11 +301,10 @@ impl PoolState {
     }
 
     /// Lets those who wait through to the ready ones, after the slots lead there already.
-    fn close_gap(&mut self, ready: &[Replica], hold_until: Instant) {
+    fn close_gap(&mut self, ready: &[Replica]) {
         if ready.is_empty() {
             return;
         }
-        self.hold_until = hold_until;
         if let Some(gap) = self.gap.take() {
             gap.set(GapState::Ready(
                 ready.iter().map(|replica| replica.address).collect(),

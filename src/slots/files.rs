@@ -13,6 +13,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::slot::{Slot, folder};
 
@@ -141,6 +142,14 @@ impl SlotFiles {
     /// Every slot that has a file.
     pub fn slots(&self) -> impl Iterator<Item = (Slot, &Content)> {
         self.written.iter().map(|(slot, content)| (*slot, content))
+    }
+
+    /// How long the slot's file has said what it says; `None` when there is none, or the clock was
+    /// set back.
+    #[must_use]
+    pub fn age(&self, slot: Slot) -> Option<Duration> {
+        let file = fs::metadata(slot.path(&self.folder)).ok()?;
+        file.modified().ok()?.elapsed().ok()
     }
 
     /// Makes the slot say this, for the next request on; whether that is a change. When the folder

@@ -39,9 +39,6 @@ const PASSED_VARIABLES: [&str; 14] = [
     "all_proxy",
 ];
 
-/// After an exit the pipes are at their end at once, unless a grandchild holds them open.
-const DRAIN_MAX: Duration = Duration::from_millis(500);
-
 /// More than this is no answer to `caddy version`.
 const OUTPUT_BYTES_MAX: u64 = 4 * 1024;
 
@@ -104,43 +101,17 @@ impl Child {
         self.process.wait().await
     }
 
-    /// SIGTERM: Caddy finishes its requests and exits.
-    pub(super) fn terminate(&self) {
-        self.signal(Signal::TERM);
-    }
-
-    /// SIGKILL: also ends a process that is stopped or stuck.
-    pub(super) fn kill(&self) {
-        self.signal(Signal::KILL);
-    }
-
-    fn signal(&self, signal: Signal) {
+    /// Sends a signal.
+    pub(super) fn signal(&self, signal: Signal) {
         if let Err(error) = self.process.signal(signal.as_raw()) {
             // It is gone; the wait is about to say so.
             debug!(pid = self.pid, %error, "Could not signal Caddy.");
         }
     }
 
-    /// The last error lines of its output, to be asked for after its exit.
-    pub(super) async fn last_words(mut self) -> String {
-        let mut words = vec![];
-        let collect = async {
-            while let Some(stream) = self.streams.join_next().await {
-                words.extend(
-                    stream
-                        .map(LastWords::into_text)
-                        .ok()
-                        .filter(|text| !text.is_empty()),
-                );
-            }
-        };
-        if timeout(DRAIN_MAX, collect).await.is_err() {
-            debug!(
-                pid = self.pid,
-                "Somebody still holds the output of the Caddy that ended."
-            );
-        }
-        words.join("\n")
+    /// The drains of its output, which end with it.
+    pub(super) fn streams(self) -> JoinSet<LastWords> {
+        self.streams
     }
 }
 

@@ -1,36 +1,41 @@
 //! Feeds the state machine with what happens, and does what it says.
 //!
-//! Owns the running [`Child`] and the published [`Phase`]. It deliberately holds no rules: when to
+//! Owns the running [`Process`], the reading of its log and the published [`Phase`]. It deliberately holds no rules: when to
 //! start, ask, wait or signal is decided in [`state`](super::state).
 
-use std::future::pending;
-use std::process::ExitStatus;
+mod event;
+mod why;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::select;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use self::event::{Event, at, bounded, changed, exit, finished};
+use self::why::Why;
+use super::adopt::{self, Adopted};
 use super::child::{self, Child};
-use super::ports;
-use super::stale;
+use super::output::LastWords;
+use super::process::{Exit, Process};
+use super::record::{Binary, record};
 use super::state::{Action, Input, Stage, State, Then};
+use super::tail::Tail;
 use super::{ChildOptions, ExitCause, Listener, Phase, Ping, StartConfig, SuperviseError};
-
-/// An answer that takes longer is none, whatever the implementor does.
-const ANSWER_MAX: Duration = Duration::from_secs(2);
+use super::{log, ports, stale};
 
 /// Runs Caddy until asked to stop.
 ///
-/// Waits for the first config, then keeps one Caddy running that was started with the newest.
-/// `stop` ends it gracefully (SIGTERM, then SIGKILL after [`Timing::stop_timeout`]), `abort` at
-/// once. Dropping the future leaves Caddy running. `None` in `config` after a config is ignored.
+/// Takes over the Caddy that an earlier agent left, if it is ours and answers. Else waits for the
+/// first config, then keeps one Caddy running that was started with the newest. `stop` ends it
+/// gracefully (SIGTERM, then SIGKILL after [`Timing::stop_timeout`]), `abort` at once; `leave` ends
+/// only the supervisor, and leaves a Caddy that serves to the next one. Dropping the future leaves
+/// Caddy running, whatever it does. `None` in `config` after a config is ignored.
 ///
 /// [`Timing::stop_timeout`]: super::Timing::stop_timeout
 ///
@@ -43,25 +48,35 @@ pub async fn supervise(
     phase: watch::Sender<Phase>,
     stop: CancellationToken,
     abort: CancellationToken,
+    leave: CancellationToken,
 ) -> Result<(), SuperviseError> {
     child::raise_open_files_limit();
+    let (state, first) = State::begin();
     let mut driver = Driver {
         options: &options,
         ping: &ping,
         config,
         phase,
-        state: State::new(),
-        child: None,
+        state,
+        process: None,
+        tail: Tail::open(&options.log_file),
+        words: LastWords::default(),
         newest: None,
         tried: None,
         why: None,
+        looking: None,
         preparing: None,
         asking: None,
     };
-    driver.look_for_config().await;
-    while driver.state.stage != Stage::Stopped {
-        let event = driver.next(&stop, &abort).await?;
+    for action in first {
+        driver.obey(action).await;
+    }
+    while !driver.state.is_over() {
+        let event = driver.next(&stop, &abort, &leave).await?;
         driver.take(event).await;
+    }
+    if driver.state.stage == Stage::Stopped {
+        driver.tail.remove();
     }
     // A stale Caddy that is being removed must not outlive us; that is bounded.
     if let Some(preparing) = driver.preparing.take() {
@@ -70,34 +85,20 @@ pub async fn supervise(
     Ok(())
 }
 
-/// Everything that can wake the driver.
-enum Event {
-    Abort,
-    Stop,
-    Exited(ExitStatus),
-    Prepared(Option<Listener>),
-    Answered(bool),
-    Config,
-    Time,
-}
-
-/// Why no Caddy runs.
-#[derive(Debug, PartialEq, Eq)]
-enum Why {
-    Ended(ExitCause),
-    PortTaken(Listener),
-}
-
 struct Driver<'a, P> {
     // Inboxes.
     config: watch::Receiver<Option<StartConfig>>,
+    looking: Option<BoxFuture<'a, Option<(Adopted, StartConfig)>>>,
     preparing: Option<BoxFuture<'a, Option<Listener>>>,
     asking: Option<BoxFuture<'a, bool>>,
     // State.
     state: State,
-    child: Option<Child>,
+    process: Option<Process>,
+    tail: Tail,
+    /// What the log says of the end of this process.
+    words: LastWords,
     newest: Option<StartConfig>,
-    /// The config of the last spawn.
+    /// The config of the last spawn, or what the process that was taken over served.
     tried: Option<Arc<str>>,
     why: Option<Why>,
     // Surroundings.
@@ -112,25 +113,33 @@ impl<P: Ping> Driver<'_, P> {
         &mut self,
         stop: &CancellationToken,
         abort: &CancellationToken,
+        leave: &CancellationToken,
     ) -> Result<Event, SuperviseError> {
         let (ends, is_killed) = match self.state.stage {
             Stage::Stopping { kill_at, then } => (then == Then::End, kill_at.is_none()),
+            Stage::Looking { ends } => (ends, ends),
             Stage::Idle
             | Stage::Preparing
             | Stage::Starting { .. }
             | Stage::Up { .. }
             | Stage::Waiting { .. }
-            | Stage::Stopped => (false, false),
+            | Stage::Stopped
+            | Stage::Left => (false, false),
         };
         let deadline = self.state.deadline();
+        // Lines belong to an epoch, which is not known yet.
+        let is_looking = matches!(self.state.stage, Stage::Looking { .. });
         let event = select! { biased;
             () = abort.cancelled(), if !(ends && is_killed) => Event::Abort,
             () = stop.cancelled(), if !ends => Event::Stop,
-            status = exit(&mut self.child) => Event::Exited(status?),
+            () = leave.cancelled(), if !ends => Event::Leave,
+            status = exit(&mut self.process) => Event::Exited(status?),
+            found = finished(&mut self.looking) => Event::Looked(found),
             listener = finished(&mut self.preparing) => Event::Prepared(listener),
             answered = finished(&mut self.asking) => Event::Answered(answered),
             () = changed(&mut self.config) => Event::Config,
             () = at(deadline) => Event::Time,
+            () = self.tail.wait(), if !is_looking => Event::Log,
         };
         Ok(event)
     }
@@ -139,10 +148,20 @@ impl<P: Ping> Driver<'_, P> {
         match event {
             Event::Abort => self.step(Input::Abort).await,
             Event::Stop => self.step(Input::Stop).await,
+            Event::Leave => self.leave().await,
             Event::Exited(status) => {
                 self.bury(status).await;
                 self.step(Input::Exited).await;
                 // One that came while the old one was starting ends the wait like a later one.
+                self.look_for_config().await;
+            }
+            Event::Looked(found) => {
+                self.looking = None;
+                let input = match found {
+                    Some((process, served)) => self.adopt(process, served),
+                    None => Input::NoneToAdopt,
+                };
+                self.step(input).await;
                 self.look_for_config().await;
             }
             Event::Prepared(listener) => {
@@ -159,6 +178,36 @@ impl<P: Ping> Driver<'_, P> {
             }
             Event::Config => self.look_for_config().await,
             Event::Time => self.step(Input::Time).await,
+            Event::Log => self.read_log(Tail::read),
+        }
+    }
+
+    /// What Caddy wrote goes into our log.
+    fn read_log(&mut self, read: impl FnOnce(&mut Tail, &mut dyn FnMut(&[u8]))) {
+        let (words, epoch) = (&mut self.words, self.state.epoch);
+        read(&mut self.tail, &mut |line| {
+            let line = log::parse(&String::from_utf8_lossy(line));
+            words.hear(&line);
+            log::relog(&line, epoch);
+        });
+    }
+
+    /// Makes a Caddy that an earlier agent started ours.
+    fn adopt(&mut self, mut process: Adopted, served: StartConfig) -> Input {
+        let (pid, epoch) = (process.pid, self.state.epoch + 1);
+        process.drain(epoch);
+        info!(epoch, pid, config = %served.id, "Took over the Caddy of an earlier agent.");
+        self.process = Some(Process::Adopted(process));
+        self.tried = Some(Arc::clone(&served.id));
+        self.newest = Some(served);
+        Input::Adopted
+    }
+
+    async fn leave(&mut self) {
+        let pid = self.process.as_ref().map(Process::pid);
+        self.step(Input::Leave).await;
+        if self.state.stage == Stage::Left {
+            info!(pid, "Leaving Caddy to the next agent.");
         }
     }
 
@@ -193,12 +242,13 @@ impl<P: Ping> Driver<'_, P> {
     async fn obey(&mut self, action: Action) -> Option<Input> {
         let ping = self.ping;
         match action {
+            Action::Look => self.looking = Some(adopt::find(self.options, ping).boxed()),
             Action::Prepare => self.preparing = Some(prepare(self.options, ping).boxed()),
             Action::Spawn { epoch } => return self.spawn(epoch).await,
             Action::AskServing => self.asking = Some(bounded(ping.serving()).boxed()),
             Action::AskAlive => self.asking = Some(bounded(ping.ping()).boxed()),
-            Action::Terminate => self.child.iter().for_each(Child::terminate),
-            Action::Kill => self.child.iter().for_each(Child::kill),
+            Action::Terminate => self.process.iter().for_each(Process::terminate),
+            Action::Kill => self.process.iter().for_each(Process::kill),
         }
         None
     }
@@ -209,6 +259,9 @@ impl<P: Ping> Driver<'_, P> {
             .expect("nothing is spawned before the first config");
         self.tried = Some(Arc::clone(&config.id));
         let options = self.options;
+        // Before the start: whoever replaces the file in between makes the record wrong for the
+        // next agent, which then starts another Caddy, and not the old one right for it.
+        let binary = Binary::named(&options.binary);
         let mut child = match Child::spawn(&options.binary, &options.home_dir, epoch) {
             Ok(child) => child,
             Err(error) => {
@@ -219,24 +272,29 @@ impl<P: Ping> Driver<'_, P> {
             }
         };
         let pid = child.pid;
-        if let Err(error) = stale::record(&options.pid_file, pid).await {
+        if let Err(error) = record(&options.pid_file, pid, binary).await {
             warn!(pid, %error, "Could not record the pid of Caddy.");
         }
         child.feed(config.json);
         info!(epoch, pid, config = %config.id, "Started Caddy.");
-        self.child = Some(child);
+        self.words = LastWords::default();
+        self.process = Some(Process::Spawned(child));
         None
     }
 
-    /// Takes leave of the child that was just reaped.
-    async fn bury(&mut self, status: ExitStatus) {
+    /// Takes leave of the process that just ended.
+    async fn bury(&mut self, status: Exit) {
         self.asking = None;
-        let Some(child) = self.child.take() else {
+        let Some(process) = self.process.take() else {
             return;
         };
-        let (epoch, pid) = (self.state.epoch, child.pid);
+        let (epoch, pid) = (self.state.epoch, process.pid());
         stale::tidy(&self.options.pid_file, &self.options.admin_socket).await;
-        let last_words = child.last_words().await;
+        self.read_log(Tail::drain);
+        let words = std::mem::take(&mut self.words).into_text();
+        let mut last_words = vec![words, process.last_words().await];
+        last_words.retain(|words| !words.is_empty());
+        let last_words = last_words.join("\n");
         let before_up = matches!(self.state.stage, Stage::Starting { .. });
         match self.state.stage {
             Stage::Stopping {
@@ -250,10 +308,12 @@ impl<P: Ping> Driver<'_, P> {
             }
             Stage::Starting { .. }
             | Stage::Up { .. }
+            | Stage::Looking { .. }
             | Stage::Idle
             | Stage::Preparing
             | Stage::Waiting { .. }
-            | Stage::Stopped => {
+            | Stage::Stopped
+            | Stage::Left => {
                 let status = status.to_string();
                 self.note(Why::Ended(ExitCause::Exited {
                     status,
@@ -267,39 +327,10 @@ impl<P: Ping> Driver<'_, P> {
     /// Keeps why no Caddy runs, and logs it once as long as it stays the same.
     fn note(&mut self, why: Why) {
         let epoch = self.state.epoch;
-        match &why {
-            _ if self.why.as_ref() == Some(&why) => debug!(epoch, "Caddy failed as before."),
-            Why::Ended(ExitCause::Exited {
-                status,
-                before_up,
-                last_words,
-            }) => {
-                warn!(
-                    epoch,
-                    status, before_up, last_words, "Caddy ended; starting it again."
-                );
-            }
-            Why::Ended(ExitCause::DidNotAnswer { before_up }) => {
-                warn!(
-                    epoch,
-                    before_up, "Caddy did not answer and was killed; starting it again."
-                );
-            }
-            Why::Ended(ExitCause::SpawnFailed { message }) => {
-                let binary = self.options.binary.display();
-                error!(epoch, %binary, message, "Could not start Caddy; trying again.");
-            }
-            Why::PortTaken(Listener {
-                address,
-                pid,
-                program,
-            }) => {
-                let program = program.as_deref().unwrap_or("unknown");
-                error!(
-                    %address, pid, program,
-                    "Another process listens where Caddy should; stop it, or choose other ports."
-                );
-            }
+        if self.why.as_ref() == Some(&why) {
+            debug!(epoch, "Caddy failed as before.");
+        } else {
+            why.say(epoch, &self.options.binary);
         }
         self.why = Some(why);
     }
@@ -324,12 +355,13 @@ impl<P: Ping> Driver<'_, P> {
         let epoch = self.state.epoch;
         let id = self.tried.clone().unwrap_or_default();
         match self.state.stage {
+            Stage::Looking { .. } => Some(Phase::Looking),
             Stage::Idle => Some(Phase::Idle),
-            Stage::Preparing => None,
+            Stage::Preparing | Stage::Left => None,
             Stage::Starting { .. } => Some(Phase::Starting { epoch, id }),
-            Stage::Up { .. } => self.child.as_ref().map(|child| Phase::Up {
+            Stage::Up { .. } => self.process.as_ref().map(|process| Phase::Up {
                 epoch,
-                pid: child.pid,
+                pid: process.pid(),
                 id,
             }),
             Stage::Waiting { delay, .. } => match self.why.as_ref()? {
@@ -355,44 +387,6 @@ async fn prepare(options: &ChildOptions, ping: &impl Ping) -> Option<Listener> {
         .await
         .ok()
         .flatten()
-}
-
-async fn bounded(answer: impl Future<Output = bool>) -> bool {
-    timeout(ANSWER_MAX, answer).await.unwrap_or(false)
-}
-
-async fn exit(child: &mut Option<Child>) -> Result<ExitStatus, SuperviseError> {
-    match child {
-        Some(child) => {
-            let pid = child.pid;
-            child
-                .wait()
-                .await
-                .map_err(|source| SuperviseError::Wait { pid, source })
-        }
-        None => pending().await,
-    }
-}
-
-async fn finished<T>(future: &mut Option<BoxFuture<'_, T>>) -> T {
-    match future {
-        Some(future) => future.await,
-        None => pending().await,
-    }
-}
-
-/// A sender that is gone sends nothing more, which is no reason to stop Caddy.
-async fn changed(config: &mut watch::Receiver<Option<StartConfig>>) {
-    if config.changed().await.is_err() {
-        pending::<()>().await;
-    }
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => pending().await,
-    }
 }
 
 #[cfg(test)]

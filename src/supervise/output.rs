@@ -14,7 +14,7 @@ use super::log::{self, Severity};
 const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Read at once: what a pipe holds by default on Linux.
-const READ_BYTES: usize = 64 * 1024;
+pub(super) const READ_BYTES: usize = 64 * 1024;
 
 /// So many lines tell why Caddy gave up; the reason is usually the last.
 const LAST_WORDS_LINES_MAX: usize = 5;
@@ -47,7 +47,8 @@ pub(super) async fn drain(mut stream: impl AsyncRead + Unpin, epoch: u64) -> Las
 pub(super) struct LastWords(VecDeque<String>);
 
 impl LastWords {
-    fn hear(&mut self, line: &log::Line) {
+    /// Takes note of a line.
+    pub(super) fn hear(&mut self, line: &log::Line) {
         let full = self.0.len() == LAST_WORDS_LINES_MAX;
         let is_error = line.severity == Severity::Error;
         if !is_error && (full || line.is_structured) {
@@ -73,12 +74,13 @@ impl LastWords {
 
 /// Cuts a stream of bytes into lines of at most [`LINE_BYTES_MAX`]; what is over is dropped.
 #[derive(Debug, Default)]
-struct LineCutter {
+pub(super) struct LineCutter {
     line: Vec<u8>,
 }
 
 impl LineCutter {
-    fn push(&mut self, bytes: &[u8], emit: &mut impl FnMut(&[u8])) {
+    /// Takes a part of the stream.
+    pub(super) fn push(&mut self, bytes: &[u8], emit: &mut (impl FnMut(&[u8]) + ?Sized)) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, is_end) = match part.strip_suffix(b"\n") {
                 Some(text) => (text, true),
@@ -94,7 +96,7 @@ impl LineCutter {
     }
 
     /// Emits what is there, unless it is an empty line.
-    fn finish(&mut self, emit: &mut impl FnMut(&[u8])) {
+    pub(super) fn finish(&mut self, emit: &mut (impl FnMut(&[u8]) + ?Sized)) {
         if !self.line.is_empty() {
             emit(&self.line);
         }

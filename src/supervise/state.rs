@@ -4,10 +4,15 @@
 //! it has no process, no socket and no clock, so every rule is tested without them. The
 //! [driver](super::driver) feeds it what happened and obeys the actions it gives back.
 
+mod stage;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(super) use self::stage::{Action, Input, Stage, Then};
+
+use self::stage::Asking;
 use super::Timing;
 
 /// While a Caddy starts, it is asked this often whether it serves: routes should not wait for us,
@@ -27,107 +32,30 @@ pub(super) struct State {
     spawned_at: Option<Instant>,
 }
 
-/// Where we are. A child lives in `Starting`, `Up` and `Stopping`, and nowhere else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// There was no config yet.
-    Idle,
-    /// The way is being cleared: a stale Caddy removed, the ports looked at.
-    Preparing,
-    /// Spawned, and not yet serving.
-    Starting { ready_by: Instant, asking: Asking },
-    /// Serving.
-    Up {
-        since: Instant,
-        asking: Asking,
-        unanswered: u32,
-    },
-    /// Between two attempts.
-    Waiting {
-        until: Instant,
-        delay: Duration,
-        before_up: bool,
-    },
-    /// A signal was sent and the exit is awaited; `kill_at` is `None` once SIGKILL was sent.
-    Stopping {
-        kill_at: Option<Instant>,
-        then: Then,
-    },
-    /// Asked to stop, and no child is left.
-    Stopped,
-}
-
-/// What follows when a child that is being stopped is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
-    /// It did not answer: another takes its place.
-    Restart { before_up: bool },
-    /// We were asked to stop.
-    End,
-}
-
-/// When to ask the child next, and whether an answer is still awaited (never two asks at once).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Asking {
-    next: Instant,
-    open: bool,
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Input {
-    /// A config that was not tried yet is there.
-    Config,
-    /// The way is clear.
-    Clear,
-    /// Somebody else listens on one of our ports.
-    PortTaken,
-    /// The process could not be spawned.
-    SpawnFailed,
-    /// The child answered the last ask, or failed to.
-    Answered(bool),
-    /// The child ended, for whatever reason, and was reaped.
-    Exited,
-    /// A deadline passed.
-    Time,
-    /// Stop gracefully.
-    Stop,
-    /// Stop at once.
-    Abort,
-}
-
-/// What the driver has to do, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    /// Clear the way; answer with `Clear` or `PortTaken`.
-    Prepare,
-    /// Spawn the process of this epoch with the newest config.
-    Spawn { epoch: u64 },
-    /// Ask whether the first config is served; answer with `Answered`.
-    AskServing,
-    /// Ask for a sign of life; answer with `Answered`.
-    AskAlive,
-    /// Send SIGTERM.
-    Terminate,
-    /// Send SIGKILL.
-    Kill,
-}
-
 type Stepped = (State, Vec<Action>);
 
 impl State {
-    pub(super) fn new() -> Self {
-        Self {
+    /// The beginning, and what is to be done then.
+    pub(super) fn begin() -> Stepped {
+        let state = Self {
             epoch: 0,
-            stage: Stage::Idle,
+            stage: Stage::Looking { ends: false },
             attempts: 0,
             spawned_at: None,
-        }
+        };
+        (state, vec![Action::Look])
+    }
+
+    /// Whether there is nothing more to do.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Stopped | Stage::Left)
     }
 
     /// Takes one input at one moment. An input that does not fit the stage changes nothing.
     pub(super) fn step(self, timing: &Timing, input: Input, now: Instant) -> Stepped {
         match input {
+            Input::Adopted => self.on_adopted(timing, now),
+            Input::NoneToAdopt => self.on_none_to_adopt(),
             Input::Config => self.on_config(timing, now),
             Input::Clear => self.on_clear(timing, now),
             Input::PortTaken => self.on_port_taken(timing, now),
@@ -137,6 +65,7 @@ impl State {
             Input::Time => self.on_time(timing, now),
             Input::Stop => self.on_stop(timing, now),
             Input::Abort => self.on_abort(),
+            Input::Leave => self.on_leave(timing, now),
         }
     }
 
@@ -148,8 +77,39 @@ impl State {
             Stage::Up { asking, .. } => (!asking.open).then_some(asking.next),
             Stage::Waiting { until, .. } => Some(*until),
             Stage::Stopping { kill_at, .. } => *kill_at,
-            Stage::Idle | Stage::Preparing | Stage::Stopped => None,
+            Stage::Looking { .. }
+            | Stage::Idle
+            | Stage::Preparing
+            | Stage::Stopped
+            | Stage::Left => None,
         }
+    }
+
+    /// A child that serves is as good as one that we started, and as one that was up for long: it
+    /// proved itself to the last agent.
+    fn on_adopted(mut self, timing: &Timing, now: Instant) -> Stepped {
+        let Stage::Looking { ends } = self.stage else {
+            return self.stay();
+        };
+        self.epoch += 1;
+        let stage = Stage::Up {
+            since: now,
+            asking: Asking::closed(now + timing.ping_interval),
+            unanswered: 0,
+        };
+        let up = Self { stage, ..self };
+        if ends {
+            return up.on_stop(timing, now);
+        }
+        up.stay()
+    }
+
+    fn on_none_to_adopt(self) -> Stepped {
+        let Stage::Looking { ends } = self.stage else {
+            return self.stay();
+        };
+        let stage = if ends { Stage::Stopped } else { Stage::Idle };
+        self.enter(stage, vec![])
     }
 
     fn on_config(mut self, timing: &Timing, now: Instant) -> Stepped {
@@ -251,7 +211,12 @@ impl State {
             Stage::Stopping {
                 then: Then::End, ..
             } => self.enter(Stage::Stopped, vec![]),
-            Stage::Idle | Stage::Preparing | Stage::Waiting { .. } | Stage::Stopped => self.stay(),
+            Stage::Looking { .. }
+            | Stage::Idle
+            | Stage::Preparing
+            | Stage::Waiting { .. }
+            | Stage::Stopped
+            | Stage::Left => self.stay(),
         }
     }
 
@@ -280,13 +245,15 @@ impl State {
                 *kill_at = None;
                 actions.push(Action::Kill);
             }
-            Stage::Idle
+            Stage::Looking { .. }
+            | Stage::Idle
             | Stage::Preparing
             | Stage::Starting { .. }
             | Stage::Up { .. }
             | Stage::Waiting { .. }
             | Stage::Stopping { .. }
-            | Stage::Stopped => {}
+            | Stage::Stopped
+            | Stage::Left => {}
         }
         (self, actions)
     }
@@ -308,9 +275,12 @@ impl State {
                 },
                 vec![],
             ),
+            // What is found is stopped, as if it had been ours already.
+            Stage::Looking { .. } => self.enter(Stage::Looking { ends: true }, vec![]),
             Stage::Idle | Stage::Preparing | Stage::Waiting { .. } | Stage::Stopped => {
                 self.enter(Stage::Stopped, vec![])
             }
+            Stage::Left => self.stay(),
         }
     }
 
@@ -323,9 +293,27 @@ impl State {
                 };
                 self.enter(stage, vec![Action::Kill])
             }
+            // What is found is stopped, as if it had been ours already.
+            Stage::Looking { .. } => self.enter(Stage::Looking { ends: true }, vec![]),
             Stage::Idle | Stage::Preparing | Stage::Waiting { .. } | Stage::Stopped => {
                 self.enter(Stage::Stopped, vec![])
             }
+            Stage::Left => self.stay(),
+        }
+    }
+
+    /// A child that does not serve yet, or is being replaced, is of no use to the next agent.
+    fn on_leave(self, timing: &Timing, now: Instant) -> Stepped {
+        match self.stage {
+            Stage::Up { .. } => self.enter(Stage::Left, vec![]),
+            Stage::Looking { .. } => self.enter(Stage::Stopped, vec![]),
+            Stage::Idle
+            | Stage::Preparing
+            | Stage::Starting { .. }
+            | Stage::Waiting { .. }
+            | Stage::Stopping { .. }
+            | Stage::Stopped
+            | Stage::Left => self.on_stop(timing, now),
         }
     }
 
@@ -362,20 +350,6 @@ impl State {
     fn enter(mut self, stage: Stage, actions: Vec<Action>) -> Stepped {
         self.stage = stage;
         (self, actions)
-    }
-}
-
-impl Asking {
-    fn open(next: Instant) -> Self {
-        Self { next, open: true }
-    }
-
-    fn closed(next: Instant) -> Self {
-        Self { next, open: false }
-    }
-
-    fn is_due(self, now: Instant) -> bool {
-        !self.open && self.next <= now
     }
 }
 

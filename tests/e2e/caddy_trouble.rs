@@ -7,9 +7,8 @@ use rustix::process::Signal;
 use sh0_agent::caddy::admin::{Admin, AdminClient};
 use tokio::time::Instant;
 
-use crate::harness::{
-    Agent, App, Connections, Engine, Load, Options, is_alive, patience, signal, until,
-};
+use crate::harness::load::Kind;
+use crate::harness::{Agent, App, Engine, Options, is_alive, patience, signal, until};
 
 /// A killed Caddy answers again within 300 ms on an idle machine; the bar is a second.
 const BACK_WITHIN: Duration = Duration::from_secs(1);
@@ -65,28 +64,27 @@ async fn is_replaced(agent: &Agent, host: &str, (pid, old): (u32, u64), within: 
 async fn a_caddy_that_is_killed_under_requests_answers_again_within_a_second() {
     let engine = Engine::start().await;
     let (agent, host) = one_site(&engine).await;
-    let load = Load::start((agent.http_port, &host, "web"), 4, Connections::Fresh);
+    let load = agent.load(&host, "web", Kind::Fresh, 4);
     // A third time the wait before the start alone would be 400 ms.
     for _ in 0..2 {
         let before = (agent.caddy_pid().await, epoch(&agent).await);
         assert!(signal(before.0, Signal::KILL), "it runs");
         is_replaced(&agent, &host, before, BACK_WITHIN).await;
     }
-    let answers = load.answers();
+    let answers = load.report().answers();
     until("requests flow", patience(), async || {
-        let more = load.answers() - answers;
+        let more = load.report().answers() - answers;
         (more > 20).then_some(()).ok_or_else(|| more.to_string())
     })
     .await;
     let counts = load.stop().await;
     // Refused or broken while there was no Caddy; never an answer of another kind.
-    let wrong: Vec<&String> = counts
-        .failures
-        .iter()
-        .filter(|f| !f.starts_with("0 "))
+    let wrong = counts.losses();
+    let wrong: Vec<_> = wrong
+        .filter(|loss| !loss.reason.starts_with("no answer"))
         .collect();
     assert!(wrong.is_empty(), "{wrong:?}");
-    println!("{} answers, {} lost", counts.ok, counts.failed);
+    println!("{} answers, {} lost", counts.ok(), counts.failed());
     let said = agent.logged("Caddy ended; starting it again.");
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said[0].contains("signal: 9 (SIGKILL)"), "{said:?}");
@@ -114,36 +112,6 @@ async fn a_caddy_that_somebody_stops_is_back_with_its_routes() {
     is_replaced(&agent, &host, before, BACK_WITHIN).await;
     let said = agent.logs("Caddy ended; starting it again.").await;
     assert!(said.contains("exit status: 0"), "{said}");
-}
-
-#[tokio::test]
-async fn after_a_killed_agent_the_next_one_alone_answers_with_the_newest_routes() {
-    let engine = Engine::start().await;
-    let (mut agent, host) = one_site(&engine).await;
-    let old = agent.caddy_pid().await;
-    agent.kill().await;
-    agent.answers(&host, "web").await;
-    // The Caddy that was left does not know this one: each request that it still got would fail.
-    let late = engine.host("late");
-    engine.run(App::named("late").host(&late)).await;
-    assert_eq!(agent.get(&late, "/").await.status, 404);
-
-    let again = Instant::now();
-    agent.start_again().await;
-    agent.answers(&late, "late").await;
-    println!("the next agent serves after {:?}", again.elapsed());
-    assert!(!is_alive(old));
-    assert_eq!(listeners(agent.http_port), 1);
-    for _ in 0..100 {
-        let answer = agent.get(&late, "/").await;
-        assert!(answer.is_from("late"), "{}", answer.summary());
-    }
-    agent.answers(&host, "web").await;
-    agent
-        .logs("A Caddy of an earlier agent is still there; stopping it.")
-        .await;
-    assert!(agent.stop().await.success());
-    assert_eq!(listeners(agent.http_port), 0);
 }
 
 #[tokio::test]

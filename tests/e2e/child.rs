@@ -30,6 +30,7 @@ pub(crate) fn place() -> (TempDir, RenderOptions) {
         https_port: free_port(),
         listen: vec!["127.0.0.1".parse().expect("an IP")],
         admin_socket: dir.path().join("admin.sock"),
+        log_file: dir.path().join("caddy.log"),
         storage_dir: dir.path().join("storage"),
         grace_period: Duration::from_secs(1),
         stream_close_delay: Duration::from_secs(1),

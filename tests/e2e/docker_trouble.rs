@@ -7,7 +7,8 @@ use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::engine_proxy::{EngineProxy, Fault};
-use crate::harness::{Agent, App, Connections, Engine, Load, Options, signal, until};
+use crate::harness::load::{Kind, Load};
+use crate::harness::{Agent, App, Engine, Options, signal, until};
 use crate::private_engine::PrivateEngine;
 
 /// A new container is routed so soon once Docker answers: 20 to 100 ms on an idle machine.
@@ -50,7 +51,7 @@ async fn is_routed_soon(engine: &Engine, agent: &Agent, name: &str, limit: Durat
 
 /// Two clients that ask for this host without a pause.
 fn load(agent: &Agent, host: &str) -> Load {
-    Load::start((agent.http_port, host, "web"), 2, Connections::Fresh)
+    agent.load(host, "web", Kind::Fresh, 2)
 }
 
 /// How many routes of this test were removed so far.
@@ -64,7 +65,7 @@ fn removed(agent: &Agent, engine: &Engine) -> usize {
 /// have been none.
 async fn nothing_lost(load: Load) {
     let counts = load.stop().await;
-    assert_eq!(counts.failed, 0, "{:?}", counts.failures);
+    assert_eq!(counts.failed(), 0, "{counts:?}");
 }
 
 #[tokio::test]

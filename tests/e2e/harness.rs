@@ -5,9 +5,11 @@
 //! for a look at them.
 
 mod agent;
+mod clients;
 mod engine;
 mod http;
-mod load;
+#[path = "../../examples/load/work.rs"]
+pub(crate) mod load;
 mod process;
 
 use std::time::Duration;
@@ -17,7 +19,6 @@ use tokio::time::{Instant, sleep};
 pub(crate) use self::agent::{Agent, Options, patience};
 pub(crate) use self::engine::{App, Container, Engine};
 pub(crate) use self::http::{Answer, answer, client, get, get_tls, request};
-pub(crate) use self::load::{Connections, Load};
 pub(crate) use self::process::{command, is_alive, signal};
 
 /// From one look at a condition to the next.

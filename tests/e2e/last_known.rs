@@ -8,7 +8,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::harness::{Agent, App, Connections, Engine, Load, get, signal};
+use crate::harness::load::{Kind, Load};
+use crate::harness::{Agent, App, Engine, get, signal};
 use crate::private_engine::PrivateEngine;
 
 /// From Docker's first answer to routes that are right.
@@ -34,23 +35,24 @@ struct Clients(Vec<(&'static str, Load)>);
 impl Clients {
     fn of(agent: &Agent, engine: &Engine) -> Self {
         let load = |name: &'static str| {
-            let site = (agent.http_port, &*engine.host(name), name);
-            (name, Load::start(site, 2, Connections::Kept))
+            let load = agent.load(&engine.host(name), name, Kind::Kept, 2);
+            (name, load)
         };
         Self(SITES.map(load).into())
     }
 
     /// Ends them: no site may have given another's answer, nor any other than 200 that is not in
     /// `allowed`; how many answers were not its own container's.
-    async fn stop(self, allowed: &[&str]) -> usize {
+    async fn stop(self, allowed: &[&str]) -> u64 {
         let (mut ok, mut failed) = (0, 0);
         for (name, load) in self.0 {
             let counts = load.stop().await;
-            let is_allowed = |failure: &&String| allowed.iter().any(|a| failure.starts_with(a));
-            let wrong: Vec<&String> = counts.failures.iter().filter(|f| !is_allowed(f)).collect();
+            let is_allowed = |reason: &str| allowed.iter().any(|a| reason.starts_with(a));
+            let wrong = { counts.losses() }.filter(|loss| !is_allowed(&loss.reason));
+            let wrong: Vec<_> = wrong.collect();
             assert!(wrong.is_empty(), "{name}: {wrong:?}");
-            ok += counts.ok;
-            failed += counts.failed;
+            ok += counts.ok();
+            failed += counts.failed();
         }
         println!("{ok} answers, {failed} others");
         failed

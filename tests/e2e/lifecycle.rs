@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::harness::{Agent, App, Connections, Engine, Load, Options, patience, request, until};
+use crate::harness::load::Kind;
+use crate::harness::{Agent, App, Engine, Options, patience, request, until};
 
 #[tokio::test]
 async fn a_labelled_container_is_live_and_a_removed_one_is_gone() {
@@ -91,16 +92,16 @@ async fn an_address_that_another_container_took_gets_no_requests() {
     agent.answers(&host, "web").await;
     engine.remove(&web).await;
     let squatter = engine.run(App::named("squatter")).await;
-    let load = Load::start((agent.http_port, &host, "web"), 2, Connections::Kept);
+    let load = agent.load(&host, "web", Kind::Kept, 2);
     until("some answers", patience(), async || {
-        (load.answers() >= 40).then_some(()).ok_or_else(String::new)
+        (load.report().answers() >= 40)
+            .then_some(())
+            .ok_or_else(String::new)
     })
     .await;
     let counts = load.stop().await;
-    let strange = counts
-        .failures
-        .iter()
-        .filter(|text| text.contains("squatter"));
+    let strange = counts.losses();
+    let strange = strange.filter(|loss| loss.reason.contains("squatter"));
     assert_eq!(strange.count(), 0, "{squatter:?} answered: {counts:?}");
 }
 
@@ -277,12 +278,12 @@ async fn a_container_that_starts_and_dies_again_and_again_hinders_nobody() {
     let host = engine.host("web");
     engine.run(App::named("web").host(&host)).await;
     agent.answers(&host, "web").await;
-    let load = Load::start((agent.http_port, &host, "web"), 4, Connections::Fresh);
+    let load = agent.load(&host, "web", Kind::Fresh, 4);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let counts = load.stop().await;
     // Every start and end of the other is a load, and Caddy drops what waits at its old socket.
     assert!(
-        counts.ok > 100 && counts.failed * 20 < counts.ok,
+        counts.ok() > 100 && counts.failed() * 20 < counts.ok(),
         "{counts:?}"
     );
     assert_eq!(agent.get(&host, "/").await.said("path"), Some("/"));

@@ -14,6 +14,7 @@
 
 #[path = "../contract/admin.rs"]
 mod admin_contract;
+mod adopt;
 mod child;
 #[path = "../contract/engine.rs"]
 mod engine_contract;

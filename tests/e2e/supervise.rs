@@ -9,7 +9,8 @@ use sh0_agent::supervise::{ExitCause, Phase, caddy_version};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::scene::{PATIENCE, Scene, caddy, get, is_alive, kill};
+use self::scene::{PATIENCE, Scene, caddy, get, kill};
+use crate::harness::is_alive;
 
 #[tokio::test]
 async fn the_caddy_under_test_is_new_enough() {

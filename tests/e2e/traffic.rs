@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Agent, App, Connections, Engine, Load, Options, patience, request, until};
+use crate::harness::load::Kind;
+use crate::harness::{Agent, App, Engine, Options, patience, request, until};
 
 #[tokio::test]
 async fn longer_paths_come_first_whole_words_count_and_strip_removes_them() {
@@ -107,14 +108,14 @@ async fn a_replica_that_comes_and_goes_costs_hardly_a_request() {
     };
     engine.run(app("web-1")).await;
     agent.answers(&host, "web-1").await;
-    let load = Load::start((agent.http_port, &host, "web-"), 2, Connections::Fresh);
+    let load = agent.load(&host, "web", Kind::Fresh, 2);
     let second = engine.run(app("web-2")).await;
     agent.answers(&host, "web-2").await;
     engine.stop(&second).await;
     engine.remove(&second).await;
-    let before = load.answers();
+    let before = load.report().answers();
     until("some more answers", patience(), async || {
-        (load.answers() >= before + 50)
+        (load.report().answers() >= before + 50)
             .then_some(())
             .ok_or_else(String::new)
     })
@@ -122,7 +123,7 @@ async fn a_replica_that_comes_and_goes_costs_hardly_a_request() {
     let counts = load.stop().await;
     // Three loads, each of which drops what waits at Caddy's old socket.
     println!("{counts:?}");
-    assert!(counts.ok > 100 && counts.failed <= 6, "{counts:?}");
+    assert!(counts.ok() > 100 && counts.failed() <= 6, "{counts:?}");
 }
 
 #[tokio::test]

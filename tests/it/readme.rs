@@ -186,3 +186,40 @@ fn every_flag_in_the_readme_exists() {
         assert!(is_known, "`{flag}` is no flag");
     }
 }
+
+/// The names of the tests in the files of a folder.
+fn tests_in(folder: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut names = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let after = text.split("#[tokio::test]\nasync fn ").skip(1);
+        names.extend(after.filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())));
+    }
+    names.sort();
+    names
+}
+
+/// Scenarios that show more than what happens to requests at one event, or the same again.
+const NOT_IN_THE_TABLE: [&str; 2] = [
+    "replicas_share_requests_and_a_third_one_gets_its_slot_with_the_next_load",
+    "slots_survive_a_killed_caddy_a_killed_agent_and_an_emptied_folder",
+];
+
+#[test]
+fn every_line_of_the_table_of_events_names_its_test_and_every_scenario_is_in_it() {
+    let readme = readme();
+    let rest = readme.split_once("<!-- events -->\n").unwrap().1;
+    let table = rest.split_once("<!-- /events -->").unwrap().0;
+    let mut named = Vec::new();
+    for line in table.lines().skip(2) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [_, _, test] = cells[..] else {
+            panic!("three cells: {line}")
+        };
+        named.push(test.trim_matches('`').to_owned());
+    }
+    named.extend(NOT_IN_THE_TABLE.map(str::to_owned));
+    named.sort();
+    assert_eq!(named, tests_in("tests/e2e/redeploy"));
+}

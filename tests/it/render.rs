@@ -18,6 +18,7 @@ fn options() -> RenderOptions {
         https_port: 443,
         listen: Vec::new(),
         admin_socket: "/run/sh0/admin.sock".into(),
+        log_file: "/run/sh0-agent/caddy.log".into(),
         storage_dir: "/var/lib/sh0/caddy".into(),
         grace_period: Duration::from_secs(30),
         stream_close_delay: Duration::from_mins(10),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sh0_agent::caddy::Fingerprint;
 use sh0_agent::caddy::render::{RenderOptions, render, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
 use sh0_agent::labels::TlsSetting;
@@ -27,6 +28,8 @@ pub(crate) use crate::fakes::prober::FakeProber;
 
 /// The fake supervisor's wait before a restart; the real one's first.
 pub(crate) const RESTART_WAIT: Duration = Duration::from_millis(100);
+/// How long the fake supervisor takes to see that a Caddy which serves something is its own.
+const ADOPTION_TIME: Duration = Duration::from_millis(5);
 /// No wall clock in these tests: it stands.
 pub(crate) const NOW: u64 = 1_700_000_000;
 
@@ -148,7 +151,9 @@ impl Scene {
         prober: FakeProber,
         slots: Option<Slots>,
     ) -> Self {
-        let (phase, phases) = watch::channel(Phase::Idle);
+        let left = caddy.config().map(|_| Phase::Looking);
+        let first = left.unwrap_or(Phase::Idle);
+        let (phase, phases) = watch::channel(first);
         let (start_config, start_configs) = watch::channel(None);
         let (certificates, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
         let (status, statuses) = watch::channel(Arc::new(Status::default()));
@@ -322,6 +327,18 @@ async fn fake_supervisor(
     phase: watch::Sender<Phase>,
     crash: Arc<Notify>,
 ) {
+    if let Some(json) = caddy.config() {
+        sleep(ADOPTION_TIME).await;
+        let id = Fingerprint::of_meaning(&json)
+            .expect("a config")
+            .to_string();
+        phase.send_replace(Phase::Up {
+            epoch: caddy.epoch(),
+            pid: 1,
+            id: id.into(),
+        });
+        crash.notified().await;
+    }
     loop {
         let newest = configs
             .wait_for(Option::is_some)

@@ -139,3 +139,87 @@ async fn a_pool_without_a_ready_container_leads_to_a_socket_and_back() {
     );
     slots.shutdown().await;
 }
+
+/// Until when requests for this host wait, counted from `now`.
+fn hold_left(slots: &Slots, host: &str, now: Instant) -> Duration {
+    let state = slots.pools.get(&key(host)).expect("it was settled");
+    state.hold_until.saturating_duration_since(now)
+}
+
+/// The wait is counted from the loss, not from the last change of anything before it.
+#[tokio::test]
+async fn a_container_that_is_lost_after_a_quiet_hour_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut slots = Slots::open(folder.path(), HoldBounds::default()).expect("the folder is ours");
+    let now = Instant::now();
+    slots.settle(&table(&[("a.example", &["10.0.0.1:80"])]), now);
+    let lost = now + Duration::from_hours(1);
+    slots.settle(&table(&[("a.example", &[])]), lost);
+    assert_eq!(
+        hold_left(&slots, "a.example", lost),
+        Duration::from_secs(30)
+    );
+    let later = lost + Duration::from_secs(20);
+    slots.settle(&table(&[("a.example", &[])]), later);
+    assert_eq!(
+        hold_left(&slots, "a.example", later),
+        Duration::from_secs(10)
+    );
+    slots.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_next_agent_goes_on_with_the_slots_that_it_finds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = || Slots::open(folder.path(), HoldBounds::default()).expect("the folder is ours");
+    let now = Instant::now();
+    let before = table(&[
+        ("a.example", &["10.0.0.1:80", "10.0.0.2:80"]),
+        ("gone.example", &["10.0.0.3:80"]),
+        ("held.example", &["10.0.0.4:80"]),
+        ("old.example", &["10.0.0.5:80"]),
+    ]);
+    let mut first = open();
+    first.settle(&before, now);
+    let slot = |host: &str, number: usize| format!("{}.{number}", key(host));
+    // Two pools wait: one since a moment ago, one for ages.
+    for host in ["held.example", "old.example"] {
+        let path = folder.path().join("slots").join(slot(host, 0));
+        std::fs::write(&path, "unix//run/sh0-agent/hold/x.1.sock").expect("ours");
+        if host == "old.example" {
+            let file = std::fs::File::options().write(true).open(path);
+            let set = file.and_then(|file| file.set_modified(std::time::UNIX_EPOCH));
+            set.expect("ours");
+        }
+    }
+    drop(first);
+
+    let after = table(&[
+        // The older replica went away while no agent ran.
+        ("a.example", &["10.0.0.2:80"]),
+        ("gone.example", &[]),
+        ("held.example", &[]),
+        ("old.example", &[]),
+    ]);
+    for (adopts, count) in [(true, 2), (false, 1)] {
+        let mut next = open();
+        if !adopts {
+            next.forget_found();
+        }
+        next.settle(&after, now);
+        let counts = next.counts(&after);
+        assert_eq!(counts.get(&key("a.example")).map(|n| n.get()), Some(count));
+        let files = files(folder.path());
+        assert_eq!(
+            files.get(&slot("a.example", 1)).map(String::as_str),
+            Some("10.0.0.2:80")
+        );
+        if adopts {
+            let left = |host| hold_left(&next, host, now).as_secs();
+            assert_eq!(left("gone.example"), 30);
+            assert!((25..=30).contains(&left("held.example")));
+            assert_eq!(left("old.example"), 0);
+        }
+        next.shutdown().await;
+    }
+}

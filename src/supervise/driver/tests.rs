@@ -5,11 +5,12 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::supervise::Timing;
@@ -27,6 +28,10 @@ impl Ping for FakePing {
 
     async fn serving(&self) -> bool {
         self.0.join("serves").exists()
+    }
+
+    async fn served(&self) -> Option<StartConfig> {
+        None
     }
 
     async fn stop(&self) -> bool {
@@ -70,6 +75,7 @@ impl Scene {
             binary: path("caddy"),
             admin_socket: path("admin.sock"),
             pid_file: path("caddy.pid"),
+            log_file: path("caddy.log"),
             home_dir: folder.path().to_owned(),
             listen,
             timing,
@@ -85,6 +91,7 @@ impl Scene {
             publisher,
             stop.clone(),
             abort.clone(),
+            CancellationToken::new(),
         ));
         Self {
             folder,
@@ -331,6 +338,7 @@ async fn a_dropped_supervisor_leaves_its_child_and_the_next_one_removes_it() {
         publisher,
         scene.stop.clone(),
         scene.abort.clone(),
+        CancellationToken::new(),
     ));
     assert_ne!(scene.until_up().await.1, pid);
     eventually("the old one is gone and reaped", || !lives(pid)).await;

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod adopt;
+
 /// One turn of the world.
 #[derive(Debug, Clone, Copy)]
 enum Turn {
@@ -16,6 +18,8 @@ enum Turn {
     SpawnFails,
     Stop,
     Abort,
+    Leave,
+    Looked { found: bool },
 }
 
 /// Holds the machine and what its actions did to the world, and checks each action.
@@ -25,6 +29,7 @@ struct World {
     now: Instant,
     start: Instant,
     child: Option<Signal>,
+    looking: bool,
     preparing: bool,
     asked: bool,
     spawns: Vec<(u64, Instant)>,
@@ -40,14 +45,25 @@ enum Signal {
 }
 
 impl World {
+    /// A world in which no earlier agent left anything.
     fn new() -> Self {
+        let mut world = Self::looking();
+        world.turn(Turn::Looked { found: false });
+        world
+    }
+
+    /// A world at its first moment.
+    fn looking() -> Self {
         let now = Instant::now();
+        let (state, first) = State::begin();
+        assert_eq!(first, [Action::Look]);
         Self {
             timing: Timing::default(),
-            state: State::new(),
+            state,
             now,
             start: now,
             child: None,
+            looking: true,
             preparing: false,
             asked: false,
             spawns: vec![],
@@ -75,9 +91,25 @@ impl World {
             Turn::SpawnFails if matches!(self.state.stage, Stage::Starting { .. }) => {
                 self.die(Input::SpawnFailed);
             }
+            Turn::Looked { found } if self.looking => {
+                self.looking = false;
+                if found && !self.state.is_over() {
+                    self.child = Some(Signal::None);
+                }
+                self.input(if found {
+                    Input::Adopted
+                } else {
+                    Input::NoneToAdopt
+                });
+            }
+            Turn::Leave => self.stop(Input::Leave),
             Turn::Stop => self.stop(Input::Stop),
             Turn::Abort => self.stop(Input::Abort),
-            Turn::Prepared { .. } | Turn::Answer(_) | Turn::Die | Turn::SpawnFails => {}
+            Turn::Looked { .. }
+            | Turn::Prepared { .. }
+            | Turn::Answer(_)
+            | Turn::Die
+            | Turn::SpawnFails => {}
         }
     }
 
@@ -115,7 +147,7 @@ impl World {
         }
         let lives = matches!(
             self.state.stage,
-            Stage::Starting { .. } | Stage::Up { .. } | Stage::Stopping { .. }
+            Stage::Starting { .. } | Stage::Up { .. } | Stage::Stopping { .. } | Stage::Left
         );
         assert_eq!(
             lives,
@@ -127,6 +159,7 @@ impl World {
 
     fn obey(&mut self, action: Action) {
         match action {
+            Action::Look => unreachable!("only the beginning looks"),
             Action::Prepare => {
                 assert!(self.child.is_none() && !self.preparing);
                 self.preparing = true;

@@ -22,6 +22,8 @@ pub(crate) struct Engine {
     /// `None` is the machine's own, or the one that `DOCKER_HOST` names.
     endpoint: Option<String>,
     run: String,
+    /// What labels begin with instead of `sh0`.
+    prefix: Option<String>,
 }
 
 /// A container to start.
@@ -118,9 +120,29 @@ impl Engine {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let run = format!("e2e-{}-{number}", std::process::id());
-        let engine = Self { endpoint, run };
+        let engine = Self {
+            endpoint,
+            run,
+            prefix: None,
+        };
         engine.sweep().await;
         engine
+    }
+
+    /// Writes labels with a prefix of its own, which an agent must be given, too: it then sees no
+    /// containers of tests that run beside this one.
+    pub(crate) fn with_prefix(mut self) -> (Self, String) {
+        let prefix = self.run.clone();
+        self.prefix = Some(prefix.clone());
+        (self, prefix)
+    }
+
+    /// The label in an argument, with this engine's prefix.
+    fn prefixed(&self, argument: String) -> String {
+        match (&self.prefix, argument.strip_prefix("sh0.")) {
+            (Some(prefix), Some(rest)) => format!("{prefix}.{rest}"),
+            (Some(_) | None, _) => argument,
+        }
     }
 
     /// The name of this test: part of all its names.
@@ -186,7 +208,9 @@ impl Engine {
         if verb == "run" {
             words.push("--detach");
         }
-        words.extend(app.arguments.iter().map(String::as_str));
+        let arguments = app.arguments.into_iter();
+        let arguments: Vec<String> = arguments.map(|a| self.prefixed(a)).collect();
+        words.extend(arguments.iter().map(String::as_str));
         words.push(app.image);
         let id = self.docker(&words).await;
         Container {

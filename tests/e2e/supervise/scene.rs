@@ -1,6 +1,7 @@
 //! A supervisor with a real Caddy in a folder of its own, and clients as small as can be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,10 +22,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn caddy() -> PathBuf {
     std::env::var_os("SH0_CADDY").map_or_else(|| "caddy".into(), PathBuf::from)
-}
-
-pub(super) fn is_alive(pid: u32) -> bool {
-    Path::new(&format!("/proc/{pid}")).exists()
 }
 
 /// The body of `GET /`, if it is answered with 200 in 2 s. The request carries 1 KB of header,
@@ -85,6 +82,13 @@ impl Ping for AdminSocket {
         answer.is_some_and(|answer| answer.starts_with("HTTP/1.1 200") && body(&answer) != "null")
     }
 
+    async fn served(&self) -> Option<StartConfig> {
+        let answer = self.ask("GET /config/ HTTP/1.1").await?;
+        let json: Arc<[u8]> = body(&answer).into_bytes().into();
+        let id = "as it was found".into();
+        (&*json != b"null").then_some(StartConfig { id, json })
+    }
+
     async fn stop(&self) -> bool {
         let answer = self.ask("POST /stop HTTP/1.1").await;
         answer.is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
@@ -126,6 +130,7 @@ impl Scene {
             binary: caddy(),
             admin_socket: self.socket(),
             pid_file: self.pid_file(),
+            log_file: self.folder.path().join("caddy.log"),
             home_dir: self.folder.path().to_owned(),
             listen: vec![([127, 0, 0, 1], self.port).into()],
             timing: Timing::default(),
@@ -139,6 +144,7 @@ impl Scene {
             self.config.subscribe(),
             publisher,
             self.stop.clone(),
+            CancellationToken::new(),
             CancellationToken::new(),
         ));
     }

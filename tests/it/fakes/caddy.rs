@@ -35,6 +35,13 @@ impl FakeCaddy {
         })))
     }
 
+    /// A Caddy that an earlier agent left with this config.
+    pub(crate) fn left(config: &[u8]) -> Self {
+        let caddy = Self::new();
+        caddy.state().config = Some(config.into());
+        caddy
+    }
+
     /// From now on this decides about configs.
     pub(crate) fn judge(&self, verdict: impl Fn(&[u8]) -> Option<AdminError> + Send + 'static) {
         self.state().verdict = Box::new(verdict);
