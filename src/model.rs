@@ -5,6 +5,7 @@
 
 mod app;
 mod container;
+mod health;
 mod name;
 mod pool;
 mod route;
@@ -16,6 +17,7 @@ pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
     Snapshot,
 };
+pub use health::{HealthCheck, HealthRules, PassiveChecks, StatusSet};
 pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{Hostname, NameError, PathPrefix, Port, Token};
 pub use pool::PoolKey;

@@ -14,17 +14,14 @@ mod tls;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 pub use self::cadence::Cadence;
-use crate::model::{Scheme, shown};
+use crate::model::{Scheme, StatusSet, shown};
 
-/// The answers by which an app says that it is ready, unless its labels say otherwise.
-pub const READY_STATUS: RangeInclusive<u16> = 200..=399;
 /// Longest text of a network's or a peer's complaint that is kept.
 const COMPLAINT_CHARS_MAX: usize = 200;
 
@@ -58,7 +55,7 @@ pub struct HttpQuestion {
     /// Path with or without a query; begins with `/`.
     pub path: String,
     /// The statuses that are good. The rest of the answer does not matter.
-    pub expected: RangeInclusive<u16>,
+    pub expected: StatusSet,
 }
 
 /// What a probe found.

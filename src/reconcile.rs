@@ -8,12 +8,15 @@
 
 mod apply;
 mod backoff;
+mod crashes;
 mod debounce;
+mod health;
 mod look;
 mod memory;
 mod process;
 mod ready;
 mod refuse;
+mod removal;
 mod report;
 mod restart;
 mod slots;
@@ -172,6 +175,8 @@ struct Loop<E, A, S, P> {
     /// Whether it is not known yet if an earlier agent left a Caddy that can be taken over.
     awaits_adoption: bool,
     overdue: report::Overdue,
+    /// When the first route ends that outlives its containers.
+    linger_until: Option<Instant>,
     status: Status,
 }
 
@@ -220,6 +225,7 @@ pub async fn reconcile<E, A, S, P>(
         first_look_by: Some(now + FIRST_LOOK_WAIT),
         awaits_adoption,
         overdue: report::Overdue::default(),
+        linger_until: None,
         status: Status::default(),
     };
     let stop = this.channels.stop.clone();

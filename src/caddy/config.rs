@@ -13,9 +13,9 @@ mod http;
 mod tls;
 
 pub use http::{
-    AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, LoadBalancing, Matcher, Pattern,
-    Replacement, ReverseProxy, Route, SelectionPolicy, Server, ServerName, StaticResponse,
-    TlsConnectionPolicy, Transport, TransportTls, Upstream,
+    AutomaticHttps, Errors, Handler, HeaderOps, Headers, HealthChecks, Http, LoadBalancing,
+    Matcher, PassiveHealthChecks, Pattern, Replacement, ReverseProxy, Route, SelectionPolicy,
+    Server, ServerName, StaticResponse, TlsConnectionPolicy, Transport, TransportTls, Upstream,
 };
 pub use tls::{
     Acme, Automation, AutomationPolicy, CertificateAuthority, CertificateFile, Certificates,

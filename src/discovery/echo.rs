@@ -34,12 +34,17 @@ pub(super) struct Echoes {
 impl Echoes {
     /// Plans the repeats of a notice, if it needs any.
     pub(super) fn hear(&mut self, notice: &Notice, now: Instant) {
-        let Notice::LookAgain { action, .. } = notice else {
+        let Notice::LookAgain { action, container } = notice else {
             return;
         };
         let early = ["die", "pause", "unpause", "connect", "disconnect"];
         if early.contains(&action.as_str()) {
-            let repeat = |delay: &Duration| (now + *delay, notice.clone());
+            // By another name: one death is one death, however often it is looked at.
+            let again = Notice::LookAgain {
+                action: format!("after {action}"),
+                container: container.clone(),
+            };
+            let repeat = |delay: &Duration| (now + *delay, again.clone());
             self.pending = DELAYS.iter().map(repeat).collect();
         }
     }
@@ -75,13 +80,13 @@ mod tests {
 
         echoes.hear(&notice("die"), begin);
         assert_eq!(echoes.due(), Some(begin + DELAYS[0]));
-        assert_eq!(echoes.take(), Some(notice("die")));
+        assert_eq!(echoes.take(), Some(notice("after die")));
         let later = begin + DELAYS[0];
         echoes.hear(&notice("connect"), later);
         echoes.hear(&notice("start"), later);
         for delay in DELAYS {
             assert_eq!(echoes.due(), Some(later + delay));
-            assert_eq!(echoes.take(), Some(notice("connect")));
+            assert_eq!(echoes.take(), Some(notice("after connect")));
         }
         assert_eq!(echoes.due(), None);
     }

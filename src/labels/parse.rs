@@ -1,5 +1,7 @@
 //! The labels of one container, read into types.
 
+mod health;
+
 use std::collections::BTreeMap;
 
 use super::schema::{KEYS, Key, key_info};
@@ -157,6 +159,7 @@ impl Reader<'_> {
             ready_timeout: self.read(scope, Key::ReadyTimeout, value::duration),
             hold: self.read(scope, Key::Hold, value::patience),
             retry: self.read(scope, Key::Retry, value::patience),
+            health: self.health(scope),
             policy: self.policy(scope),
             strip: self
                 .read(scope, Key::Strip, value::boolean)
@@ -260,6 +263,26 @@ impl Reader<'_> {
             ),
             (Key::UpstreamServerName, !is_https, "without `scheme=https`"),
             (Key::UpstreamSkipVerify, !is_https, "without `scheme=https`"),
+            (
+                Key::HealthInterval,
+                spec.health.active.is_none(),
+                "without `health.path`",
+            ),
+            (
+                Key::HealthTimeout,
+                spec.health.active.is_none(),
+                "without `health.path`",
+            ),
+            (
+                Key::HealthStatus,
+                spec.health.active.is_none(),
+                "without `health.path`",
+            ),
+            (
+                Key::HealthMaxFails,
+                spec.health.passive.is_none(),
+                "without `health.fail_for`",
+            ),
             (
                 Key::LbHeader,
                 !matches!(spec.policy, LbPolicy::Header(_)),

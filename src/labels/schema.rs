@@ -61,6 +61,18 @@ pub enum Key {
     Hold,
     /// `retry`
     Retry,
+    /// `health.path`
+    HealthPath,
+    /// `health.interval`
+    HealthInterval,
+    /// `health.timeout`
+    HealthTimeout,
+    /// `health.status`
+    HealthStatus,
+    /// `health.fail_for`
+    HealthFailFor,
+    /// `health.max_fails`
+    HealthMaxFails,
     /// `lb.policy`
     LbPolicy,
     /// `lb.header`
@@ -159,11 +171,12 @@ pub const KEYS: &[KeyInfo] = &[
         (Key::Ready, "ready", Scope::Pool),
         (
             "health, tcp, http:/path or none",
-            "health with a HEALTHCHECK, else tcp",
+            "health with a HEALTHCHECK or `health.path`, else tcp",
             "http:/healthz",
         ),
-        "what a new container must show before it takes requests: its HEALTHCHECK passes, its port \
-         accepts a connection, it answers the path with 2xx or 3xx, or nothing",
+        "what a new container must show before it takes requests: its HEALTHCHECK passes (without \
+         one: it answers `health.path`), its port accepts a connection, it answers the path with \
+         2xx or 3xx, or nothing",
     ),
     key(
         (Key::ReadyTimeout, "ready.timeout", Scope::Pool),
@@ -180,6 +193,39 @@ pub const KEYS: &[KeyInfo] = &[
         ("time up to 10m", "5s", "500ms"),
         "how long a request is tried again when its container refuses the connection, a GET also \
          when the connection breaks; `0s`: not at all",
+    ),
+    key(
+        (Key::HealthPath, "health.path", Scope::Pool),
+        ("path", "none", "/healthz"),
+        "ask the containers for this path again and again; one that fails twice in a row takes no \
+         requests until it answers again, unless it is the last that did",
+    ),
+    key(
+        (Key::HealthInterval, "health.interval", Scope::Pool),
+        ("time, 1s or more", "10s", "5s"),
+        "with `health.path`: from one question to the next; a first failure is checked after a \
+         second",
+    ),
+    key(
+        (Key::HealthTimeout, "health.timeout", Scope::Pool),
+        ("time", "5s, at most the interval", "1s"),
+        "with `health.path`: how long the answer may take; at most `health.interval`",
+    ),
+    key(
+        (Key::HealthStatus, "health.status", Scope::Pool),
+        ("statuses", "2xx, 3xx", "200-299, 401"),
+        "with `health.path`: the answers that are good: `200`, `2xx`, `200-299` or a list of them",
+    ),
+    key(
+        (Key::HealthFailFor, "health.fail_for", Scope::Pool),
+        ("time", "off", "10s"),
+        "with two replicas or more: Caddy leaves one out for this time after failed requests; \
+         failures of a replica that was replaced meanwhile count against its successor",
+    ),
+    key(
+        (Key::HealthMaxFails, "health.max_fails", Scope::Pool),
+        ("1 to 1000", "1", "3"),
+        "with `health.fail_for`: after so many failed requests within that time",
     ),
     key(
         (Key::LbPolicy, "lb.policy", Scope::Pool),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::value;
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    AppKey, ContainerRef, Hostname, LbPolicy, NameError, PathPrefix, Port, ReadyCheck, RouteName,
-    Scheme, Weight,
+    AppKey, ContainerRef, HealthRules, Hostname, LbPolicy, NameError, PathPrefix, Port, ReadyCheck,
+    RouteName, Scheme, Weight,
 };
 
 /// Where a host's certificate is asked to come from.
@@ -69,6 +69,8 @@ pub struct RouteSpec {
     pub hold: Option<Duration>,
     /// How long requests are tried again; `None` is the default.
     pub retry: Option<Duration>,
+    /// How health is watched.
+    pub health: HealthRules,
     /// How requests are shared.
     pub policy: LbPolicy,
     /// Whether the matched prefix is removed.

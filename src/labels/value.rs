@@ -1,9 +1,10 @@
 //! Readers of single values. Each says what was expected and what was found.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::model::{
-    FOUND_CHARS_MAX, Hostname, NameError, PathPrefix, ReadyCheck, Scheme, Token, shown,
+    FOUND_CHARS_MAX, Hostname, NameError, PathPrefix, ReadyCheck, Scheme, StatusSet, Token, shown,
 };
 
 /// Items of one list that are read: above any real list, and two lists multiplied (hosts and
@@ -85,7 +86,11 @@ pub(super) fn scheme(text: &str) -> Result<Scheme, NameError> {
     }
 }
 
-/// Longest path of a readiness check, in bytes.
+/// The statuses that HTTP has (RFC 9110, section 15).
+const STATUSES: RangeInclusive<u16> = 100..=599;
+/// The most failures that are counted: above it nobody's requests are spared.
+const FAILURES_MAX: u32 = 1_000;
+/// Longest path that a container is asked for, in bytes.
 const CHECK_PATH_BYTES_MAX: usize = 1024;
 
 /// What a new container must show.
@@ -97,15 +102,65 @@ pub(super) fn ready(text: &str) -> Result<ReadyCheck, NameError> {
         "none" => return Ok(ReadyCheck::None),
         _ => {}
     }
-    let path = text.strip_prefix("http:").filter(|path| {
-        path.starts_with('/')
-            && path.len() <= CHECK_PATH_BYTES_MAX
-            && path
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && byte != b'#')
-    });
+    let path = text.strip_prefix("http:").filter(|path| is_asked(path));
     let path = path.map(|path| ReadyCheck::Http(path.to_owned()));
     path.ok_or_else(|| not_one_of("`health`, `tcp`, `http:/path` or `none`", text))
+}
+
+/// A path that a container is asked for, with or without a query.
+pub(super) fn asked_path(text: &str) -> Result<String, NameError> {
+    let path = Some(text.trim()).filter(|path| is_asked(path));
+    let path = path.map(str::to_owned);
+    path.ok_or_else(|| not_one_of("a path such as `/healthz`", text))
+}
+
+fn is_asked(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    path.starts_with('/') && path.len() <= CHECK_PATH_BYTES_MAX && path.bytes().all(is_plain)
+}
+
+/// HTTP statuses: `200`, `2xx`, `200-299`, or a list of them.
+pub(super) fn statuses(text: &str) -> Result<StatusSet, NameError> {
+    list(text, status_range).map(StatusSet::new)
+}
+
+fn status_range(text: &str) -> Result<RangeInclusive<u16>, NameError> {
+    let status = |text: &str| {
+        let is_number = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| is_number);
+        number.filter(|number| STATUSES.contains(number))
+    };
+    let hundred = text.to_ascii_lowercase();
+    let hundred = hundred.strip_suffix("xx").map(|digit| format!("{digit}00"));
+    let range = match (hundred, text.split_once('-')) {
+        (Some(hundred), _) => status(&hundred).map(|first: u16| first..=first + 99),
+        (None, Some((first, last))) => match (status(first.trim()), status(last.trim())) {
+            (Some(first), Some(last)) if first <= last => Some(first..=last),
+            (_, _) => None,
+        },
+        (None, None) => status(text).map(|status| status..=status),
+    };
+    range.ok_or_else(|| not_one_of("statuses such as `200`, `2xx` or `200-299`", text))
+}
+
+/// A time from `min` on.
+pub(super) fn at_least(
+    text: &str,
+    min: Duration,
+    expected: &'static str,
+) -> Result<Duration, NameError> {
+    let time = duration(text)?;
+    if time < min {
+        return Err(not_one_of(expected, text));
+    }
+    Ok(time)
+}
+
+/// So many failures.
+pub(super) fn failures(text: &str) -> Result<u32, NameError> {
+    let number = text.trim().parse().ok();
+    let number = number.filter(|number| (1..=FAILURES_MAX).contains(number));
+    number.ok_or_else(|| not_one_of("a number from 1 to 1000", text))
 }
 
 /// The longest time: far above any that makes sense, and no clock overflows with it.

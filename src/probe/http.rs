@@ -55,7 +55,7 @@ pub(super) async fn ask(
             }
         }
     };
-    if question.expected.contains(&status) {
+    if question.expected.contains(status) {
         Ok(())
     } else {
         Err(Reason::Status(status))

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::model::StatusSet;
 
 /// Bounds every probe that is to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,7 +60,7 @@ fn question(scheme: Scheme, path: &str) -> HttpQuestion {
         scheme,
         host: "app.example.com".to_owned(),
         path: path.to_owned(),
-        expected: READY_STATUS,
+        expected: StatusSet::default(),
     }
 }
 
@@ -131,7 +132,7 @@ async fn a_redirect_is_an_answer_and_not_followed() {
         Verdict::Healthy
     );
     let mut question = question(Scheme::Http, "/moved");
-    question.expected = 200..=200;
+    question.expected = (200..=200).into();
     let verdict = ask(address, Question::Http(question), PATIENCE).await;
     assert_eq!(verdict, Verdict::Unhealthy(Reason::Status(307)));
 }

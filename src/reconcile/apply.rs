@@ -93,7 +93,7 @@ where
     P: Probe + Clone,
 {
     /// The table for the newest snapshot, with these gates.
-    fn build(&self, certificates: &CertificateSet, gates: &Gates) -> Option<Built> {
+    pub(super) fn build(&self, certificates: &CertificateSet, gates: &Gates) -> Option<Built> {
         Some(build(&Inputs {
             snapshot: self.snapshot.as_ref()?,
             claims: &self.state.claims,
@@ -140,10 +140,8 @@ where
             .desired
             .as_ref()
             .map(|desired| &desired.rendered.fingerprint);
-        if before != Some(&rendered.fingerprint) {
-            self.status.generation += 1;
-            self.loads.debounce.change(Instant::now());
-        }
+        let is_new = before != Some(&rendered.fingerprint);
+        self.status.generation += u64::from(is_new);
         self.status.rows = Arc::new(built.rows.clone());
         self.status.diagnostics = Arc::new(built.diagnostics.clone());
         self.status.table = Arc::new(built.table.clone());
@@ -159,13 +157,14 @@ where
         self.accept_slots(&desired);
         self.desired = Some(Arc::clone(&desired));
         self.recognise(&desired);
+        self.note_change(is_new);
         self.offer_start_config();
         self.publish();
     }
 
     /// What follows from a table of containers that were looked at, besides the config.
     fn learn(&mut self, built: &Built) {
-        self.readiness.run(&built.trials, &self.world.prober);
+        self.readiness.run(built, &self.world.prober);
         self.refusals.keep_only(built);
         if built.claims != self.state.claims {
             self.state.claims = built.claims.clone();
@@ -210,10 +209,13 @@ where
         slots.map(|slots| slots.counts.clone()).unwrap_or_default()
     }
 
-    /// A number of slots changes by itself, or the folder is looked after.
+    /// A number of slots changes by itself, the folder is looked after, or a route has outlived its
+    /// containers for long enough.
     pub(super) fn on_slots_due(&mut self) {
+        let now = Instant::now();
         let slots = self.world.slots.as_mut();
-        if slots.is_some_and(|slots| slots.on_time(Instant::now())) {
+        let has_lingered = self.linger_until.take_if(|until| *until <= now).is_some();
+        if slots.is_some_and(|slots| slots.on_time(now)) || has_lingered {
             self.rebuild();
         }
     }

@@ -9,7 +9,7 @@ pub(super) struct Backoff {
     min: Duration,
     max: Duration,
     tries: u32,
-    seed: u64,
+    spread: Spread,
 }
 
 impl Backoff {
@@ -19,7 +19,7 @@ impl Backoff {
             min: min.min(max),
             max: max.max(min),
             tries: 0,
-            seed: 0x9e37_79b9_7f4a_7c15,
+            spread: Spread::default(),
         }
     }
 
@@ -30,17 +30,33 @@ impl Backoff {
             .saturating_mul(2_u32.saturating_pow(self.tries.min(20)));
         self.tries = self.tries.saturating_add(1);
         let bound = doubled.min(self.max.min(max).max(self.min));
-        // xorshift64 (Marsaglia 2003): spread is all that is asked of it.
-        self.seed ^= self.seed << 13;
-        self.seed ^= self.seed >> 7;
-        self.seed ^= self.seed << 17;
-        let share = u32::try_from(self.seed % 1_000).expect("below 1,000");
-        (bound / 2 + bound / 2 * share / 1_000).max(self.min)
+        (bound / 2 + self.spread.share_of(bound / 2)).max(self.min)
     }
 
     /// Forgets the failures; only for proof of success.
     pub(super) fn reset(&mut self) {
         self.tries = 0;
+    }
+}
+
+/// Numbers that are spread out, and nothing more: xorshift64 (Marsaglia 2003).
+#[derive(Debug)]
+pub(super) struct Spread(u64);
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl Spread {
+    /// Another part of this time, from none to nearly all of it.
+    pub(super) fn share_of(&mut self, time: Duration) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let share = u32::try_from(self.0 % 1_000).expect("below 1,000");
+        time * share / 1_000
     }
 }
 

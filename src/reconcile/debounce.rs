@@ -23,6 +23,9 @@ impl Default for DebounceOptions {
     }
 }
 
+/// How long a change that is not urgent waits for another.
+const COMPANY_WAIT: Duration = Duration::from_mins(1);
+
 /// Holds changes back. The first change after an idle time is due at once; those that follow are
 /// due when `quiet` has passed without another, at the latest `max_wait` after the first of them.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(super) struct Debounce {
     options: DebounceOptions,
     pending: Option<Pending>,
     fired: Option<Instant>,
+    /// When changes are due that wait for others.
+    postponed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -45,6 +50,7 @@ impl Debounce {
             options: DebounceOptions { quiet, ..options },
             pending: None,
             fired: None,
+            postponed: None,
         }
     }
 
@@ -73,10 +79,22 @@ impl Debounce {
         });
     }
 
+    /// Notes a change that goes with the next one, or after [`COMPANY_WAIT`].
+    pub(super) fn postpone(&mut self, now: Instant) {
+        self.postponed.get_or_insert(now + COMPANY_WAIT);
+    }
+
+    /// Whether there is a change that waits for another.
+    pub(super) fn is_postponed(&self) -> bool {
+        self.postponed.is_some()
+    }
+
     /// When the changes are due; `None` while there are none. They may be put off until
     /// `patience`, but not beyond the longest wait.
     pub(super) fn deadline(&self, patience: Option<Instant>) -> Option<Instant> {
-        let pending = self.pending.as_ref()?;
+        let Some(pending) = &self.pending else {
+            return self.postponed;
+        };
         let latest = pending.first + self.options.max_wait;
         let put_off = patience.map_or(pending.due, |patience| patience.min(latest));
         Some(pending.due.max(put_off))
@@ -85,6 +103,7 @@ impl Debounce {
     /// Notes that all changes so far were acted on.
     pub(super) fn fire(&mut self, now: Instant) {
         self.pending = None;
+        self.postponed = None;
         self.fired = Some(now);
     }
 }
@@ -139,6 +158,19 @@ mod tests {
             Some(start + ms(250))
         );
         assert_eq!(debounce.deadline(Some(start - ms(1))), Some(start));
+    }
+
+    #[test]
+    fn a_change_that_is_not_urgent_goes_with_the_next_or_after_a_minute() {
+        let start = Instant::now();
+        let mut debounce = Debounce::new(DebounceOptions::default());
+        debounce.postpone(start);
+        debounce.postpone(start + ms(500));
+        assert_eq!(debounce.deadline(None), Some(start + ms(60_000)));
+        debounce.change(start + ms(1_000));
+        assert_eq!(debounce.deadline(None), Some(start + ms(1_000)));
+        debounce.fire(start + ms(1_000));
+        assert_eq!(debounce.deadline(None), None);
     }
 
     proptest! {

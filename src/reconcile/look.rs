@@ -103,7 +103,8 @@ where
             Some(Ok(Notice::Kill { container, signal })) => self.on_kill(&container, signal),
             Some(Ok(Notice::LookAgain { action, container })) => {
                 if let Some(id) = &container {
-                    self.readiness.hear(&action, id);
+                    let exits = self.readiness.hear(&action, id);
+                    self.say_crashes(id, exits);
                 }
                 self.subscription.refused = None;
                 let container = container.map(tracing::field::display);

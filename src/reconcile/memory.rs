@@ -166,10 +166,11 @@ where
         self.readiness.gates = Gates {
             proven: remembered.proven,
             draining: remembered.draining,
-            is_open: false,
             is_outdated,
+            ..Gates::default()
         };
         self.snapshot = Some(Snapshot::new(remembered.containers));
+        self.take_ailing_as_ready();
         self.rebuild();
     }
 

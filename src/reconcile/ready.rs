@@ -14,18 +14,20 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info, warn};
 
-use super::Loop;
+use super::crashes::CrashLog;
+use super::health::{Changed, HealthChecks};
+use super::{Loop, at};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, StopRule};
-use crate::model::{Container, ContainerId, ContainerState, ReadyCheck, Snapshot};
-use crate::probe::{Cadence, Check, HttpQuestion, Probe, Question, READY_STATUS, Verdict};
-use crate::routes::{Built, Gates, Trial};
+use crate::model::{Container, ContainerId, ContainerState, Snapshot};
+use crate::probe::{Cadence, Check, HttpQuestion, Probe, Question, Verdict};
+use crate::routes::{Built, Gates, Trial, TrialCheck};
 use crate::state::Store;
 
 /// How long a load waits for a trial that has just begun.
 const TRIAL_PATIENCE: Duration = Duration::from_millis(30);
-/// How long one question may take.
-const QUESTION_LIMIT: Duration = Duration::from_secs(2);
+/// How long one dial may take.
+const DIAL_LIMIT: Duration = Duration::from_secs(2);
 /// Inspects under way at once: each is half a millisecond of the engine's time, or hangs on a
 /// container that is starting.
 const INSPECTS_MAX: usize = 4;
@@ -48,6 +50,8 @@ pub(super) struct Readiness {
     died: BTreeSet<ContainerId>,
     /// When a container that was told to stop is taken to live on.
     drains: BTreeMap<ContainerId, Instant>,
+    pub(super) health: HealthChecks,
+    crashes: CrashLog,
 }
 
 /// A trial under way.
@@ -61,6 +65,8 @@ pub(super) enum News {
     Shown(Trial),
     Rule(ContainerId, Result<StopRule, EngineError>),
     Survived(ContainerId),
+    Health(Changed),
+    RanLongEnough,
 }
 
 impl Readiness {
@@ -68,10 +74,13 @@ impl Readiness {
     pub(super) async fn next(&mut self) -> News {
         let survivor = self.drains.iter().min_by_key(|(_, at)| **at);
         let survivor = survivor.map(|(id, at)| (id.clone(), *at));
+        let ran = self.crashes.deadline(&self.gates.crashing);
         tokio::select! {
-            trial = shown(&mut self.tasks) => News::Shown(trial),
+            trial = ended(&mut self.tasks) => News::Shown(trial),
             Some((id, rule)) = self.inspects.next() => News::Rule(id, rule),
             id = survived(survivor) => News::Survived(id),
+            changed = self.health.next() => News::Health(changed),
+            () = at(ran) => News::RanLongEnough,
         }
     }
 
@@ -86,24 +95,44 @@ impl Readiness {
         self.drains.retain(|id, _| runs(id));
         self.rules.retain(|id, _| snapshot.get(id).is_some());
         self.died.retain(|id| snapshot.get(id).is_some());
+        self.crashes.look(snapshot, Instant::now());
+        self.note_crashes();
+    }
+
+    fn note_crashes(&mut self) {
+        self.gates.crashing = self.crashes.crashing(Instant::now());
     }
 
     /// The engine reported a death or a start. Whoever died and runs again must show itself anew,
     /// also when no look came between the two. A start alone may be an old one: a new event stream
-    /// begins some seconds back.
-    pub(super) fn hear(&mut self, action: &str, id: &ContainerId) {
+    /// begins some seconds back. The number of exits in a row is given when it is to be said.
+    pub(super) fn hear(&mut self, action: &str, id: &ContainerId) -> Option<u32> {
+        let now = Instant::now();
+        let mut exits = None;
         match action {
-            "die" => drop(self.died.insert(id.clone())),
-            "start" if self.died.remove(id) => self.begin_anew(id),
+            "die" => {
+                self.died.insert(id.clone());
+                exits = self.crashes.died(id, now);
+            }
+            "start" => {
+                if self.died.remove(id) {
+                    self.begin_anew(id);
+                }
+                self.crashes.started(id, now);
+            }
             _ => {}
         }
+        self.note_crashes();
+        exits
     }
 
     /// What the container showed before counts no more.
     fn begin_anew(&mut self, id: &ContainerId) {
         self.gates.proven.retain(|(proven, _)| proven != id);
         self.gates.draining.remove(id);
+        self.gates.ready_last.remove(id);
         self.drains.remove(id);
+        self.health.forget(id, &mut self.gates.failing);
     }
 
     /// Forgets what was remembered; stops that were heard of since count.
@@ -122,10 +151,15 @@ impl Readiness {
             .flat_map(|route| &route.pool.upstreams);
         let proven = upstreams.map(|upstream| (upstream.container.id.clone(), upstream.address));
         self.gates.proven.extend(proven);
+        self.gates.ready_last.clone_from(&built.ready_last);
     }
 
-    /// Runs just these trials.
-    pub(super) fn run<P: Probe + Clone>(&mut self, trials: &BTreeSet<Trial>, prober: &P) {
+    /// Runs just the trials and checks of this table, and notes who takes requests by it.
+    pub(super) fn run<P: Probe + Clone>(&mut self, built: &Built, prober: &P) {
+        let trials = &built.trials;
+        self.gates.ready_last.clone_from(&built.ready_last);
+        self.health
+            .run(&built.watches, &mut self.gates.failing, prober);
         self.running.retain(|trial, running| {
             let goes_on = trials.contains(trial);
             if !goes_on {
@@ -157,19 +191,26 @@ impl Readiness {
 
 /// What a trial asks.
 fn question(trial: &Trial) -> Check {
-    let question = match &trial.check {
-        ReadyCheck::Http(path) => Question::Http(HttpQuestion {
-            scheme: trial.scheme,
-            host: trial.host.as_str().to_owned(),
-            path: path.clone(),
-            expected: READY_STATUS,
-        }),
-        ReadyCheck::Tcp | ReadyCheck::Health | ReadyCheck::None => Question::Tcp,
+    let (question, timeout) = match &trial.check {
+        TrialCheck::Path {
+            path,
+            status,
+            limit,
+        } => {
+            let question = HttpQuestion {
+                scheme: trial.scheme,
+                host: trial.host.as_str().to_owned(),
+                path: path.clone(),
+                expected: status.clone(),
+            };
+            (Question::Http(question), *limit)
+        }
+        TrialCheck::Port => (Question::Tcp, DIAL_LIMIT),
     };
     Check {
         address: trial.address,
         question,
-        timeout: QUESTION_LIMIT,
+        timeout,
     }
 }
 
@@ -190,11 +231,11 @@ async fn try_again<P: Probe>(prober: P, trial: Trial) -> Trial {
     trial
 }
 
-/// The next trial that was passed; aborted ones are passed over.
-async fn shown(tasks: &mut JoinSet<Trial>) -> Trial {
+/// What the next task gives that ends; aborted ones are passed over.
+pub(super) async fn ended<T: 'static>(tasks: &mut JoinSet<T>) -> T {
     loop {
         match tasks.join_next().await {
-            Some(Ok(trial)) => return trial,
+            Some(Ok(value)) => return value,
             Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Some(Err(_)) => {}
             None => pending().await,
@@ -224,7 +265,11 @@ where
     pub(super) fn on_kill(&mut self, id: &ContainerId, signal: i32) {
         let container = self.snapshot.as_ref().and_then(|snapshot| snapshot.get(id));
         let runs = container.is_some_and(|c| c.state == ContainerState::Running);
-        if !runs || !self.readiness.is_stop(id, signal) {
+        let is_stop = self.readiness.is_stop(id, signal);
+        if is_stop {
+            self.readiness.crashes.told_to_stop(id);
+        }
+        if !runs || !is_stop {
             debug!(container = %id, signal, "A signal that stops nothing.");
             return;
         }
@@ -255,6 +300,11 @@ where
                     }
                     Err(error) => debug!(container = %id, %error, "Cannot inspect the container."),
                 }
+            }
+            News::Health(changed) => self.on_health(changed),
+            News::RanLongEnough => {
+                self.readiness.note_crashes();
+                self.rebuild();
             }
             News::Survived(id) => {
                 info!(container = %id, "The container was told to stop and goes on; it takes requests again when it is ready.");

@@ -131,6 +131,16 @@ where
     S: Store + Clone,
     P: Probe + Clone,
 {
+    /// Says that a container ends again and again, when it is time to.
+    pub(super) fn say_crashes(&self, id: &ContainerId, exits: Option<u32>) {
+        let Some(exits) = exits else {
+            return;
+        };
+        let container = self.snapshot.as_ref().and_then(|all| all.get(id));
+        let container = container.map_or_else(|| id.to_string(), |c| c.reference().to_string());
+        warn!(%container, exits, "The container ends again and again soon after its start; it takes requests again when it runs for a while. See `docker logs`.");
+    }
+
     /// Logs the findings that are new.
     pub(super) fn say_diagnostics(&self, now: &[Diagnostic]) {
         let before = &self.status.diagnostics;

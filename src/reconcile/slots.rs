@@ -47,6 +47,8 @@ struct PoolState {
     gap: Option<Gap>,
     /// Until when requests wait for a return: counted from the moment the last ready one was lost.
     hold_until: Instant,
+    /// How long one request waits at most.
+    hold: Duration,
 }
 
 /// Why slots cannot be used.
@@ -126,6 +128,25 @@ impl Slots {
                 failed = Some(chain(&error));
             }
             state.close_gap(&ready);
+        }
+        self.note(failed);
+    }
+
+    /// The pools that this table lacks have nobody from now on, and their requests wait for nobody.
+    pub(super) fn give_up(&mut self, table: &RouteTable, now: Instant) {
+        let routes = table.routes.values();
+        let named: BTreeSet<PoolKey> = routes.map(|route| route.pool.key).collect();
+        let mut failed = None;
+        for (key, state) in &mut self.pools {
+            if named.contains(key) {
+                continue;
+            }
+            state.assignment = assign(&state.assignment, &[], state.count.get());
+            state.hold_until = now;
+            let opened = state.set_gap(*key, &mut self.hold, GapState::GivenUp);
+            failed = opened.err().map(|error| chain(&error)).or(failed);
+            let written = state.write(*key, &mut self.files);
+            failed = written.err().map(|error| chain(&error)).or(failed);
         }
         self.note(failed);
     }
@@ -225,6 +246,7 @@ impl PoolState {
             assignment: Assignment::default(),
             gap: None,
             hold_until: now,
+            hold: pool.hold,
         }
     }
 
@@ -253,9 +275,14 @@ impl PoolState {
             },
             (false, false) => GapState::GivenUp,
         };
+        self.hold = pool.hold;
+        self.set_gap(key, hold, state)
+    }
+
+    fn set_gap(&mut self, key: PoolKey, hold: &mut Hold, state: GapState) -> Result<(), HoldError> {
         match &self.gap {
             Some(gap) => gap.set(state),
-            None => self.gap = Some(hold.open(key, pool.hold, state)?),
+            None => self.gap = Some(hold.open(key, self.hold, state)?),
         }
         Ok(())
     }

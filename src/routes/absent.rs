@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Inputs;
+use super::claims::Claims;
 use super::forms::{Candidate, Form};
 use crate::labels::{Standing, parse};
 use crate::model::{
@@ -23,6 +24,17 @@ pub(super) fn forms(apps: &BTreeMap<AppKey, Vec<Candidate<'_>>>, inputs: &Inputs
     absent
         .filter_map(|(id, labels)| form(id, labels, inputs))
         .collect()
+}
+
+/// When the first of the routes without containers ends.
+pub(super) fn ends(forms: &[Form], claims: &Claims, linger_seconds: u64) -> Option<u64> {
+    let absent = forms.iter().filter(|form| form.is_absent);
+    let hosts = absent.flat_map(|form| &form.spec.hosts);
+    let ends = hosts.filter_map(|host| {
+        let released = claims.get(host)?.released?;
+        Some(released.saturating_add(linger_seconds))
+    });
+    ends.min()
 }
 
 fn form(id: &RouteId, labels: &Labels, inputs: &Inputs<'_>) -> Option<Form> {

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::absent;
 use super::claims::{self, Asking, Claims};
 use super::forms::{self, Candidate, Form};
-use super::gates::{Gates, Trial};
+use super::gates::{Gates, ReadyLast, Trial, Watch};
+use super::health;
 use super::place::place;
 use super::report::Row;
 use super::table::RouteTable;
@@ -74,6 +75,12 @@ pub struct Built {
     pub addressless: Vec<ContainerRef>,
     /// Containers that must show that they are ready.
     pub trials: BTreeSet<Trial>,
+    /// Containers that are asked again and again whether they are well.
+    pub watches: BTreeSet<Watch>,
+    /// Who takes requests now, as the gates of the next build say it.
+    pub ready_last: ReadyLast,
+    /// When the first route ends that outlives its app's containers, in seconds since 1970.
+    pub linger_ends: Option<u64>,
 }
 
 /// Builds the table. Never fails.
@@ -98,6 +105,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     rows.extend(left_out(&apps, &rows, &found, inputs.gates));
     rows.sort();
     rows.dedup();
+    let linger_ends = absent::ends(&forms, &claims, inputs.linger_seconds);
     let good = forms
         .iter()
         .filter(|form| !form.is_last_good && placed.ids.contains(&form.id))
@@ -116,6 +124,9 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         diagnostics: found,
         addressless,
         trials: wanted,
+        watches: health::watches(&forms),
+        ready_last: health::ready_last(&forms),
+        linger_ends,
     }
 }
 
@@ -188,7 +199,9 @@ fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
         ),
         NotReady::NotRunning(_)
         | NotReady::Starting
-        | NotReady::Unhealthy
+        | NotReady::Unhealthy(_)
+        | NotReady::Failing(_)
+        | NotReady::Crashing(_)
         | NotReady::Draining
         | NotReady::Unproven
         | NotReady::Remembered

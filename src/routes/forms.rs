@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::build::Inputs;
-use super::gates::{Gates, Trial};
+use super::gates::{Gates, Trial, Watch};
+use super::health;
 use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{ContainerSpec, RouteSpec, Standing, parse};
@@ -35,9 +36,30 @@ pub(super) struct Member {
     pub(super) weight: Weight,
     /// What it must show first, while it has not.
     pub(super) trial: Option<Trial>,
+    /// What it is asked again and again while it takes requests.
+    pub(super) watch: Option<Watch>,
+    /// Whether anybody says if it is well.
+    pub(super) is_watched: bool,
+    /// Where it would take requests if it were well.
+    pub(super) ailing: Option<SocketAddr>,
+    /// Why it would leave if anybody else were ready.
+    pub(super) stays: Option<String>,
 }
 
 impl Member {
+    fn new(candidate: &Candidate<'_>, address: Result<SocketAddr, NotReady>) -> Self {
+        Self {
+            container: candidate.container.reference(),
+            address,
+            weight: candidate.spec.weight,
+            trial: None,
+            watch: None,
+            is_watched: false,
+            ailing: None,
+            stays: None,
+        }
+    }
+
     /// Whether it runs, and only needs time.
     pub(super) fn is_starting(&self) -> bool {
         matches!(
@@ -53,7 +75,8 @@ impl Member {
     /// to be, as when several are.
     pub(super) fn is_expected(&self) -> bool {
         let is_created = Err(NotReady::NotRunning(ContainerState::Created));
-        self.address.is_ok() || self.is_starting() || self.address == is_created
+        let is_ready = self.address.is_ok() || self.is_resting();
+        is_ready || self.is_starting() || self.address == is_created
     }
 }
 
@@ -85,8 +108,8 @@ impl Form {
     }
 }
 
-/// The candidate whose labels count: the newest ready one; while none is, the newest that runs or
-/// is about to, before one that was only created or has ended. Candidates come newest first.
+/// The candidate whose labels count: the newest ready one; while none is, the newest that goes on
+/// though it is not well, then the newest that runs or is about to, before one that was only created or has ended. Candidates come newest first.
 pub(super) fn definer<'a, 'b>(
     candidates: &'b [Candidate<'a>],
     gates: &Gates,
@@ -99,10 +122,11 @@ pub(super) fn definer<'a, 'b>(
             | ContainerState::Exited
             | ContainerState::Dead => false,
         };
-        (
-            candidate.ip.is_err() || candidate.is_unproven(gates),
-            !lives,
-        )
+        let id = &candidate.container.id;
+        let goes_on =
+            matches!(candidate.ip, Err(NotReady::Unhealthy(_))) && gates.was_ready_anywhere(id);
+        let is_ready = candidate.ip.is_ok() && !candidate.is_unproven(gates);
+        (!is_ready, !goes_on, !lives)
     })
 }
 
@@ -138,8 +162,10 @@ pub(super) fn of_app(
         let members = candidates
             .iter()
             .map(|c| member(c, &id.route, &chosen, inputs.gates));
+        let mut members: Vec<Member> = members.collect();
+        health::keep_last(&id, &mut members, inputs.gates);
         Some(Form {
-            members: members.collect(),
+            members,
             id,
             spec: chosen.spec,
             labels: chosen.labels,
@@ -267,8 +293,6 @@ pub(super) fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
 /// Whether and where this container serves the chosen form. Its own labels say its port, unless
 /// they are wrong.
 fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: &Gates) -> Member {
-    let container = candidate.container.reference();
-    let weight = candidate.spec.weight;
     let own = match candidate.spec.routes.get(route) {
         Some(Some(own)) if own.scheme == chosen.spec.scheme => Some(own),
         // Its labels are wrong, or say less than they were meant to: it serves the last good form.
@@ -276,12 +300,7 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: 
         None if candidate.spec.doubtful => None,
         Some(Some(_)) | None => {
             let address = candidate.ip.clone().and(Err(NotReady::OtherRoute));
-            return Member {
-                container,
-                address,
-                weight,
-                trial: None,
-            };
+            return Member::new(candidate, address);
         }
     };
     let is_guessed = own.is_none() || chosen.is_last_good;
@@ -295,12 +314,7 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: 
     let spec = own.unwrap_or(&chosen.spec);
     let waits = matches!(spec.ready, Some(ReadyCheck::Health) | None);
     if address.is_ok() && waits && candidate.container.health == Health::Starting {
-        return Member {
-            container,
-            address: Err(NotReady::Starting),
-            weight,
-            trial: None,
-        };
+        return Member::new(candidate, Err(NotReady::Starting));
     }
     // With a guessed port it must show the guess.
     let guessed = RouteSpec {
@@ -313,12 +327,16 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: 
         Some(_) => address.and(Err(NotReady::Unproven)),
         None => address,
     };
-    Member {
-        container,
-        address,
-        weight,
+    let ailing = match (&candidate.ip, port) {
+        (Err(NotReady::Unhealthy(ip)), Some(port)) => Some(upstream::socket(*ip, port)),
+        (_, _) => None,
+    };
+    let member = Member {
         trial,
-    }
+        ailing,
+        ..Member::new(candidate, address)
+    };
+    health::judge(member, candidate, spec, gates)
 }
 
 /// Ready replicas should agree on everything but port; the newest one counts. What is wrong in

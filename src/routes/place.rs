@@ -7,7 +7,7 @@ use super::claims::{self, Claim, Claims};
 use super::forms::{Form, Member};
 use super::report::{Row, RowState};
 use super::table::{
-    HOLD, Pool, RETRY, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+    HOLD, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{RouteSpec, TlsSetting};
@@ -233,6 +233,10 @@ impl Placed {
             retry: spec.retry.unwrap_or(RETRY),
             policy: spec.policy.clone(),
             upstreams,
+            health: PoolHealth {
+                passive: spec.health.passive,
+                resting: form.members.iter().filter(|m| m.is_resting()).count(),
+            },
         };
         let strip = spec.strip && key.path.is_some();
         self.ids.insert(form.id.clone());
@@ -265,9 +269,15 @@ impl Placed {
 /// Why a container is routed in another way than its labels say.
 const LAST_GOOD: &str = "by the route's last good form; the labels that count now are wrong";
 
+/// Why a container that is not well takes requests.
+const STAYS: &str = "it goes on, because no other replica is ready";
+
 fn row(key: &RouteKey, form: &Form, member: &Member, conflict: Option<&str>) -> Row {
     let (state, reason) = match (&member.address, conflict) {
         (_, Some(conflict)) => (RowState::Refused, Some(conflict.to_owned())),
+        (Ok(_), None) if let Some(why) = &member.stays => {
+            (RowState::Routed, Some(format!("{why}; {STAYS}")))
+        }
         (Ok(_), None) if form.is_last_good => (RowState::Routed, Some(LAST_GOOD.to_owned())),
         (Ok(_), None) => (RowState::Routed, None),
         (Err(why), None) => (RowState::from(why), Some(why.reason())),

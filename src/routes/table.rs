@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::model::{
-    ContainerRef, Hostname, LbPolicy, PathPrefix, PoolKey, RouteId, Scheme, Weight,
+    ContainerRef, Hostname, LbPolicy, PassiveChecks, PathPrefix, PoolKey, RouteId, Scheme, Weight,
 };
 
 /// Which requests a route answers. `Ord` puts the more specific first: exact host before wildcard
@@ -112,6 +112,17 @@ pub struct Pool {
     /// Sorted by address, without duplicates, ready ones only. When it is empty the route answers
     /// 503.
     pub upstreams: Vec<Upstream>,
+    /// How it is watched, and who is not well.
+    pub health: PoolHealth,
+}
+
+/// The health of a pool's containers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct PoolHealth {
+    /// When Caddy leaves an upstream out by itself; `None` is never.
+    pub passive: Option<PassiveChecks>,
+    /// How many of its containers left because they are not well. They are expected back.
+    pub resting: usize,
 }
 
 /// What is served under one key.

@@ -1,23 +1,38 @@
 //! What new containers must show before they take requests.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::forms::{Candidate, Form, port};
-use super::gates::{Gates, READY_TIMEOUT, Trial};
+use super::gates::{Gates, READY_TIMEOUT, Trial, TrialCheck};
 use super::upstream;
 use crate::labels::{ContainerSpec, RouteSpec};
-use crate::model::{Health, ReadyCheck};
+use crate::model::{Health, ReadyCheck, StatusSet};
+
+/// How long one answer of a container that starts may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 impl Candidate<'_> {
     /// What it must show before it serves a route of this form, and where; `None` when it is asked
     /// nothing, or cannot be asked yet.
     pub(super) fn trial(&self, spec: &RouteSpec) -> Option<Trial> {
         let has_health = self.container.health != Health::None;
-        let check = match &spec.ready {
-            Some(ReadyCheck::None) => return None,
-            Some(check @ (ReadyCheck::Tcp | ReadyCheck::Http(_))) => check.clone(),
-            Some(ReadyCheck::Health) | None if has_health => return None,
-            Some(ReadyCheck::Health) | None => ReadyCheck::Tcp,
+        let check = match (&spec.ready, &spec.health.active) {
+            (Some(ReadyCheck::None), _) => return None,
+            (Some(ReadyCheck::Http(path)), _) => TrialCheck::Path {
+                path: path.clone(),
+                status: StatusSet::default(),
+                limit: ANSWER_LIMIT,
+            },
+            (Some(ReadyCheck::Health) | None, _) if has_health => return None,
+            (Some(ReadyCheck::Health) | None, Some(health)) => TrialCheck::Path {
+                path: health.path.clone(),
+                status: health.status.clone(),
+                limit: health.timeout,
+            },
+            (Some(ReadyCheck::Tcp), _) | (Some(ReadyCheck::Health) | None, None) => {
+                TrialCheck::Port
+            }
         };
         let ip = *self.ip.as_ref().ok()?;
         Some(Trial {

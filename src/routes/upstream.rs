@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::gates::Crashes;
 use crate::model::{Container, ContainerState, Health, NetworkMode, Port, Scheme, Snapshot};
 
 /// Why a container cannot take requests now.
@@ -11,8 +12,12 @@ pub(super) enum NotReady {
     NotRunning(ContainerState),
     /// Its HEALTHCHECK has not passed yet.
     Starting,
-    /// Its HEALTHCHECK fails.
-    Unhealthy,
+    /// Its HEALTHCHECK fails. This is its address.
+    Unhealthy(IpAddr),
+    /// It fails the agent's checks, for this reason.
+    Failing(String),
+    /// It ends again and again.
+    Crashing(Crashes),
     /// It has been told to stop.
     Draining,
     /// It has not shown yet that it is ready.
@@ -45,7 +50,12 @@ impl NotReady {
             Self::NotRunning(ContainerState::Exited) => "the container has exited".to_owned(),
             Self::NotRunning(state) => format!("the container is {}", state.as_str()),
             Self::Starting => "its HEALTHCHECK has not passed yet".to_owned(),
-            Self::Unhealthy => "its HEALTHCHECK fails".to_owned(),
+            Self::Unhealthy(_) => "its HEALTHCHECK fails".to_owned(),
+            Self::Failing(reason) => format!("its health check fails: {reason}"),
+            Self::Crashing(Crashes { exits, hold_down }) => format!(
+                "it has ended {exits} times in a row soon after its start, and must run for \
+                 {hold_down:?} first"
+            ),
             Self::Draining => "it is stopping".to_owned(),
             Self::Unproven => "it does not answer at its port yet".to_owned(),
             Self::Remembered => "Docker has not said yet whether and where it runs".to_owned(),
@@ -65,7 +75,9 @@ impl NotReady {
     pub(super) fn has_address(&self) -> bool {
         match self {
             Self::Starting
-            | Self::Unhealthy
+            | Self::Unhealthy(_)
+            | Self::Failing(_)
+            | Self::Crashing(_)
             | Self::Draining
             | Self::Unproven
             | Self::Remembered
@@ -83,7 +95,9 @@ impl NotReady {
         match self {
             Self::NotRunning(_)
             | Self::Starting
-            | Self::Unhealthy
+            | Self::Unhealthy(_)
+            | Self::Failing(_)
+            | Self::Crashing(_)
             | Self::Draining
             | Self::Unproven
             | Self::Remembered
@@ -113,7 +127,7 @@ pub(super) fn address(
     match container.health {
         Health::Starting if waits_for_health => Err(NotReady::Starting),
         Health::None | Health::Healthy | Health::Starting => Ok(ip),
-        Health::Unhealthy => Err(NotReady::Unhealthy),
+        Health::Unhealthy => Err(NotReady::Unhealthy(ip)),
     }
 }
 

@@ -25,7 +25,8 @@ pub const SLOTS_MAX: usize = 1_024;
 /// For how many replicas a pool needs slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
-    /// How many are ready.
+    /// How many are ready. Beside one that is, those that are not well count too: a replica that
+    /// rests for a minute must not cost two loads.
     pub ready: usize,
     /// How many are ready or on their way.
     pub expected: usize,
@@ -37,8 +38,12 @@ impl Demand {
     /// What this pool needs.
     #[must_use]
     pub fn of(pool: &Pool) -> Self {
+        let resting = match pool.upstreams.len() {
+            0 => 0,
+            _ => pool.health.resting,
+        };
         Self {
-            ready: pool.upstreams.len(),
+            ready: pool.upstreams.len() + resting,
             expected: pool.expected,
             is_weighted: pool.is_weighted,
         }

@@ -11,7 +11,9 @@ use sh0_agent::model::{
     AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PathPrefix, PoolKey, RouteId,
     RouteName, Scheme, Token, Weight,
 };
-use sh0_agent::routes::{Pool, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
+use sh0_agent::routes::{
+    Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+};
 
 /// One route to be, and its host's TLS mode.
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
                 retry: Duration::from_secs(5),
                 policy: LbPolicy::LeastConn,
                 upstreams: addresses.split_whitespace().map(upstream).collect(),
+                health: PoolHealth::default(),
             },
             strip: false,
         },

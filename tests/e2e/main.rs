@@ -30,6 +30,7 @@ mod config_faults;
 mod docker_trouble;
 mod engine;
 mod engine_proxy;
+mod health;
 mod hold;
 mod labels;
 mod last_known;

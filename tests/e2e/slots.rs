@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sh0_agent::model::{PoolKey, Scheme};
-use sh0_agent::probe::{
-    Check, HttpQuestion, Probe, Prober, Question, READY_STATUS, Reason, Verdict,
-};
+use sh0_agent::probe::{Check, HttpQuestion, Probe, Prober, Question, Reason, Verdict};
 use sh0_agent::slots::{Content, Gap, GapState, Hold, HoldOptions, Slot, SlotFiles};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -260,24 +258,24 @@ async fn a_probe_speaks_what_the_container_speaks() {
         (Scheme::H2c, &backends.h2c),
         (Scheme::Https, &backends.tls),
     ] {
-        let check = |expected| Check {
+        let check = |expected: std::ops::RangeInclusive<u16>| Check {
             address: address.parse().expect("an address"),
             question: Question::Http(HttpQuestion {
                 scheme,
                 host: "backend.test".to_owned(),
                 path: "/health".to_owned(),
-                expected,
+                expected: expected.into(),
             }),
             timeout: PATIENCE,
         };
         let prober = Prober::default();
         // Its certificate is made while it already serves.
         let deadline = Instant::now() + PATIENCE;
-        while let Verdict::Unhealthy(Reason::Tls(text)) = prober.check(&check(READY_STATUS)).await {
+        while let Verdict::Unhealthy(Reason::Tls(text)) = prober.check(&check(200..=399)).await {
             assert!(Instant::now() < deadline, "{text}");
             sleep(Duration::from_millis(10)).await;
         }
-        assert_eq!(prober.check(&check(READY_STATUS)).await, Verdict::Healthy);
+        assert_eq!(prober.check(&check(200..=399)).await, Verdict::Healthy);
         let verdict = prober.check(&check(500..=599)).await;
         assert_eq!(
             verdict,

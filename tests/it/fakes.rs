@@ -4,3 +4,4 @@
 pub(crate) mod caddy;
 pub(crate) mod engine;
 pub(crate) mod probe;
+pub(crate) mod prober;

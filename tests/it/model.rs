@@ -116,6 +116,13 @@ async fn recover(scene: &Scene) {
     scene.engine.refuse_streams(false);
     scene.caddy.judge(|_| None);
     scene.prober.unsilence();
+    // Who is not well stays or is out by what was before.
+    for container in scene.engine.now().containers() {
+        if container.health == Health::Unhealthy {
+            let healthy = |c: &mut sh0_agent::model::Container| c.health = Health::Healthy;
+            scene.engine.change("health_status", &container.id, healthy);
+        }
+    }
     sleep(Duration::from_mins(2)).await;
 }
 

@@ -25,12 +25,12 @@ fn check(address: SocketAddr, question: &Question) -> Check {
 
 /// One who answers with 503, one who says nothing, and a port where nobody listens.
 async fn contract(probe: &impl Probe, failing: SocketAddr, silent: SocketAddr, nobody: SocketAddr) {
-    let http = |expected| {
+    let http = |expected: std::ops::RangeInclusive<u16>| {
         Question::Http(HttpQuestion {
             scheme: Scheme::Http,
             host: "app.example.com".to_owned(),
             path: "/health".to_owned(),
-            expected,
+            expected: expected.into(),
         })
     };
     for (address, question, expected) in [

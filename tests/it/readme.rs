@@ -111,6 +111,8 @@ fn every_example_in_the_label_table_is_a_right_value() {
         let with = match key.name {
             "lb.header" => Some(("sh0.lb.policy", "header")),
             "lb.cookie" => Some(("sh0.lb.policy", "cookie")),
+            "health.max_fails" => Some(("sh0.health.fail_for", "10s")),
+            name if name.starts_with("health.") => Some(("sh0.health.path", "/healthz")),
             name if name.starts_with("upstream.tls.") => Some(("sh0.scheme", "https")),
             _ => None,
         };

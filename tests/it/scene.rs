@@ -1,7 +1,6 @@
 //! The loop with fakes all around it, under a paused clock: what happens when is exact.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,10 +10,10 @@ use sh0_agent::caddy::render::{RenderOptions, render, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
 use sh0_agent::labels::TlsSetting;
 use sh0_agent::model::{Container, ContainerId};
-use sh0_agent::probe::{Check, Probe, Reason, Verdict};
-use sh0_agent::reconcile::{Channels, DebounceOptions, Options, World, reconcile};
+use sh0_agent::reconcile::{Channels, DebounceOptions, Options, Slots, World, reconcile};
 use sh0_agent::routes::{Inputs, Refused, build};
 use sh0_agent::settings::Settings;
+use sh0_agent::slots::HoldBounds;
 use sh0_agent::state::{Recalled, Remembered, State, StateError, Store};
 use sh0_agent::status::Status;
 use sh0_agent::supervise::{ExitCause, Phase, StartConfig};
@@ -25,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fakes::caddy::FakeCaddy;
 use crate::fakes::engine::FakeEngine;
+pub(crate) use crate::fakes::prober::FakeProber;
 
 /// The fake supervisor's wait before a restart; the real one's first.
 pub(crate) const RESTART_WAIT: Duration = Duration::from_millis(100);
@@ -86,33 +86,6 @@ impl Store for FakeStore {
     }
 }
 
-/// Containers that answer at once, unless a test has silenced them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct FakeProber(Arc<Mutex<BTreeSet<SocketAddr>>>);
-
-impl FakeProber {
-    /// From now on nobody answers at this address.
-    pub(crate) fn silence(&self, address: &str) {
-        self.0.lock().unwrap().insert(address.parse().unwrap());
-    }
-
-    /// From now on everybody answers.
-    pub(crate) fn unsilence(&self) {
-        self.0.lock().unwrap().clear();
-    }
-}
-
-impl Probe for FakeProber {
-    async fn check(&self, check: &Check) -> Verdict {
-        tokio::task::yield_now().await;
-        if self.0.lock().unwrap().contains(&check.address) {
-            Verdict::Unhealthy(Reason::Refused)
-        } else {
-            Verdict::Healthy
-        }
-    }
-}
-
 /// A running loop and its world.
 pub(crate) struct Scene {
     pub(crate) engine: FakeEngine,
@@ -161,6 +134,23 @@ impl Scene {
         store: FakeStore,
         prober: FakeProber,
     ) -> Self {
+        Self::start_in(engine, caddy, store, prober, None)
+    }
+
+    /// The same with addresses in the slots of this folder.
+    pub(crate) fn with_slots(engine: FakeEngine, folder: &Path) -> Self {
+        let slots = Slots::open(folder, HoldBounds::default()).unwrap();
+        let (caddy, store) = (FakeCaddy::new(), FakeStore::default());
+        Self::start_in(engine, caddy, store, FakeProber::default(), Some(slots))
+    }
+
+    fn start_in(
+        engine: FakeEngine,
+        caddy: FakeCaddy,
+        store: FakeStore,
+        prober: FakeProber,
+        slots: Option<Slots>,
+    ) -> Self {
         let left = caddy.config().map(|_| Phase::Looking);
         let first = left.unwrap_or(Phase::Idle);
         let (phase, phases) = watch::channel(first);
@@ -182,7 +172,7 @@ impl Scene {
             admin: caddy.clone(),
             store: store.clone(),
             prober: prober.clone(),
-            slots: None,
+            slots,
             wall_clock: || NOW,
         };
         let crash = Arc::new(Notify::new());

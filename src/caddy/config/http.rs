@@ -190,6 +190,9 @@ pub enum Replacement {
 pub struct ReverseProxy {
     /// Whom to dial.
     pub upstreams: Vec<Upstream>,
+    /// When an upstream is left out; `None` is never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_checks: Option<HealthChecks>,
     /// How to choose, and how long to try.
     pub load_balancing: LoadBalancing,
     /// How to speak; `None` is HTTP/1.1 in clear text.
@@ -207,6 +210,22 @@ pub struct ReverseProxy {
 pub struct Upstream {
     /// `ip:port`.
     pub dial: String,
+}
+
+/// When an upstream is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HealthChecks {
+    /// By what becomes of requests.
+    pub passive: PassiveHealthChecks,
+}
+
+/// When an upstream is left out by what becomes of requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PassiveHealthChecks {
+    /// How long a failed request is remembered.
+    pub fail_duration: CaddyDuration,
+    /// So many remembered ones leave the upstream out.
+    pub max_fails: u32,
 }
 
 /// How an upstream is chosen.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::{RenderOptions, SlotOptions};
 use crate::caddy::config::{
-    CaddyDuration, Handler, HeaderOps, Headers, LoadBalancing, Matcher, Replacement, ReverseProxy,
-    SelectionPolicy, StaticResponse, Transport, TransportTls, Upstream as ConfigUpstream,
+    CaddyDuration, Handler, HeaderOps, Headers, HealthChecks, LoadBalancing, Matcher,
+    PassiveHealthChecks, Replacement, ReverseProxy, SelectionPolicy, StaticResponse, Transport,
+    TransportTls, Upstream as ConfigUpstream,
 };
 use crate::model::{Hostname, LbPolicy, Scheme};
 use crate::routes::{Pool, Route, RouteKey, UpstreamTls};
@@ -52,6 +53,7 @@ fn dials(pool: &Pool, options: &RenderOptions) -> Vec<String> {
 fn addresses(pool: &Pool) -> Vec<String> {
     let ready = Replica::of(pool);
     let demand = Demand {
+        ready: ready.len(),
         expected: ready.len(),
         ..Demand::of(pool)
     };
@@ -77,7 +79,7 @@ fn retry_match(options: &RenderOptions) -> Vec<Matcher> {
 
 fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
     let upstreams = dials(pool, options).into_iter();
-    let upstreams = upstreams.map(|dial| ConfigUpstream { dial });
+    let upstreams: Vec<_> = upstreams.map(|dial| ConfigUpstream { dial }).collect();
     // Towards an `https` upstream Caddy sets Host to the upstream's address (from 2.11 on,
     // `RequestHeaderOps` in reverseproxy/httptransport.go); applications want to see their own.
     let host_header = || Headers {
@@ -88,7 +90,8 @@ fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
     };
     let is_retried = !pool.retry.is_zero();
     ReverseProxy {
-        upstreams: upstreams.collect(),
+        health_checks: health_checks(pool, upstreams.len()),
+        upstreams,
         load_balancing: LoadBalancing {
             selection_policy: selection_policy(&pool.policy),
             try_duration: is_retried.then_some(CaddyDuration(pool.retry)),
@@ -103,6 +106,18 @@ fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
         headers: (pool.scheme == Scheme::Https).then(host_header),
         stream_close_delay: CaddyDuration(options.stream_close_delay),
     }
+}
+
+/// Passive checks, where there is another upstream to go to. Caddy counts failures by the dial
+/// text, placeholders and all (`Upstream.String` in reverseproxy/hosts.go): by slot.
+fn health_checks(pool: &Pool, upstreams: usize) -> Option<HealthChecks> {
+    let passive = pool.health.passive.filter(|_| upstreams > 1)?;
+    Some(HealthChecks {
+        passive: PassiveHealthChecks {
+            fail_duration: CaddyDuration(passive.fail_for),
+            max_fails: passive.max_fails,
+        },
+    })
 }
 
 fn selection_policy(policy: &LbPolicy) -> SelectionPolicy {

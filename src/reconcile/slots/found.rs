@@ -64,6 +64,7 @@ impl Found {
             assignment: Assignment::of(self.contents.into_iter().map(target)),
             gap: None,
             hold_until: now + hold.saturating_sub(waited),
+            hold,
         }
     }
 }

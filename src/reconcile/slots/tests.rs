@@ -5,7 +5,7 @@ use crate::model::{
     AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, RouteId, RouteName, Scheme,
     Weight,
 };
-use crate::routes::{Route, RouteKey, Upstream};
+use crate::routes::{PoolHealth, Route, RouteKey, Upstream};
 
 fn key(host: &str) -> PoolKey {
     PoolKey::new(&app(host), Scheme::Http, "80")
@@ -41,6 +41,7 @@ fn table(sites: &[(&str, &[&str])]) -> RouteTable {
             retry: Duration::from_secs(5),
             policy: LbPolicy::default(),
             upstreams: addresses.iter().map(upstream).collect(),
+            health: PoolHealth::default(),
         };
         let id = RouteId {
             app: app(host),

@@ -70,7 +70,7 @@ impl Probe for FakeProbe {
                 Verdict::Unhealthy(Reason::Silent(check.timeout))
             }
             (Some(Peer::Answers(status)), Question::Http(question)) => {
-                if question.expected.contains(&status) {
+                if question.expected.contains(status) {
                     Verdict::Healthy
                 } else {
                     Verdict::Unhealthy(Reason::Status(status))

@@ -1,0 +1,114 @@
+//! Removals wait for company where addresses are in slots, and nowhere else.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sh0_agent::model::Container;
+use tokio::time::sleep;
+
+use crate::fakes::caddy::FakeCaddy;
+use crate::fakes::engine::FakeEngine;
+use crate::scene::{FakeStore, Scene, id, site};
+
+/// A container with two routes.
+fn both() -> Container {
+    let mut container = site("web", 1, "a.example");
+    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    container.labels.extend([
+        label("sh0.routes.api.host", "b.example"),
+        label("sh0.routes.api.port", "80"),
+    ]);
+    container
+}
+
+/// The same without the second.
+fn one() -> Container {
+    site("web", 1, "a.example")
+}
+
+fn engine() -> FakeEngine {
+    let engine = FakeEngine::new();
+    engine.put("start", both());
+    engine
+}
+
+/// The hosts of what Caddy serves.
+fn hosts(scene: &Scene) -> Vec<String> {
+    let served = scene.served().into_iter();
+    served
+        .map(|route| route.split(' ').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// How many slots name a container.
+fn named(folder: &Path) -> usize {
+    let files = std::fs::read_dir(folder.join("slots")).unwrap();
+    let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    texts.filter(|text| text.contains("10.0.0.1:80")).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_route_goes_after_a_minute_and_nobody_is_behind_it_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::with_slots(engine(), folder.path());
+    scene.settle().await;
+    assert_eq!(hosts(&scene), ["a.example", "b.example"]);
+    assert_eq!(named(folder.path()), 2);
+    scene.engine.put("start", one());
+    sleep(Duration::from_millis(59_900)).await;
+    assert_eq!(hosts(&scene), ["a.example", "b.example"]);
+    assert_eq!(named(folder.path()), 1);
+    assert_eq!(scene.load_times(), [0; 0]);
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(hosts(&scene), ["a.example"]);
+    assert_eq!(scene.load_times(), [61_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_route_goes_with_the_next_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::with_slots(engine(), folder.path());
+    scene.settle().await;
+    scene.engine.put("start", one());
+    sleep(Duration::from_secs(9)).await;
+    scene.engine.put("start", site("new", 2, "c.example"));
+    scene.settle().await;
+    assert_eq!(hosts(&scene), ["a.example", "c.example"]);
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(scene.load_times().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_returns_meanwhile_costs_no_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::with_slots(engine(), folder.path());
+    scene.settle().await;
+    scene.engine.put("start", one());
+    sleep(Duration::from_secs(9)).await;
+    scene.engine.put("start", both());
+    sleep(Duration::from_mins(5)).await;
+    assert_eq!(scene.load_times(), [0; 0]);
+    assert_eq!(named(folder.path()), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_beside_another_change_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::with_slots(engine(), folder.path());
+    scene.settle().await;
+    let mut moved = one();
+    moved.labels.insert("sh0.path".to_owned(), "/x".to_owned());
+    scene.engine.put("start", moved);
+    scene.settle().await;
+    assert_eq!(scene.load_times(), [1_000], "a route changed, too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_slots_a_removal_is_prompt() {
+    let scene = Scene::start(engine(), FakeCaddy::new(), FakeStore::default());
+    scene.settle().await;
+    scene.engine.remove(&id(&both()));
+    scene.settle().await;
+    assert_eq!(scene.served(), [""; 0]);
+    assert_eq!(scene.load_times(), [1_000]);
+}
