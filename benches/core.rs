@@ -11,7 +11,7 @@ use sh0_agent::labels::{TlsSetting, parse};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
 };
-use sh0_agent::routes::{Built, Claims, Inputs, LastGood, Refused, build};
+use sh0_agent::routes::{Absent, Built, Claims, Inputs, LastGood, Refused, build};
 use sh0_agent::settings::Settings;
 
 const SIZES: [u32; 3] = [100, 1_000, 10_000];
@@ -47,6 +47,7 @@ fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
         snapshot,
         claims,
         last_good: &LastGood::new(),
+        absent: &Absent::new(),
         refused: &Refused::new(),
         prefix: "sh0",
         network: "sh0-net",

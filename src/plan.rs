@@ -25,6 +25,7 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         snapshot,
         claims: &state.claims,
         last_good: &state.last_good,
+        absent: &state.absent,
         refused: &Refused::new(),
         prefix: &settings.label_prefix,
         network: &settings.network,

@@ -15,7 +15,7 @@ mod table;
 mod trials;
 mod upstream;
 
-pub use absent::LINGER_SECONDS;
+pub use absent::{Absent, LINGER_SECONDS};
 pub use build::{Built, Inputs, LastGood, Refused, build};
 pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
 pub use gates::{Crashes, Gates, READY_TIMEOUT, ReadyLast, Trial, TrialCheck, Watch};

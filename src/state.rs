@@ -17,8 +17,8 @@ use tokio::task::spawn_blocking;
 
 pub(crate) use self::file::replace_file;
 pub use self::remembered::{Recalled, Remembered};
-use crate::model::{Labels, RouteId};
-use crate::routes::{Claims, LastGood};
+use crate::model::{AppKey, Labels, RouteId};
+use crate::routes::{Absent, Claims, LastGood};
 
 /// The version of the file's form. A file of another version is not read.
 const VERSION: u32 = 1;
@@ -30,6 +30,8 @@ pub struct State {
     pub claims: Claims,
     /// The labels by which each route was last accepted.
     pub last_good: LastGood,
+    /// The apps among them that have no container, and since when.
+    pub absent: Absent,
 }
 
 /// The file's form.
@@ -38,12 +40,21 @@ struct Stored {
     version: u32,
     claims: Claims,
     last_good: Vec<StoredForm>,
+    /// Not in files of the first agents.
+    #[serde(default)]
+    absent: Vec<StoredAbsence>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct StoredForm {
     route: RouteId,
     labels: Labels,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAbsence {
+    app: AppKey,
+    since: u64,
 }
 
 /// What went wrong with the file.
@@ -151,6 +162,9 @@ fn parse(bytes: &[u8]) -> Result<State, String> {
     Ok(State {
         claims: stored.claims,
         last_good,
+        absent: { stored.absent.into_iter() }
+            .map(|absence| (absence.app, absence.since))
+            .collect(),
     })
 }
 
@@ -164,6 +178,12 @@ fn print(state: &State) -> Vec<u8> {
         version: VERSION,
         claims: state.claims.clone(),
         last_good,
+        absent: { state.absent.iter() }
+            .map(|(app, since)| StoredAbsence {
+                app: app.clone(),
+                since: *since,
+            })
+            .collect(),
     };
     serde_json::to_vec_pretty(&stored).expect("strings and numbers always serialise")
 }
@@ -239,6 +259,7 @@ mod tests {
         let route = RouteName::Named("api".to_owned());
         State {
             claims: BTreeMap::from([(host, claim)]),
+            absent: BTreeMap::from([(app.clone(), 8)]),
             last_good: BTreeMap::from([(RouteId { app, route }, labels)]),
         }
     }

@@ -98,6 +98,7 @@ where
             snapshot: self.snapshot.as_ref()?,
             claims: &self.state.claims,
             last_good: &self.state.last_good,
+            absent: &self.state.absent,
             refused: self.refusals.forms(),
             prefix: &self.options.prefix,
             network: &self.options.network,
@@ -166,8 +167,9 @@ where
     fn learn(&mut self, built: &Built) {
         self.readiness.run(built, &self.world.prober);
         self.refusals.keep_only(built);
-        if built.claims != self.state.claims {
+        if built.claims != self.state.claims || built.absent != self.state.absent {
             self.state.claims = built.claims.clone();
+            self.state.absent = built.absent.clone();
             self.save();
         }
         self.overdue.note(&built.addressless, Instant::now());

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Inputs;
-use super::claims::Claims;
 use super::forms::{Candidate, Form};
 use crate::labels::{Standing, parse};
 use crate::model::{
@@ -15,25 +14,34 @@ use crate::model::{
 /// recreate takes longer only when it builds or pulls an image.
 pub const LINGER_SECONDS: u64 = 60;
 
+/// Apps with a good form that have no container, and since when, in seconds since 1970.
+pub type Absent = BTreeMap<AppKey, u64>;
+
+/// Which apps have no container now. The moment is kept from look to look: a host's claim does not
+/// tell it, for another app of its owner may still ask for the host.
+pub(super) fn since(apps: &BTreeMap<AppKey, Vec<Candidate<'_>>>, inputs: &Inputs<'_>) -> Absent {
+    let known = inputs.last_good.keys().map(|id| &id.app);
+    let absent = known.filter(|app| !apps.contains_key(app));
+    let since = |app: &AppKey| inputs.absent.get(app).copied().unwrap_or(inputs.now);
+    absent.map(|app| (app.clone(), since(app))).collect()
+}
+
 /// The last good forms of apps that have no container now, without members.
-pub(super) fn forms(apps: &BTreeMap<AppKey, Vec<Candidate<'_>>>, inputs: &Inputs<'_>) -> Vec<Form> {
-    let absent = inputs
-        .last_good
-        .iter()
-        .filter(|(id, _)| !apps.contains_key(&id.app));
-    absent
-        .filter_map(|(id, labels)| form(id, labels, inputs))
+pub(super) fn forms(absent: &Absent, inputs: &Inputs<'_>) -> Vec<Form> {
+    let lingers = |app: &AppKey| {
+        let since = absent.get(app)?;
+        (inputs.now < since.saturating_add(inputs.linger_seconds)).then_some(())
+    };
+    let left = inputs.last_good.iter();
+    left.filter_map(|(id, labels)| lingers(&id.app).and_then(|()| form(id, labels, inputs)))
         .collect()
 }
 
 /// When the first of the routes without containers ends.
-pub(super) fn ends(forms: &[Form], claims: &Claims, linger_seconds: u64) -> Option<u64> {
-    let absent = forms.iter().filter(|form| form.is_absent);
-    let hosts = absent.flat_map(|form| &form.spec.hosts);
-    let ends = hosts.filter_map(|host| {
-        let released = claims.get(host)?.released?;
-        Some(released.saturating_add(linger_seconds))
-    });
+pub(super) fn ends(forms: &[Form], absent: &Absent, linger_seconds: u64) -> Option<u64> {
+    let left = forms.iter().filter(|form| form.is_absent);
+    let ends =
+        left.filter_map(|form| Some(absent.get(&form.id.app)?.saturating_add(linger_seconds)));
     ends.min()
 }
 
@@ -45,14 +53,9 @@ fn form(id: &RouteId, labels: &Labels, inputs: &Inputs<'_>) -> Option<Form> {
     let mut route = spec.routes.remove(&id.route).flatten()?;
     route.hosts.retain(|host| {
         let claim = inputs.claims.get(host);
-        let own = claim.filter(|claim| claim.owner == id.app.owner);
-        own.is_some_and(|claim| {
-            let ends = |at: u64| at.saturating_add(inputs.linger_seconds);
-            claim.released.is_none_or(|at| inputs.now < ends(at))
-        })
+        claim.is_some_and(|claim| claim.owner == id.app.owner)
     });
-    let is_left = inputs.linger_seconds > 0 && !route.hosts.is_empty();
-    is_left.then(|| Form {
+    (!route.hosts.is_empty()).then(|| Form {
         id: id.clone(),
         spec: route,
         labels: labels.clone(),

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::absent;
+use super::absent::{self, Absent};
 use super::claims::{self, Asking, Claims};
 use super::forms::{self, Candidate, Form};
 use super::gates::{Gates, ReadyLast, Trial, Watch};
@@ -37,6 +37,8 @@ pub struct Inputs<'a> {
     pub claims: &'a Claims,
     /// Forms of before.
     pub last_good: &'a LastGood,
+    /// Apps that had no container before.
+    pub absent: &'a Absent,
     /// Forms that Caddy refused.
     pub refused: &'a Refused,
     /// The label prefix, without a dot.
@@ -64,6 +66,8 @@ pub struct Built {
     pub table: RouteTable,
     /// The claims that hold now.
     pub claims: Claims,
+    /// The apps that have no container now.
+    pub absent: Absent,
     /// The present good forms of the routes in the table; to be remembered once Caddy has
     /// accepted them.
     pub good: LastGood,
@@ -95,7 +99,8 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         wanted.extend(trials::trials(candidates, &of_app, inputs.gates));
         forms.extend(of_app);
     }
-    forms.extend(absent::forms(&apps, inputs));
+    let absent = absent::since(&apps, inputs);
+    forms.extend(absent::forms(&absent, inputs));
     let mut claims = claims::settle(inputs.claims, &asking(&forms), inputs.now);
     let placed = place(&forms, &claims, inputs, &mut found);
     claims::remember_tls(&mut claims, &placed.settings);
@@ -105,7 +110,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     rows.extend(left_out(&apps, &rows, &found, inputs.gates));
     rows.sort();
     rows.dedup();
-    let linger_ends = absent::ends(&forms, &claims, inputs.linger_seconds);
+    let linger_ends = absent::ends(&forms, &absent, inputs.linger_seconds);
     let good = forms
         .iter()
         .filter(|form| !form.is_last_good && placed.ids.contains(&form.id))
@@ -119,6 +124,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     Built {
         table: placed.table,
         claims,
+        absent,
         good,
         rows,
         diagnostics: found,

@@ -14,6 +14,7 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
         snapshot: &Snapshot::new(containers.to_vec()),
         claims: &state.claims,
         last_good: &state.last_good,
+        absent: &state.absent,
         refused: &Refused::new(),
         prefix: "sh0",
         network: "sh0-net",
@@ -25,6 +26,7 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
         now,
     });
     state.claims = built.claims.clone();
+    state.absent = built.absent.clone();
     state.last_good.extend(built.good.clone());
     built
 }
@@ -59,6 +61,35 @@ fn a_route_outlives_its_last_container_by_a_minute() {
     }
     let built = look(&[], &mut state, NOW + LINGER_SECONDS, LINGER_SECONDS);
     assert_eq!(routes(&built), []);
+}
+
+#[test]
+fn a_removed_path_of_a_host_that_is_still_served_ends_after_a_minute_too() {
+    let mut state = State::default();
+    let of_shop = |name: &str, n: u8| {
+        let mut container = site(name, n, "a.example");
+        let project = ("com.docker.compose.project", "shop");
+        for (key, value) in [project, ("com.docker.compose.service", name)] {
+            container.labels.insert(key.to_owned(), value.to_owned());
+        }
+        container
+    };
+    let web = of_shop("web", 1);
+    let mut api = of_shop("api", 2);
+    api.labels.insert("sh0.path".to_owned(), "/api".to_owned());
+    look(&[web.clone(), api], &mut state, NOW, LINGER_SECONDS);
+    let at = |state: &mut State, seconds: u64| {
+        routes(&look(
+            std::slice::from_ref(&web),
+            state,
+            NOW + seconds,
+            LINGER_SECONDS,
+        ))
+    };
+    let (path, whole) = (("a.example/api".to_owned(), 0), ("a.example".to_owned(), 1));
+    assert_eq!(at(&mut state, 10), [path.clone(), whole.clone()]);
+    assert_eq!(at(&mut state, 69), [path, whole.clone()]);
+    assert_eq!(at(&mut state, 70), [whole], "the site has its path back");
 }
 
 #[test]

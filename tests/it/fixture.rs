@@ -28,13 +28,14 @@ use sh0_agent::model::{
     Snapshot,
 };
 use sh0_agent::routes::{
-    Built, Claims, Gates, Inputs, LastGood, Refused, Row, Upstream, UpstreamTls, build,
+    Absent, Built, Claims, Gates, Inputs, LastGood, Refused, Row, Upstream, UpstreamTls, build,
 };
 
 /// What the agent remembers and is set to.
 pub(crate) struct Agent {
     pub(crate) claims: Claims,
     pub(crate) last_good: LastGood,
+    pub(crate) absent: Absent,
     pub(crate) refused: Refused,
     pub(crate) now: u64,
     /// The last good forms before the last look, which a refusal brings back.
@@ -49,6 +50,7 @@ impl Default for Agent {
         Self {
             claims: Claims::new(),
             last_good: LastGood::new(),
+            absent: Absent::new(),
             refused: Refused::new(),
             now: 1_000,
             accepted_before: LastGood::new(),
@@ -66,6 +68,7 @@ impl Agent {
             snapshot,
             claims: &self.claims,
             last_good: &self.last_good,
+            absent: &self.absent,
             refused: &self.refused,
             prefix: "sh0",
             network: "sh0-net",
@@ -82,6 +85,7 @@ impl Agent {
     pub(crate) fn look(&mut self, snapshot: &Snapshot) -> Built {
         let built = self.build(snapshot);
         self.claims = built.claims.clone();
+        self.absent = built.absent.clone();
         self.accepted_before = self.last_good.clone();
         self.last_good.extend(built.good.clone());
         built

@@ -260,6 +260,7 @@ impl Scene {
             snapshot: &snapshot,
             claims: &kept.claims,
             last_good: &kept.last_good,
+            absent: &kept.absent,
             refused: &Refused::new(),
             prefix: "sh0",
             network: "sh0-net",
