@@ -220,7 +220,7 @@ pub const KEYS: &[KeyInfo] = &[
         (Key::HealthFailFor, "health.fail_for", Scope::Pool),
         ("time", "off", "10s"),
         "with two replicas or more: Caddy leaves one out for this time after failed requests; \
-         failures of a replica that was replaced meanwhile count against its successor",
+         failures of a replica that was replaced meanwhile count against its successor, and where all would be left out, all are asked",
     ),
     key(
         (Key::HealthMaxFails, "health.max_fails", Scope::Pool),

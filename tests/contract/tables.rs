@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use sh0_agent::caddy::render::{AcmeOptions, CertificatePair, RenderOptions, SlotOptions};
 use sh0_agent::model::{
-    AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PathPrefix, PoolKey, RouteId,
-    RouteName, Scheme, Token, Weight,
+    AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PassiveChecks, PathPrefix,
+    PoolKey, RouteId, RouteName, Scheme, Token, Weight,
 };
 use sh0_agent::routes::{
     Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
@@ -98,6 +98,15 @@ impl Site {
 
     pub(crate) fn retry(mut self, seconds: u64) -> Self {
         self.route.pool.retry = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Lets Caddy leave containers out by itself.
+    pub(crate) fn passive(mut self) -> Self {
+        self.route.pool.health.passive = Some(PassiveChecks {
+            fail_for: Duration::from_secs(10),
+            max_fails: 3,
+        });
         self
     }
 
@@ -274,6 +283,9 @@ fn pools() -> Vec<Site> {
     vec![
         site("once.example.com", A).retry(0),
         site("longer.example.com", A).retry(60),
+        site("passive.example.com/app", &format!("{A} {B}"))
+            .strip()
+            .passive(),
         site("canary.example.com", &format!("{A} {B}")).weights(&[9, 1]),
     ]
 }

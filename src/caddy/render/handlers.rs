@@ -17,6 +17,9 @@ use crate::slots::{Assignment, Demand, Replica, Slot, SlotCount, Target, assign}
 /// is a replica that just died; a refused connection costs microseconds, so 20 tries a second for
 /// a waiting request are cheap.
 const TRY_INTERVAL: Duration = Duration::from_millis(50);
+/// How long passive checks look for an upstream that is not left out. Caddy looks for all of `retry`
+/// where it finds none.
+const LAST_RESORT_AFTER: Duration = Duration::from_secs(1);
 /// What `Retry-After` says, in seconds: a container's start takes about that long.
 const RETRY_AFTER_SECONDS: &str = "5";
 
@@ -25,10 +28,29 @@ pub(super) fn handlers(key: &RouteKey, route: &Route, options: &RenderOptions) -
     if options.slots.is_none() && route.pool.upstreams.is_empty() {
         return vec![not_ready(&key.host)];
     }
+    passed_on(key, route, reverse_proxy(&route.pool, options))
+}
+
+/// What happens to the requests of a route all of whose upstreams are left out by passive checks:
+/// they go to them all the same. Failures are counted by slot, so those of containers that stopped
+/// would otherwise tell against the ones that took their places, and a site that answers sometimes
+/// is better than one that never does. `None` without passive checks.
+pub(super) fn last_resort(
+    key: &RouteKey,
+    route: &Route,
+    options: &RenderOptions,
+) -> Option<Vec<Handler>> {
+    let mut proxy = reverse_proxy(&route.pool, options);
+    proxy.health_checks.take()?;
+    proxy.load_balancing.try_duration = try_duration(route.pool.retry);
+    Some(passed_on(key, route, proxy))
+}
+
+fn passed_on(key: &RouteKey, route: &Route, proxy: ReverseProxy) -> Vec<Handler> {
     let strip = (route.strip.then_some(()).and(key.path.as_ref())).map(|path| Handler::Rewrite {
         strip_path_prefix: percent_encoded(path.as_str()),
     });
-    let proxy = Handler::ReverseProxy(Box::new(reverse_proxy(&route.pool, options)));
+    let proxy = Handler::ReverseProxy(Box::new(proxy));
     strip.into_iter().chain([proxy]).collect()
 }
 
@@ -89,12 +111,17 @@ fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
         },
     };
     let is_retried = !pool.retry.is_zero();
+    let health_checks = health_checks(pool, upstreams.len());
+    let retry = match &health_checks {
+        Some(_) => pool.retry.min(LAST_RESORT_AFTER),
+        None => pool.retry,
+    };
     ReverseProxy {
-        health_checks: health_checks(pool, upstreams.len()),
+        health_checks,
         upstreams,
         load_balancing: LoadBalancing {
             selection_policy: selection_policy(&pool.policy),
-            try_duration: is_retried.then_some(CaddyDuration(pool.retry)),
+            try_duration: try_duration(retry),
             try_interval: is_retried.then_some(CaddyDuration(TRY_INTERVAL)),
             retry_match: if is_retried {
                 retry_match(options)
@@ -106,6 +133,10 @@ fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
         headers: (pool.scheme == Scheme::Https).then(host_header),
         stream_close_delay: CaddyDuration(options.stream_close_delay),
     }
+}
+
+fn try_duration(retry: Duration) -> Option<CaddyDuration> {
+    (!retry.is_zero()).then_some(CaddyDuration(retry))
 }
 
 /// Passive checks, where there is another upstream to go to. Caddy counts failures by the dial
@@ -227,7 +258,8 @@ pub(super) fn held_in_vain() -> Handler {
     // The host has matched a route, so it is one that a container claims.
     page(
         503,
-        "{http.request.host} is not ready. Please try again in a few seconds.\n",
+        "{http.request.host} is not ready: it is starting or stopped. Please try again in a few \
+         seconds.\n",
     )
 }
 
@@ -238,7 +270,9 @@ fn not_ready(host: &Hostname) -> Handler {
     };
     page(
         503,
-        &format!("{site} is not ready. Please try again in a few seconds.\n"),
+        &format!(
+            "{site} is not ready: it is starting or stopped. Please try again in a few seconds.\n"
+        ),
     )
 }
 

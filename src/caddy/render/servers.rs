@@ -23,10 +23,14 @@ pub(super) fn servers(
     let mut places = Places::new();
     let mut servers = BTreeMap::new();
     let routes = http_routes(table, options).finish(&mut places);
-    servers.insert(ServerName::Http, http(options, routes));
+    servers.insert(
+        ServerName::Http,
+        http(options, routes, errors(table, options)),
+    );
     if table.tls.values().any(|&mode| mode != TlsMode::Off) {
         let (list, without_tls) = https_routes(table, options);
-        let server = https(options, list.finish(&mut places), without_tls);
+        let routes = list.finish(&mut places);
+        let server = https(options, routes, without_tls, errors(table, options));
         servers.insert(ServerName::Https, server);
     }
     (servers, places)
@@ -40,10 +44,14 @@ pub(super) fn unavailable(options: &RenderOptions) -> Server {
         handle: vec![handlers::unavailable()],
         terminal: false,
     };
-    http(options, vec![answer])
+    http(
+        options,
+        vec![answer],
+        errors(&RouteTable::default(), options),
+    )
 }
 
-fn http(options: &RenderOptions, routes: Vec<Route>) -> Server {
+fn http(options: &RenderOptions, routes: Vec<Route>, errors: Option<Errors>) -> Server {
     Server {
         listen: listen(options, options.http_port),
         // The others need TLS, and Caddy would say so in two warnings at every load.
@@ -55,11 +63,16 @@ fn http(options: &RenderOptions, routes: Vec<Route>) -> Server {
             disable_redirects: true,
             skip: Vec::new(),
         },
-        errors: errors(options),
+        errors,
     }
 }
 
-fn https(options: &RenderOptions, routes: Vec<Route>, without_tls: Vec<String>) -> Server {
+fn https(
+    options: &RenderOptions,
+    routes: Vec<Route>,
+    without_tls: Vec<String>,
+    errors: Option<Errors>,
+) -> Server {
     Server {
         listen: listen(options, options.https_port),
         protocols: None,
@@ -70,22 +83,37 @@ fn https(options: &RenderOptions, routes: Vec<Route>, without_tls: Vec<String>) 
             disable_redirects: true,
             skip: without_tls,
         },
-        errors: errors(options),
+        errors,
     }
 }
 
-/// A request that a waiting socket closed gets 503 instead of Caddy's 502.
-fn errors(options: &RenderOptions) -> Option<Errors> {
-    let slots = options.slots.as_ref()?;
-    let answer = Route {
+/// A request that a waiting socket closed gets 503 instead of Caddy's 502; one for which passive
+/// checks left nobody is passed on all the same. Only they make Caddy say 503 (`errNoUpstream` in
+/// reverseproxy/reverseproxy.go).
+fn errors(table: &RouteTable, options: &RenderOptions) -> Option<Errors> {
+    let held = options.slots.as_ref().map(|slots| Route {
         id: None,
         matchers: vec![slots.held()],
         handle: vec![handlers::held_in_vain()],
         terminal: false,
+    });
+    let last_resort = |(key, route)| {
+        let status = Pattern {
+            pattern: "^503$".to_owned(),
+        };
+        Some(Route {
+            id: None,
+            handle: handlers::last_resort(key, route, options)?,
+            matchers: vec![Matcher {
+                vars_regexp: BTreeMap::from([("{http.error.status_code}", status)]),
+                ..matcher(key).unwrap_or_default()
+            }],
+            terminal: true,
+        })
     };
-    Some(Errors {
-        routes: vec![answer],
-    })
+    let others = table.routes.iter().filter_map(last_resort);
+    let routes: Vec<Route> = held.into_iter().chain(others).collect();
+    (!routes.is_empty()).then_some(Errors { routes })
 }
 
 fn listen(options: &RenderOptions, port: u16) -> Vec<String> {

@@ -135,12 +135,12 @@ async fn a_site_that_is_not_ready_says_so() {
     let later = "Please try again in a few seconds.\n";
     check(
         "app.example.test",
-        &format!("app.example.test is not ready. {later}"),
+        &format!("app.example.test is not ready: it is starting or stopped. {later}"),
     )
     .await;
     check(
         "b.example.test",
-        &format!("This site is not ready. {later}"),
+        &format!("This site is not ready: it is starting or stopped. {later}"),
     )
     .await;
 

@@ -100,6 +100,33 @@ async fn a_recreated_container_with_other_labels_costs_a_load() {
     .await;
 }
 
+/// Caddy counts failures by slot, so those of the old containers must not tell against the new.
+#[tokio::test]
+async fn requests_wait_while_replicas_with_passive_checks_are_recreated() {
+    repeat(async || {
+        let scene = Scene::start().await;
+        let app = |name: &str| {
+            let app = scene.replica(name).label("sh0.health.fail_for", "10s");
+            app.label("sh0.routes.secure.health.fail_for", "10s")
+        };
+        let first = scene.engine.create(app("web-1")).await;
+        let second = scene.engine.create(app("web-2")).await;
+        for old in [&first, &second] {
+            scene.engine.act("start", old).await;
+            scene.agent.routed(old).await;
+        }
+        let watch = scene.watch().await;
+        for old in [&first, &second] {
+            scene.retire(old).await;
+        }
+        for name in ["web-3", "web-4"] {
+            scene.ready(app(name).env("WHOAMI_BOOT_MS", BOOT_MS)).await;
+        }
+        watch.end().await.costs_stops(2);
+    })
+    .await;
+}
+
 /// The same clients notice it when nobody keeps their requests waiting.
 #[tokio::test]
 async fn without_hold_requests_are_refused_while_a_container_is_recreated() {
