@@ -2,8 +2,9 @@
 //!
 //! A route that is only removed is not urgent where addresses are in slots: its requests are
 //! answered 503 already, and each load costs other sites' clients. So it goes with the next load
-//! that goes anyway, or after a minute. Whatever else changes with it is not put off: another
-//! owner, certificate policy or option of any host is a change.
+//! that goes anyway, or after a minute, unless another route now has its requests. Whatever else
+//! changes with it is not put off: another owner, certificate policy or option of any host is a
+//! change.
 
 use std::time::Duration;
 
@@ -15,14 +16,29 @@ use crate::caddy::admin::Admin;
 use crate::caddy::render::{RenderOptions, render};
 use crate::discovery::Engine;
 use crate::probe::Probe;
+use crate::routes::{RouteKey, RouteTable};
 use crate::state::Store;
+
+/// Whether requests for a removed key may now be another route's, which must not wait for them.
+fn falls_to_another(removed: &RouteKey, table: &RouteTable) -> bool {
+    let wildcard = removed.host.covering_wildcard();
+    let mut hosts = table.routes.keys().map(|key| &key.host);
+    hosts
+        .any(|host| *host == removed.host || Some(host) == wildcard.as_ref() || host.is_catch_all())
+}
 
 /// Whether `after` is `before` without some routes, and nothing else.
 fn only_removes(before: &Desired, after: &Desired, options: &RenderOptions) -> bool {
     let (old, new) = (&before.built.table, &after.built.table);
     let is_part = new.routes.len() < old.routes.len()
         && new.routes.keys().all(|key| old.routes.contains_key(key));
-    if !is_part || before.is_remembered || before.certificates != after.certificates {
+    let mut removed = old
+        .routes
+        .keys()
+        .filter(|key| !new.routes.contains_key(key));
+    let is_anothers = removed.any(|key| falls_to_another(key, new));
+    if !is_part || is_anothers || before.is_remembered || before.certificates != after.certificates
+    {
         return false;
     }
     let mut left = old.clone();

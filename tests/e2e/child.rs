@@ -54,7 +54,7 @@ pub(crate) struct CaddyChild {
 
 impl CaddyChild {
     /// Starts Caddy with this config, whose admin endpoint is `admin.sock` in `dir`, and waits
-    /// until it answers there.
+    /// until it serves: it opens the endpoint before its ports.
     pub(crate) async fn start(dir: &Path, json: &[u8]) -> Self {
         let log = dir.join("caddy.log");
         let program = std::env::var_os("SH0_CADDY").unwrap_or_else(|| "caddy".into());
@@ -75,7 +75,7 @@ impl CaddyChild {
 
         let admin = AdminClient::new(dir.join("admin.sock"));
         let deadline = Instant::now() + START_TIMEOUT;
-        while admin.ping().await.is_err() {
+        while !admin.serving().await {
             let ended = child.try_wait().expect("it is our child");
             let log = fs::read_to_string(&log).expect("it is a file");
             assert!(ended.is_none(), "Caddy exits at once: {log}");

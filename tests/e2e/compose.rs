@@ -262,12 +262,9 @@ async fn the_agent_runs_in_a_container_of_its_own() {
     assert!(routes.contains("site.localhost"), "{routes}");
     drop(site);
     until("the site is gone", patience(), async || {
-        let answer = get(ports.http_port, "site.localhost", "/").await;
-        if answer.status == 404 {
-            Ok(())
-        } else {
-            Err(answer.summary())
-        }
+        let routes = engine.docker(&["exec", &id, "sh0-agent", "routes"]).await;
+        let is_gone = !routes.contains("site.localhost");
+        is_gone.then_some(()).ok_or(routes)
     })
     .await;
     // In order, with exit code 0.

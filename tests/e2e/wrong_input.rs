@@ -307,7 +307,7 @@ async fn a_state_file_of_garbage_is_put_aside_and_every_site_served() {
         let aside = agent.state_dir().join("state.json.unreadable");
         assert_eq!(std::fs::read_to_string(aside).expect("it is kept"), garbage);
     }
-    let said = agent.logged("The state file is not usable; starting without it.");
+    let said = agent.logged("A file of the state directory is not usable; starting without it.");
     assert_eq!(said.len(), 4, "{said:?}");
     assert!(
         said[3].contains("it has version 2, this agent reads 1"),

@@ -103,6 +103,26 @@ async fn a_removal_beside_another_change_does_not_wait() {
     assert_eq!(scene.load_times(), [1_000], "a route changed, too");
 }
 
+/// As when an owner no longer shares its host: the path is the owner's at once.
+#[tokio::test(start_paused = true)]
+async fn a_removed_path_of_a_host_that_is_served_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut with_path = both();
+    let host = "sh0.routes.api.host".to_owned();
+    with_path.labels.insert(host, "a.example".to_owned());
+    let path = ("sh0.routes.api.path".to_owned(), "/api".to_owned());
+    with_path.labels.extend([path]);
+    let engine = FakeEngine::new();
+    engine.put("start", with_path);
+    let scene = Scene::with_slots(engine, folder.path());
+    scene.settle().await;
+    assert_eq!(hosts(&scene), ["a.example", "a.example"], "with the path");
+    scene.engine.put("start", one());
+    scene.settle().await;
+    assert_eq!(hosts(&scene), ["a.example"]);
+    assert_eq!(scene.load_times(), [1_000]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_slots_a_removal_is_prompt() {
     let scene = Scene::start(engine(), FakeCaddy::new(), FakeStore::default());
