@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use sh0_agent::caddy::admin::{Admin, AdminClient};
+use sh0_agent::caddy::admin::AdminClient;
 use sh0_agent::caddy::render::{AcmeOptions, RenderOptions};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
