@@ -195,9 +195,8 @@ pub struct ReverseProxy {
     pub health_checks: Option<HealthChecks>,
     /// How to choose, and how long to try.
     pub load_balancing: LoadBalancing,
-    /// How to speak; `None` is HTTP/1.1 in clear text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transport: Option<Transport>,
+    /// How to speak.
+    pub transport: Transport,
     /// Header fields set on the way to the upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<Headers>,
@@ -279,6 +278,8 @@ pub enum SelectionPolicy {
 pub enum Transport {
     /// HTTP.
     Http {
+        /// How long a dial may take.
+        dial_timeout: CaddyDuration,
         /// Versions other than the default.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         versions: Vec<&'static str>,

@@ -20,6 +20,11 @@ const TRY_INTERVAL: Duration = Duration::from_millis(50);
 /// How long passive checks look for an upstream that is not left out. Caddy looks for all of `retry`
 /// where it finds none.
 const LAST_RESORT_AFTER: Duration = Duration::from_secs(1);
+/// How long a dial may take: on a bridge of this machine it takes less than a millisecond. The
+/// kernel repeats a dial that nobody answers after a second, and by then the address may be that of
+/// another container, which would get the request. Caddy's own 3 s let that happen at a restart of
+/// Docker; what is tried again is dialled where the slot leads by then.
+const DIAL_TIMEOUT: Duration = Duration::from_millis(900);
 /// What `Retry-After` says, in seconds: a container's start takes about that long.
 const RETRY_AFTER_SECONDS: &str = "5";
 
@@ -168,17 +173,19 @@ fn selection_policy(policy: &LbPolicy) -> SelectionPolicy {
     }
 }
 
-fn transport(pool: &Pool, options: &RenderOptions) -> Option<Transport> {
-    match pool.scheme {
-        Scheme::Http => None,
-        Scheme::H2c => Some(Transport::Http {
-            versions: vec!["h2c"],
-            tls: None,
-        }),
-        Scheme::Https => Some(Transport::Http {
-            versions: Vec::new(),
-            tls: Some(transport_tls(pool.tls.as_ref(), options.slots.is_some())),
-        }),
+fn transport(pool: &Pool, options: &RenderOptions) -> Transport {
+    let (versions, tls) = match pool.scheme {
+        Scheme::Http => (Vec::new(), None),
+        Scheme::H2c => (vec!["h2c"], None),
+        Scheme::Https => {
+            let tls = transport_tls(pool.tls.as_ref(), options.slots.is_some());
+            (Vec::new(), Some(tls))
+        }
+    };
+    Transport::Http {
+        dial_timeout: CaddyDuration(DIAL_TIMEOUT),
+        versions,
+        tls,
     }
 }
 
