@@ -199,6 +199,34 @@ async fn passive_checks_spare_clients_a_replica_that_refuses() {
     assert!(times[75] < RETRY_PAUSE, "{times:?}");
 }
 
+/// Once both have refused a request, Caddy remembers that dial to the end of its first second, not
+/// that passive checks leave nobody: it would answer 502.
+#[tokio::test]
+async fn requests_that_all_replicas_with_passive_checks_refuse_are_tried_on() {
+    let scene = Scene::start().await;
+    let boots = |name: &str| {
+        let app = scene.replica(name).env("WHOAMI_BOOT_MS", "4000");
+        app.label(&scene.key("health.fail_for"), "30s")
+            .label(&scene.key("ready"), "none")
+    };
+    let one = scene.engine.create(boots("web-1")).await;
+    let two = scene.engine.create(boots("web-2")).await;
+    for container in [&one, &two] {
+        scene.engine.act("start", container).await;
+        scene.says(container, "routed", "").await;
+    }
+    let ask = |method: Method| {
+        let asked = request(scene.agent.http_port, &scene.host, "/", method);
+        answer(asked.body("a body that must not be lost"))
+    };
+    let answers = [ask(Method::GET), ask(Method::POST)];
+    for answer in futures::future::join_all(answers).await {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let name = answer.said("name").unwrap_or_default();
+        assert!(name.starts_with("web-"), "{answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_neighbour_that_crashes_again_and_again_costs_one_load_and_one_warning() {
     let scene = Scene::start().await;

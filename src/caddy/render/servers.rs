@@ -88,8 +88,7 @@ fn https(
 }
 
 /// A request that a waiting socket closed gets 503 instead of Caddy's 502; one for which passive
-/// checks left nobody is passed on all the same. Only they make Caddy say 503 (`errNoUpstream` in
-/// reverseproxy/reverseproxy.go).
+/// checks left nobody is passed on all the same.
 fn errors(table: &RouteTable, options: &RenderOptions) -> Option<Errors> {
     let held = options.slots.as_ref().map(|slots| Route {
         id: None,
@@ -98,22 +97,49 @@ fn errors(table: &RouteTable, options: &RenderOptions) -> Option<Errors> {
         terminal: false,
     });
     let last_resort = |(key, route)| {
-        let status = Pattern {
-            pattern: "^503$".to_owned(),
-        };
         Some(Route {
             id: None,
             handle: handlers::last_resort(key, route, options)?,
-            matchers: vec![Matcher {
-                vars_regexp: BTreeMap::from([("{http.error.status_code}", status)]),
-                ..matcher(key).unwrap_or_default()
-            }],
+            matchers: unanswered(key, route),
             terminal: true,
         })
     };
     let others = table.routes.iter().filter_map(last_resort);
     let routes: Vec<Route> = held.into_iter().chain(others).collect();
     (!routes.is_empty()).then_some(Errors { routes })
+}
+
+/// The requests of a key that no upstream has answered, nor may have seen. Caddy says 503 of one
+/// that found nobody from the first; one that failed before goes by that failure, also where it
+/// then found nobody until its time was up (`proxyLoopIteration` in reverseproxy/reverseproxy.go).
+/// They are those that Caddy itself would try again: dials that failed, and GETs.
+fn unanswered(key: &RouteKey, route: &crate::routes::Route) -> Vec<Matcher> {
+    let of_key = || matcher(key).unwrap_or_default();
+    let error = |placeholder: &'static str, pattern: &str| {
+        let pattern = pattern.to_owned();
+        BTreeMap::from([(placeholder, Pattern { pattern })])
+    };
+    let nobody = Matcher {
+        vars_regexp: error("{http.error.status_code}", "^503$"),
+        ..of_key()
+    };
+    let is_retried = !route.pool.retry.is_zero();
+    let failed = is_retried.then(|| {
+        let dial = Matcher {
+            vars_regexp: error("{http.error.message}", "^dial "),
+            ..of_key()
+        };
+        let get = Matcher {
+            method: vec!["GET"],
+            vars_regexp: error("{http.error.status_code}", "^502$"),
+            ..of_key()
+        };
+        [dial, get]
+    });
+    [nobody]
+        .into_iter()
+        .chain(failed.into_iter().flatten())
+        .collect()
 }
 
 fn listen(options: &RenderOptions, port: u16) -> Vec<String> {
