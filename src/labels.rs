@@ -1,6 +1,6 @@
 //! From a container's labels to what it asks for.
 //!
-//! Owns the one table of keys ([`KEYS`]) and everything that is said about a wrong label.
+//! Owns the one table of keys ([`keys`]) and everything that is said about a wrong label.
 //! Parsing never fails: it gives what could be read and a list of diagnostics. Deliberately looks
 //! at one container at a time and knows nothing of other containers, networks or ports.
 
@@ -12,6 +12,6 @@ mod tree;
 mod value;
 
 pub use parse::parse;
-pub use schema::{KEYS, Key, KeyInfo, Scope, key_info};
+pub use schema::{Key, KeyInfo, Scope, key_info, keys};
 pub use spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};
 pub use value::duration;

@@ -1,6 +1,6 @@
 //! What to type instead: the nearest known key, and right values.
 
-use super::schema::KEYS;
+use super::schema::keys;
 use crate::model::shown;
 
 /// How alike two keys must be (0 to 1, Jaro-Winkler) before one is offered for the other: `hots`
@@ -37,9 +37,7 @@ fn nearest(rest: &str) -> Option<String> {
     };
     let name = name.to_ascii_lowercase();
     let likeness = |info: &super::KeyInfo| strsim::jaro_winkler(&name, info.name);
-    let best = KEYS
-        .iter()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    let best = keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(best) >= LIKENESS_MIN).then(|| format!("{before}{}", best.name))
 }
 

@@ -4,7 +4,7 @@ mod health;
 
 use std::collections::BTreeMap;
 
-use super::schema::{KEYS, Key, key_info};
+use super::schema::{Key, key_info, keys};
 use super::spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};
 use super::tree::{self, Scoped, Tree};
 use super::value;
@@ -63,7 +63,7 @@ impl Reader<'_> {
             self.found.clear();
             return Standing::Disabled;
         }
-        let only_marked = tree.container.keys().all(|key| *key == Key::Test);
+        let only_marked = tree.container.has_only(Key::Test);
         if only_marked && tree.routes.is_empty() && !tree.doubtful {
             return Standing::NotOurs;
         }
@@ -111,7 +111,7 @@ impl Reader<'_> {
     }
 
     fn routes(&mut self, tree: &Tree) -> BTreeMap<RouteName, Option<RouteSpec>> {
-        let empty = Scoped::new();
+        let empty = Scoped::default();
         let default = tree.routes.get(&RouteName::Default);
         let mut scopes = tree.routes.clone();
         if default.is_none() && tree.routes.is_empty() {
@@ -130,19 +130,15 @@ impl Reader<'_> {
     /// One route, or `None` when any of its labels is wrong.
     fn route(&mut self, name: &RouteName, scope: &Scoped, default: &Scoped) -> Option<RouteSpec> {
         let before = self.found.len();
-        let host_scope = if scope.contains_key(&Key::Host) {
-            scope
-        } else {
-            default
-        };
-        let hosts = match (host_scope.contains_key(&Key::Host), name) {
+        let host_scope = if scope.has(Key::Host) { scope } else { default };
+        let hosts = match (host_scope.has(Key::Host), name) {
             (false, _) => {
                 self.no_host(name, scope);
                 None
             }
             // Said once, at the default route, whose label it is.
-            (true, RouteName::Named(_)) if !scope.contains_key(&Key::Host) => host_scope
-                .get(&Key::Host)
+            (true, RouteName::Named(_)) if !scope.has(Key::Host) => host_scope
+                .get(Key::Host)
                 .and_then(|label| value::hosts(&label.value).ok()),
             (true, _) => self.read(scope, Key::Host, value::hosts),
         };
@@ -185,22 +181,17 @@ impl Reader<'_> {
                 "a route takes at most {HOST_PATHS_MAX} pairs of a host and a path, found {pairs}"
             );
             let help = "share the hosts or the paths out among several routes".to_owned();
-            self.say(
-                Code::BadValue,
-                scope.get(&Key::Path).cloned(),
-                message,
-                help,
-            );
+            self.say(Code::BadValue, scope.get(Key::Path).cloned(), message, help);
         }
     }
 
     /// A container's certificate is checked against an exact name, and a wildcard host gives none.
     fn say_nothing_to_verify(&mut self, scope: &Scoped, spec: &RouteSpec) {
         let is_checked = spec.scheme == Scheme::Https && !spec.upstream_skip_verify;
-        let has_name = scope.contains_key(&Key::UpstreamServerName)
+        let has_name = scope.has(Key::UpstreamServerName)
             || spec.hosts.is_empty()
             || spec.hosts.iter().any(|host| host.openness() == 0);
-        let Some(label) = scope.get(&Key::Scheme).filter(|_| is_checked && !has_name) else {
+        let Some(label) = scope.get(Key::Scheme).filter(|_| is_checked && !has_name) else {
             return;
         };
         let message = format!(
@@ -217,9 +208,9 @@ impl Reader<'_> {
     fn policy(&mut self, scope: &Scoped) -> LbPolicy {
         let header = self.read(scope, Key::LbHeader, Token::parse);
         let cookie = self.read(scope, Key::LbCookie, Token::parse);
-        let wants = scope.get(&Key::LbPolicy).cloned();
+        let wants = scope.get(Key::LbPolicy).cloned();
         let wants = wants.filter(|label| label.value.trim().eq_ignore_ascii_case("header"));
-        if let Some(label) = wants.filter(|_| !scope.contains_key(&Key::LbHeader)) {
+        if let Some(label) = wants.filter(|_| !scope.has(Key::LbHeader)) {
             let message = format!("`{}=header` needs the name of the header", label.key);
             let help = format!(
                 "add for example `{}=X-Tenant`",
@@ -295,7 +286,7 @@ impl Reader<'_> {
             ),
         ];
         for (key, idle, why) in rules {
-            let Some(label) = scope.get(&key).filter(|_| idle) else {
+            let Some(label) = scope.get(key).filter(|_| idle) else {
                 continue;
             };
             let message = format!("`{}` has no effect {why}", label.key);
@@ -317,7 +308,7 @@ impl Reader<'_> {
             ),
         };
         let help = format!("add for example `{prefix}.{key}=app.example.com`");
-        self.say(Code::NoHost, scope.values().next().cloned(), message, help);
+        self.say(Code::NoHost, scope.first().cloned(), message, help);
     }
 
     /// The value of a key, `None` when it is absent or wrong; a wrong one is said.
@@ -327,7 +318,16 @@ impl Reader<'_> {
         key: Key,
         reader: impl Fn(&str) -> Result<T, NameError>,
     ) -> Option<T> {
-        let label = scope.get(&key)?;
+        self.read_label(scope.get(key)?, key, reader)
+    }
+
+    /// The value of this label of the key, `None` when it is wrong; a wrong one is said.
+    fn read_label<T>(
+        &mut self,
+        label: &LabelRef,
+        key: Key,
+        reader: impl Fn(&str) -> Result<T, NameError>,
+    ) -> Option<T> {
         match reader(&label.value) {
             Ok(value) => Some(value),
             Err(NameError { expected, found }) => {
@@ -357,9 +357,7 @@ impl Reader<'_> {
 
 /// The whole key that stands beside this label in its scope.
 fn sibling(label: &LabelRef, key: Key) -> String {
-    let own = KEYS
-        .iter()
-        .filter_map(|info| label.key.strip_suffix(info.name));
+    let own = keys().filter_map(|info| label.key.strip_suffix(info.name));
     let scope = own.min_by_key(|scope| scope.len()).unwrap_or_default();
     format!("{scope}{}", key_info(key).name)
 }

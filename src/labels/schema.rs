@@ -1,5 +1,10 @@
 //! The table of label keys: the only place that knows their names, defaults and documentation.
 
+mod container;
+mod host;
+mod pool;
+mod route;
+
 /// What a key describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -90,7 +95,8 @@ pub enum Key {
 pub struct KeyInfo {
     /// Which key.
     pub key: Key,
-    /// Its name after the prefix, or after `routes.<name>.`.
+    /// Its name after the prefix, or after `routes.<name>.`. One that ends in `<…>` is a family:
+    /// what stands there in a label is its member's name.
     pub name: &'static str,
     /// What it describes.
     pub scope: Scope,
@@ -102,6 +108,28 @@ pub struct KeyInfo {
     pub doc: &'static str,
     /// A right value.
     pub example: &'static str,
+}
+
+impl KeyInfo {
+    /// What stands before the member's name, with the dot, where the key is a family.
+    #[must_use]
+    pub fn family(&self) -> Option<&'static str> {
+        let (before, _) = self.name.split_once('<')?;
+        Some(before)
+    }
+}
+
+/// The row that a label of this name belongs to, and the member's name where that is a family.
+#[must_use]
+pub(super) fn find(name: &str) -> Option<(&'static KeyInfo, Option<&str>)> {
+    let exact = keys().find(|info| info.name == name && info.family().is_none());
+    let member = |info: &'static KeyInfo| {
+        let member = name.strip_prefix(info.family()?)?;
+        (!member.is_empty()).then_some((info, Some(member)))
+    };
+    exact
+        .map(|info| (info, None))
+        .or_else(|| keys().find_map(member))
 }
 
 const fn key(
@@ -120,179 +148,13 @@ const fn key(
     }
 }
 
+/// The table in its parts, in the order in which it is documented.
+const TABLES: [&[KeyInfo]; 4] = [route::KEYS, pool::KEYS, host::KEYS, container::KEYS];
+
 /// Every key that a label may have.
-pub const KEYS: &[KeyInfo] = &[
-    key(
-        (Key::Host, "host", Scope::Route),
-        ("host names", "required", "app.example.com"),
-        "the hosts to serve: exact, `*.example.com` (one label), or `*` (only with \
-         `--allow-catch-all`); Unicode, case and a trailing dot do not matter",
-    ),
-    key(
-        (Key::Path, "path", Scope::Route),
-        ("path prefixes", "every path", "/api"),
-        "`/api` matches `/api` and everything below `/api/`, not `/apis`; case does not matter",
-    ),
-    key(
-        (Key::Strip, "strip", Scope::Route),
-        ("true or false", "false", "true"),
-        "remove the matched path prefix before the request reaches the container",
-    ),
-    key(
-        (Key::Port, "port", Scope::Pool),
-        ("1 to 65535", "the exposed port", "8080"),
-        "the port the container listens on; without it the one exposed TCP port, among several 80 \
-         (443 with `scheme=https`)",
-    ),
-    key(
-        (Key::Scheme, "scheme", Scope::Pool),
-        ("http, https or h2c", "http", "h2c"),
-        "the protocol towards the container",
-    ),
-    key(
-        (
-            Key::UpstreamServerName,
-            "upstream.tls.server_name",
-            Scope::Pool,
-        ),
-        ("host name", "the route's first host", "backend.example.com"),
-        "with `scheme=https`: the name that the container's certificate must bear",
-    ),
-    key(
-        (
-            Key::UpstreamSkipVerify,
-            "upstream.tls.skip_verify",
-            Scope::Pool,
-        ),
-        ("true or false", "false", "true"),
-        "with `scheme=https`: accept any certificate of the container",
-    ),
-    key(
-        (Key::Ready, "ready", Scope::Pool),
-        (
-            "health, tcp, http:/path or none",
-            "health with a HEALTHCHECK or `health.path`, else tcp",
-            "http:/healthz",
-        ),
-        "what a new container must show before it takes requests: its HEALTHCHECK passes (without \
-         one: it answers `health.path`), its port accepts a connection, it answers the path with \
-         2xx or 3xx, or nothing",
-    ),
-    key(
-        (Key::ReadyTimeout, "ready.timeout", Scope::Pool),
-        ("time", "60s", "2m"),
-        "after this time a container that is not ready is named in the log, and asked less often",
-    ),
-    key(
-        (Key::Hold, "hold", Scope::Pool),
-        ("time up to 10m", "30s", "2m"),
-        "how long requests wait while no container is ready; `0s`: not at all",
-    ),
-    key(
-        (Key::Retry, "retry", Scope::Pool),
-        ("time up to 10m", "5s", "500ms"),
-        "how long a request is tried again when its container refuses the connection, a GET also \
-         when the connection breaks; `0s`: not at all",
-    ),
-    key(
-        (Key::HealthPath, "health.path", Scope::Pool),
-        ("path", "none", "/healthz"),
-        "ask the containers for this path again and again; one that fails twice in a row takes no \
-         requests until it answers again, unless it is the last that did",
-    ),
-    key(
-        (Key::HealthInterval, "health.interval", Scope::Pool),
-        ("time, 1s or more", "10s", "5s"),
-        "with `health.path`: from one question to the next; a first failure is checked after a \
-         second",
-    ),
-    key(
-        (Key::HealthTimeout, "health.timeout", Scope::Pool),
-        ("time", "5s, at most the interval", "1s"),
-        "with `health.path`: how long the answer may take; at most `health.interval`",
-    ),
-    key(
-        (Key::HealthStatus, "health.status", Scope::Pool),
-        ("statuses", "2xx, 3xx", "200-299, 401"),
-        "with `health.path`: the answers that are good: `200`, `2xx`, `200-299` or a list of them",
-    ),
-    key(
-        (Key::HealthFailFor, "health.fail_for", Scope::Pool),
-        ("time", "off", "10s"),
-        "with two replicas or more: Caddy leaves one out for this time after failed requests; \
-         failures of a replica that was replaced meanwhile count against its successor, and where all would be left out, all are asked",
-    ),
-    key(
-        (Key::HealthMaxFails, "health.max_fails", Scope::Pool),
-        ("1 to 1000", "1", "3"),
-        "with `health.fail_for`: after so many failed requests within that time",
-    ),
-    key(
-        (Key::LbPolicy, "lb.policy", Scope::Pool),
-        (
-            "least_conn, random, round_robin, first, client_ip_hash, uri_hash, header or cookie",
-            "least_conn",
-            "round_robin",
-        ),
-        "how requests are shared among replicas",
-    ),
-    key(
-        (Key::LbHeader, "lb.header", Scope::Pool),
-        (
-            "header name",
-            "required with `lb.policy=header`",
-            "X-Tenant",
-        ),
-        "with `lb.policy=header`: the request header that chooses the replica",
-    ),
-    key(
-        (Key::LbCookie, "lb.cookie", Scope::Pool),
-        ("cookie name", "sh0_lb", "session_at"),
-        "with `lb.policy=cookie`: the cookie that remembers the replica",
-    ),
-    key(
-        (Key::LbWeight, "lb.weight", Scope::Container),
-        ("1 to 100", "1", "10"),
-        "the container's share of its app's requests, in relation to the other replicas'; in steps \
-         of 5 %",
-    ),
-    key(
-        (Key::Tls, "tls", Scope::Host),
-        ("auto, internal or off", "auto", "internal"),
-        "`auto`: a public certificate, or one of the internal authority for `localhost`, \
-         `*.localhost`, `*.internal` and IP addresses; `internal`: always the internal authority; \
-         `off`: plain HTTP only. The default route of the host's owner decides",
-    ),
-    key(
-        (Key::Enable, "enable", Scope::Container),
-        ("true or false", "true", "false"),
-        "`false` takes the container out",
-    ),
-    key(
-        (Key::App, "app", Scope::Container),
-        (
-            "name",
-            "compose service, swarm service or container name",
-            "web",
-        ),
-        "containers of one project with the same `app` serve the same routes together",
-    ),
-    key(
-        (Key::Network, "network", Scope::Container),
-        ("network name", "the agent's `--network`", "shop_internal"),
-        "the network on which the container is reached",
-    ),
-    key(
-        (Key::Share, "share", Scope::Container),
-        ("project names", "nobody", "blog, docs"),
-        "other projects that may add paths under this app's hosts",
-    ),
-    key(
-        (Key::Test, "test", Scope::Container),
-        ("text", "none", "run-1"),
-        "no meaning for the agent; marks containers that a test made",
-    ),
-];
+pub fn keys() -> impl Iterator<Item = &'static KeyInfo> + Clone {
+    TABLES.into_iter().flatten()
+}
 
 /// The row of a key.
 ///
@@ -300,7 +162,7 @@ pub const KEYS: &[KeyInfo] = &[
 /// Never: a test holds that every key has a row.
 #[must_use]
 pub fn key_info(key: Key) -> &'static KeyInfo {
-    KEYS.iter()
+    keys()
         .find(|info| info.key == key)
         .expect("every key has a row, which a test holds")
 }
@@ -313,9 +175,10 @@ mod tests {
 
     #[test]
     fn every_name_and_key_stands_once() {
-        let names: BTreeSet<_> = KEYS.iter().map(|info| info.name).collect();
-        let keys: BTreeSet<_> = KEYS.iter().map(|info| info.key).collect();
-        assert_eq!((names.len(), keys.len()), (KEYS.len(), KEYS.len()));
-        assert_eq!(KEYS.len(), Key::Tls as usize + 1, "a key without a row");
+        let count = keys().count();
+        let names: BTreeSet<_> = keys().map(|info| info.name).collect();
+        let of_keys: BTreeSet<_> = keys().map(|info| info.key).collect();
+        assert_eq!((names.len(), of_keys.len()), (count, count));
+        assert_eq!(count, Key::Tls as usize + 1, "a key without a row");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::hints::unknown_key_help;
-use super::schema::{KEYS, Key, Scope};
+use super::schema::{self, Key, Scope};
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
 use crate::model::{Container, RouteName};
 
@@ -15,7 +15,47 @@ const ROUTE_NAME_BYTES_MAX: usize = 64;
 const LABELS_MAX: usize = 500;
 
 /// The labels of one scope, by key.
-pub(super) type Scoped = BTreeMap<Key, LabelRef>;
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scoped {
+    single: BTreeMap<Key, LabelRef>,
+    /// By family and member.
+    members: BTreeMap<(Key, String), LabelRef>,
+}
+
+impl Scoped {
+    /// The label of a key that is no family.
+    pub(super) fn get(&self, key: Key) -> Option<&LabelRef> {
+        self.single.get(&key)
+    }
+
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.single.contains_key(&key)
+    }
+
+    /// The labels of a family, by the members' names as they are written.
+    pub(super) fn family(&self, key: Key) -> impl Iterator<Item = (&str, &LabelRef)> {
+        let own = self.members.iter().filter(move |((of, _), _)| *of == key);
+        own.map(|((_, member), label)| (member.as_str(), label))
+    }
+
+    /// The first label, in the order of keys.
+    pub(super) fn first(&self) -> Option<&LabelRef> {
+        let first = self.single.values().next();
+        first.or_else(|| self.members.values().next())
+    }
+
+    /// Whether there is no label but, if at all, of this key.
+    pub(super) fn has_only(&self, key: Key) -> bool {
+        self.members.is_empty() && self.single.keys().all(|own| *own == key)
+    }
+
+    fn insert(&mut self, place: Place, label: LabelRef) {
+        match place.member {
+            None => drop(self.single.insert(place.key, label)),
+            Some(member) => drop(self.members.insert((place.key, member), label)),
+        }
+    }
+}
 
 /// What a container's labels say, still as text.
 #[derive(Debug, Default)]
@@ -48,10 +88,8 @@ pub(super) fn sort(container: &Container, prefix: &str, found: &mut Vec<Diagnost
             value: value.clone(),
         };
         match place(rest) {
-            Ok((None, key)) => drop(tree.container.insert(key, label)),
-            Ok((Some(route), key)) => {
-                drop(tree.routes.entry(route).or_default().insert(key, label));
-            }
+            Ok((None, place)) => tree.container.insert(place, label),
+            Ok((Some(route), place)) => tree.routes.entry(route).or_default().insert(place, label),
             Err(wrong) => {
                 tree.doubtful = true;
                 if let Wrong::Key { route: Some(route) } = &wrong {
@@ -86,7 +124,14 @@ enum Wrong {
     ContainerKey,
 }
 
-fn place(rest: &str) -> Result<(Option<RouteName>, Key), Wrong> {
+/// Where a label belongs within its scope.
+struct Place {
+    key: Key,
+    /// The member's name, where the key is a family.
+    member: Option<String>,
+}
+
+fn place(rest: &str) -> Result<(Option<RouteName>, Place), Wrong> {
     let named = rest
         .strip_prefix("routes.")
         .and_then(|named| named.split_once('.'));
@@ -102,13 +147,19 @@ fn place(rest: &str) -> Result<(Option<RouteName>, Key), Wrong> {
         None => (RouteName::Default, rest),
     };
     let is_named = named.is_some();
-    match KEYS.iter().find(|info| info.name == name) {
-        None => Err(Wrong::Key {
+    let Some((info, member)) = schema::find(name) else {
+        return Err(Wrong::Key {
             route: is_named.then_some(route),
-        }),
-        Some(info) if info.scope != Scope::Container => Ok((Some(route), info.key)),
-        Some(_) if is_named => Err(Wrong::ContainerKey),
-        Some(info) => Ok((None, info.key)),
+        });
+    };
+    let place = Place {
+        key: info.key,
+        member: member.map(str::to_owned),
+    };
+    match info.scope {
+        Scope::Pool | Scope::Host | Scope::Route => Ok((Some(route), place)),
+        Scope::Container if is_named => Err(Wrong::ContainerKey),
+        Scope::Container => Ok((None, place)),
     }
 }
 

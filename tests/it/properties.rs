@@ -6,7 +6,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
-use sh0_agent::labels::{KEYS, parse};
+use sh0_agent::labels::{keys, parse};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Owner, Snapshot,
 };
@@ -29,7 +29,7 @@ const HOSTS: &[&str] = &[
 const PROJECTS: &[&str] = &["shop", "blog", "docs"];
 
 fn key() -> impl Strategy<Value = String> {
-    let name = || select(KEYS).prop_map(|info| info.name.to_owned());
+    let name = || select(keys().collect::<Vec<_>>()).prop_map(|info| info.name.to_owned());
     prop_oneof![
         8 => name().prop_map(|name| format!("sh0.{name}")),
         4 => ("[ab]", name()).prop_map(|(route, name)| format!("sh0.routes.{route}.{name}")),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sh0_agent::cli::command;
 use sh0_agent::diagnostic::{Code, Severity};
-use sh0_agent::labels::{KEYS, Standing, parse};
+use sh0_agent::labels::{Standing, keys, parse};
 use sh0_agent::model::{Container, Labels};
 
 use crate::fakes::engine::FakeEngine;
@@ -45,7 +45,7 @@ fn cell(text: &str) -> String {
 fn the_tables_are_those_of_the_code() {
     let mut labels =
         "| label | scope | value | default | meaning |\n|---|---|---|---|---|\n".to_owned();
-    for key in KEYS {
+    for key in keys() {
         let scope = key.scope.as_str();
         let (value, default, doc) = (cell(key.value), cell(key.default), cell(key.doc));
         writeln!(
@@ -106,7 +106,7 @@ fn labelled(key: &str, value: &str) -> Container {
 
 #[test]
 fn every_example_in_the_label_table_is_a_right_value() {
-    for key in KEYS {
+    for key in keys() {
         let mut container = labelled(key.name, key.example);
         let with = match key.name {
             "lb.header" => Some(("sh0.lb.policy", "header")),

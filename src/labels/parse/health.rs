@@ -51,7 +51,7 @@ impl Reader<'_> {
 
     /// A question that may take longer than the next one would never be known to have failed.
     fn say_too_patient(&mut self, scope: &Scoped, timeout: Duration, interval: Duration) {
-        let Some(label) = scope.get(&Key::HealthTimeout).cloned() else {
+        let Some(label) = scope.get(Key::HealthTimeout).cloned() else {
             return;
         };
         let other = sibling(&label, Key::HealthInterval);
