@@ -243,8 +243,8 @@ async fn a_neighbour_that_crashes_again_and_again_costs_one_load_and_one_warning
     let counts = load.stop().await;
     assert!(restarts.parse::<u32>().unwrap() >= 4, "{restarts}");
     assert!(counts.ok() > 500, "{counts:?}");
-    // One load cuts kept connections of clients that happen to ask at that instant.
-    assert!(counts.failed() <= 2, "{counts:?}");
+    // One load cuts kept connections of clients that happen to ask at that instant: each once.
+    assert!(counts.failed() <= 8, "{counts:?}");
     assert!(scene.loads().await - loads <= 1);
     let said = scene.agent.logged("ends again and again");
     assert_eq!(said.len(), 1, "{said:?}");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::scene::{Scene, repeat};
+use super::outcome::Cost;
+use super::scene::{Scene, costs, repeat};
 use crate::harness::App;
 use tokio::time::{Instant, sleep};
 
@@ -41,7 +42,8 @@ async fn ten_other_apps_are_redeployed_without_a_load() {
 
 #[tokio::test]
 async fn a_neighbour_that_crashes_again_and_again_costs_one_load() {
-    repeat(async || {
+    let cost = Cost { loads: 1, stops: 0 };
+    costs(cost, async || {
         let scene = Scene::start().await;
         scene.ready(scene.replica("web-1")).await;
         let watch = scene.watch().await;
@@ -53,7 +55,7 @@ async fn a_neighbour_that_crashes_again_and_again_costs_one_load() {
             .run(crash.argument("--restart", "always"))
             .await;
         sleep(CRASHES.saturating_sub(began.elapsed())).await;
-        watch.end().await.costs(1, 0);
+        watch.end().await
     })
     .await;
 }

@@ -1,12 +1,13 @@
 //! Several replicas of one app.
 
-use super::scene::{Scene, repeat};
+use super::outcome::Cost;
+use super::scene::{Scene, costs};
 use crate::harness::load::Kind;
 use crate::harness::{patience, until};
 
 #[tokio::test]
 async fn three_replicas_are_replaced_one_by_one() {
-    repeat(async || {
+    costs(Cost::stops(3), async || {
         let scene = Scene::start().await;
         let mut old = Vec::new();
         for name in ["web-1", "web-2", "web-3"] {
@@ -18,7 +19,6 @@ async fn three_replicas_are_replaced_one_by_one() {
             scene.ready(scene.replica(name)).await;
         }
         let outcome = watch.end().await;
-        outcome.costs_stops(3);
         for name in ["web-1", "web-2", "web-3", "web-4", "web-5", "web-6"] {
             let names = &outcome.report.clients[&Kind::Kept].names;
             assert!(
@@ -26,6 +26,7 @@ async fn three_replicas_are_replaced_one_by_one() {
                 "{name} has never answered: {names:?}"
             );
         }
+        outcome
     })
     .await;
 }
@@ -33,7 +34,8 @@ async fn three_replicas_are_replaced_one_by_one() {
 /// After ten seconds a load gives each replica a slot of its own.
 #[tokio::test]
 async fn an_app_is_scaled_up_and_down() {
-    repeat(async || {
+    let cost = Cost { loads: 1, stops: 2 };
+    costs(cost, async || {
         let scene = Scene::start().await;
         scene.ready(scene.replica("web-1")).await;
         let watch = scene.watch().await;
@@ -49,7 +51,7 @@ async fn an_app_is_scaled_up_and_down() {
         .await;
         scene.retire(&third).await;
         scene.retire(&second).await;
-        watch.end().await.costs(1, 2);
+        watch.end().await
     })
     .await;
 }
@@ -57,13 +59,13 @@ async fn an_app_is_scaled_up_and_down() {
 /// Before that it is not worth a load.
 #[tokio::test]
 async fn an_app_that_is_scaled_up_for_a_moment_needs_no_load() {
-    repeat(async || {
+    costs(Cost::stops(1), async || {
         let scene = Scene::start().await;
         scene.ready(scene.replica("web-1")).await;
         let watch = scene.watch().await;
         let second = scene.ready(scene.replica("web-2")).await;
         scene.retire(&second).await;
-        watch.end().await.costs_stops(1);
+        watch.end().await
     })
     .await;
 }

@@ -1,13 +1,14 @@
 //! The only container of an app goes, and another one comes.
 
-use super::scene::{Scene, repeat};
+use super::outcome::{Cost, Outcome};
+use super::scene::{Scene, costs, repeat};
 use crate::harness::App;
 
 /// How long an app takes to listen after its start.
 const BOOT_MS: &str = "1000";
 
 /// Runs the app, then stops, removes and runs it again, so many times.
-async fn recreate(scene: &Scene, app: impl Fn(&str) -> App, times: u64) {
+async fn recreate(scene: &Scene, app: impl Fn(&str) -> App, times: u64) -> Outcome {
     let mut old = scene.ready(app("web-0")).await;
     let watch = scene.watch().await;
     for time in 1..=times {
@@ -16,30 +17,30 @@ async fn recreate(scene: &Scene, app: impl Fn(&str) -> App, times: u64) {
         old = scene.ready(new).await;
         watch.go_on().await;
     }
-    watch.end().await.costs_stops(times);
+    watch.end().await
 }
 
 #[tokio::test]
 async fn requests_wait_while_a_container_is_recreated() {
-    repeat(async || {
+    costs(Cost::stops(1), async || {
         let scene = Scene::start().await;
-        recreate(&scene, |name| scene.replica(name), 1).await;
+        recreate(&scene, |name| scene.replica(name), 1).await
     })
     .await;
 }
 
 #[tokio::test]
 async fn requests_wait_again_when_it_is_recreated_again() {
-    repeat(async || {
+    costs(Cost::stops(2), async || {
         let scene = Scene::start().await;
-        recreate(&scene, |name| scene.replica(name), 2).await;
+        recreate(&scene, |name| scene.replica(name), 2).await
     })
     .await;
 }
 
 #[tokio::test]
 async fn requests_wait_for_an_https_container() {
-    repeat(async || {
+    costs(Cost::stops(1), async || {
         let scene = Scene::start().await;
         let app = |name: &str| {
             scene
@@ -50,14 +51,14 @@ async fn requests_wait_for_an_https_container() {
                 .label("sh0.routes.secure.scheme", "https")
                 .label("sh0.routes.secure.upstream.tls.skip_verify", "true")
         };
-        recreate(&scene, app, 1).await;
+        recreate(&scene, app, 1).await
     })
     .await;
 }
 
 #[tokio::test]
 async fn requests_wait_for_an_h2c_container() {
-    repeat(async || {
+    costs(Cost::stops(1), async || {
         let scene = Scene::start().await;
         let app = |name: &str| {
             scene
@@ -65,7 +66,7 @@ async fn requests_wait_for_an_h2c_container() {
                 .label("sh0.scheme", "h2c")
                 .label("sh0.routes.secure.scheme", "h2c")
         };
-        recreate(&scene, app, 1).await;
+        recreate(&scene, app, 1).await
     })
     .await;
 }
@@ -88,14 +89,15 @@ async fn a_container_that_lingers_after_its_stop_signal_loses_no_body_either() {
 
 #[tokio::test]
 async fn a_recreated_container_with_other_labels_costs_a_load() {
-    repeat(async || {
+    let cost = Cost { loads: 1, stops: 1 };
+    costs(cost, async || {
         let scene = Scene::start().await;
         let old = scene.ready(scene.replica("web-1")).await;
         let watch = scene.watch().await;
         scene.retire(&old).await;
         let new = scene.replica("web-2").env("WHOAMI_BOOT_MS", BOOT_MS);
         scene.ready(new.label("sh0.lb.policy", "round_robin")).await;
-        watch.end().await.costs(1, 1);
+        watch.end().await
     })
     .await;
 }
@@ -103,7 +105,7 @@ async fn a_recreated_container_with_other_labels_costs_a_load() {
 /// Caddy counts failures by slot, so those of the old containers must not tell against the new.
 #[tokio::test]
 async fn requests_wait_while_replicas_with_passive_checks_are_recreated() {
-    repeat(async || {
+    costs(Cost::stops(2), async || {
         let scene = Scene::start().await;
         let app = |name: &str| {
             let app = scene.replica(name).label("sh0.health.fail_for", "10s");
@@ -122,7 +124,7 @@ async fn requests_wait_while_replicas_with_passive_checks_are_recreated() {
         for name in ["web-3", "web-4"] {
             scene.ready(app(name).env("WHOAMI_BOOT_MS", BOOT_MS)).await;
         }
-        watch.end().await.costs_stops(2);
+        watch.end().await
     })
     .await;
 }

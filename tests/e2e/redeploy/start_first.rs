@@ -1,12 +1,13 @@
 //! The new container is there before the old one goes.
 
-use super::scene::{Scene, repeat};
+use super::outcome::{Cost, Outcome};
+use super::scene::{Scene, costs};
 use crate::harness::App;
 
 const BOOT_MS: &str = "1000";
 
 /// Starts a second replica, waits until it is ready and then stops the first one.
-async fn deploy(change: impl Fn(App) -> App, stops: u64) {
+async fn deploy(change: impl Fn(App) -> App) -> Outcome {
     let scene = Scene::start().await;
     let old = scene.ready(change(scene.replica("web-1"))).await;
     let watch = scene.watch().await;
@@ -14,31 +15,33 @@ async fn deploy(change: impl Fn(App) -> App, stops: u64) {
     scene.ready(change(new)).await;
     scene.retire(&old).await;
     let outcome = watch.end().await;
-    outcome.costs_stops(stops);
     for (kind, counts) in &outcome.report.clients {
         assert!(counts.names.contains_key("web-2"), "{kind:?}: {counts:?}");
     }
+    outcome
 }
 
 #[tokio::test]
 async fn a_graceful_container_is_replaced_unnoticed() {
-    repeat(async || deploy(|app| app, 1).await).await;
+    costs(Cost::stops(1), async || deploy(|app| app).await).await;
 }
 
 #[tokio::test]
 async fn a_container_that_exits_at_once_is_replaced() {
-    repeat(async || deploy(|app| app.env("WHOAMI_ON_TERM", "exit"), 1).await).await;
+    let exits = |app: App| app.env("WHOAMI_ON_TERM", "exit");
+    costs(Cost::stops(1), async || deploy(exits).await).await;
 }
 
 /// Killed in the end, when nobody has asked it for long.
 #[tokio::test]
 async fn a_container_that_goes_on_serving_is_replaced_unnoticed() {
-    repeat(async || deploy(|app| app.env("WHOAMI_ON_TERM", "ignore"), 0).await).await;
+    let ignores = |app: App| app.env("WHOAMI_ON_TERM", "ignore");
+    costs(Cost::default(), async || deploy(ignores).await).await;
 }
 
 #[tokio::test]
 async fn a_container_that_gets_healthy_late_is_waited_for() {
-    repeat(async || {
+    costs(Cost::stops(2), async || {
         let scene = Scene::start().await;
         let replica = |name: &str| {
             let app = scene.replica(name).with_health();
@@ -51,7 +54,7 @@ async fn a_container_that_gets_healthy_late_is_waited_for() {
         watch.go_on().await;
         scene.retire(&second).await;
         scene.ready(replica("web-3")).await;
-        watch.end().await.costs_stops(2);
+        watch.end().await
     })
     .await;
 }
