@@ -108,8 +108,6 @@ pub struct KeyInfo {
     pub doc: &'static str,
     /// A right value.
     pub example: &'static str,
-    /// What stands in the example's key in place of `<…>`, where the key is a family.
-    pub member: &'static str,
     /// The labels without which the example has no effect, by name and value; a host apart.
     pub with: &'static [(&'static str, &'static str)],
 }
@@ -127,8 +125,18 @@ impl KeyInfo {
     #[must_use]
     pub fn example_name(&self) -> String {
         match self.family() {
-            Some(before) => format!("{before}{}", self.member),
+            Some(before) => format!("{before}{}", self.example_member()),
             None => self.name.to_owned(),
+        }
+    }
+
+    /// What stands for `<…>` in the example of a family.
+    #[must_use]
+    pub fn example_member(&self) -> &'static str {
+        match self.name.split_once('<') {
+            Some((_, "status>")) => "404",
+            Some((_, "name>")) => "page",
+            Some(_) | None => "X-Tenant",
         }
     }
 
@@ -176,7 +184,6 @@ const fn key(
         default,
         doc,
         example,
-        member: "Name",
         with: &[],
     }
 }

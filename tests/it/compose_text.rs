@@ -12,8 +12,8 @@ use sh0_agent::model::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Node {
     Scalar(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 impl Node {
