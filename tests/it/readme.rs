@@ -112,6 +112,18 @@ fn every_flag_in_the_readme_exists() {
     }
 }
 
+#[test]
+fn every_subcommand_is_in_the_readme() {
+    let text = readme();
+    let command = command();
+    for subcommand in command.get_subcommands() {
+        let name = subcommand.get_name();
+        assert!(text.contains(&format!("sh0-agent {name}")), "{name}");
+        let about = subcommand.get_about().map(ToString::to_string);
+        assert!(about.is_some_and(|about| !about.is_empty()), "{name}");
+    }
+}
+
 /// The names of the tests in the files of a folder.
 fn tests_in(folder: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
