@@ -83,10 +83,17 @@ fn neighbours_route(built: &Built) -> Vec<String> {
 /// What is said about this value of the key, with the neighbour there and unharmed.
 #[track_caller]
 fn said(info: &KeyInfo, value: &str) -> Vec<Diagnostic> {
+    let what = format!("{}={value:.20}", info.name);
+    of_container(container(info, value), &what)
+}
+
+/// What is said about this container, with the neighbour there and unharmed.
+#[track_caller]
+fn of_container(container: Container, what: &str) -> Vec<Diagnostic> {
     let alone = neighbours_route(&build([neighbour()]));
-    let built = build([neighbour(), container(info, value)]);
+    let built = build([neighbour(), container]);
     assert!(!alone.is_empty());
-    assert_eq!(neighbours_route(&built), alone, "{}={value:?}", info.name);
+    assert_eq!(neighbours_route(&built), alone, "{what}");
     for diagnostic in &built.diagnostics {
         assert_eq!(diagnostic.container.name, "shop-web-1", "{diagnostic}");
         let text = format!("{diagnostic}{}", diagnostic.one_line());
@@ -200,6 +207,62 @@ fn no_value_reaches_caddy_as_a_placeholder() {
                         &json[at - 20..at + 40]
                     );
                 }
+            }
+        }
+    }
+}
+
+/// What stands for the `<…>` of a family is as foreign as a value.
+#[test]
+fn a_familys_member_is_read_as_strictly_as_a_value() {
+    let long = too_long();
+    for info in keys() {
+        let Some(family) = info.family() else {
+            continue;
+        };
+        let hostile = [
+            "{env.HOME}",
+            "a b",
+            "a:b",
+            "x\r\ny",
+            "é",
+            "\u{202e}x",
+            "%zz",
+            &long,
+        ];
+        for member in hostile {
+            let mut container = container(info, info.example);
+            let name = format!("sh0.{family}{member}");
+            container.labels.insert(name, info.example.to_owned());
+            let found = of_container(container, &format!("{family}{member:.20}"));
+            let is_said = found.iter().any(|d| d.code.severity() == Severity::Error);
+            // The name of a query's field is anything; a header's or a status is a word.
+            assert!(is_said || family.contains("query"), "{family}{member:.20}");
+        }
+    }
+}
+
+/// Keys whose values may be secrets.
+const SECRETS: &[&str] = &[
+    "auth.basic",
+    "headers.request.<Name>",
+    "headers.response.<Name>",
+    "caddy.handlers",
+];
+
+#[test]
+fn no_secret_is_repeated() {
+    for info in keys().filter(|info| SECRETS.contains(&info.name)) {
+        for value in [
+            "hunter2",
+            "ada:hunter2",
+            "hunter2\n",
+            "[\"hunter2\"",
+            "ada:$2a$hunter2",
+        ] {
+            for diagnostic in said(info, value) {
+                let text = format!("{diagnostic} {}", diagnostic.one_line());
+                assert!(!text.contains("hunter2"), "{text}");
             }
         }
     }
