@@ -53,6 +53,134 @@ type Row = (
 
 /// Keys that take more, or less, than others of whose values the table says the same.
 const BY_NAME: &[Row] = &[
+    (
+        "auth.basic",
+        &["ada:$2a$04$/3DyloKJlePp7qJfPtiO7edscyI6ZO1Pecc6NZ3.HYPvwDj5ZzH.6"],
+        &[
+            "ada",
+            "ada:",
+            "ada:hunter2",
+            ":$2a$04$/3DyloKJlePp7qJfPtiO7edscyI6ZO1Pecc6NZ3.HYPvwDj5ZzH.6",
+        ],
+    ),
+    (
+        "auth.forward",
+        &["auth:9091/verify"],
+        &["auth:0/x", "a b/x", "/verify", "ftp://auth/"],
+    ),
+    (
+        "auth.forward.copy",
+        &["Remote-User, Remote-Groups", "X-A"],
+        &["a b", "X:Y", "a,,b", "ü"],
+    ),
+    (
+        "allow",
+        &["10.0.0.0/8, 2001:db8::1", "203.0.113.0/24", "127.0.0.1"],
+        &[
+            "10.0.0.0/33",
+            "everybody",
+            "10.0.0.256",
+            "10.0.0.1-10.0.0.9",
+        ],
+    ),
+    (
+        "deny",
+        &["10.0.0.0/8, 2001:db8::1", "203.0.113.0/24", "127.0.0.1"],
+        &[
+            "10.0.0.0/33",
+            "everybody",
+            "10.0.0.256",
+            "10.0.0.1-10.0.0.9",
+        ],
+    ),
+    ("body_max", &["10MB"], &["-1MB", "ten", "10XB", "1.5.5MB"]),
+    (
+        "headers.request.<Name>",
+        &["{host}", "a {env.HOME} b", "{a{env.HOME}}", "", "ü"],
+        &["a\nb", "a\r\nX-Evil: 1", "a\u{0}b"],
+    ),
+    (
+        "headers.response.<Name>",
+        &["DENY", "{scheme}://{host}", "{file./etc/passwd}", "", "ü"],
+        &["a\nb", "a\r\nX-Evil: 1", "a\u{0}b"],
+    ),
+    (
+        "error.<status>",
+        &["/404.html"],
+        &["404.html", "http://a.internal/", "../x"],
+    ),
+    (
+        "caddy.handlers",
+        &[r#"[{"handler": "headers"}]"#],
+        &["{}", "[", "handlers", "[1]"],
+    ),
+    (
+        "tls.min",
+        &["1.2", "1.3"],
+        &["1.1", "1.4", "tls1.2", "high"],
+    ),
+    (
+        "tls.client_ca",
+        &["partners.pem"],
+        &["../x.pem", "/etc/passwd", "a/b.pem"],
+    ),
+    (
+        "hsts",
+        &["true", "false", "max-age=31536000; includeSubDomains"],
+        &["a\nb", "a\r\nX-Evil: 1", "a\u{0}b"],
+    ),
+    (
+        "redirect.from",
+        &["www.internal", "b.internal, www.c.internal"],
+        &["https://a.internal", "a b", "a.internal/x"],
+    ),
+    (
+        "path.exact",
+        &["/api", "/API/x"],
+        &["api", "/a?b", "http://a/"],
+    ),
+    (
+        "path.regexp",
+        &["^/a/[0-9]+$", "/x.*"],
+        &["(", "[a-", "(?<=a)b", "a**"],
+    ),
+    ("match.method", &["GET", "GET, POST"], &["G T", "GET;", "Ä"]),
+    (
+        "match.header.<Name>",
+        &["a", "{env.HOME}"],
+        &["a\nb", "a\r\nX-Evil: 1", "a\u{0}b"],
+    ),
+    (
+        "match.query.<name>",
+        &["a", "{env.HOME}"],
+        &["a\nb", "a\r\nX-Evil: 1", "a\u{0}b"],
+    ),
+    (
+        "match.client_ip",
+        &["10.0.0.0/8, 2001:db8::1"],
+        &["10.0.0.0/33", "everybody", "10.0.0.256"],
+    ),
+    (
+        "priority",
+        &["0", "10", "-10"],
+        &["high", "1.5", "99999999999999999999"],
+    ),
+    ("rewrite", &["/v2", "/"], &["v2", "http://a/", "a b"]),
+    (
+        "upstream.tls.ca",
+        &["internal.pem"],
+        &["../x.pem", "/etc/passwd", "a/b.pem"],
+    ),
+    (
+        "timeout.connect",
+        &["1s", "500ms", "2m"],
+        &["5", "-1s", "soon"],
+    ),
+    (
+        "timeout.response",
+        &["1s", "500ms", "2m"],
+        &["5", "-1s", "soon"],
+    ),
     ("test", &["run-1", "a b", "ü"], &[]),
     (
         "health.path",
@@ -185,6 +313,11 @@ const BY_VALUE: &[Row] = &[
         "project names",
         &["blog", "blog, docs"],
         &["a b", "a,,b", "a/b", "*"],
+    ),
+    (
+        "auto, internal, on_demand or off",
+        &["auto", "internal", "off", "on_demand"],
+        &["acme", "on", "1.3"],
     ),
     (
         "auto, internal or off",

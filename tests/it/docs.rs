@@ -127,7 +127,7 @@ fn the_reference_is_that_of_the_table_of_keys() {
 
 /// Examples that are right only where the agent has what they need, a setting or a file; and the
 /// code that it says without.
-const NEEDS: &[(&str, &str)] = &[];
+const NEEDS: &[(&str, &str)] = &[("tls.client_ca", "E014"), ("caddy.handlers", "E012")];
 
 /// The app that an example may ask who somebody is.
 fn auth() -> Container {
