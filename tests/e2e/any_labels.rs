@@ -25,7 +25,7 @@ use crate::child::{CaddyChild, free_port};
 use crate::values::{self, NONSENSE, too_long};
 
 /// Label sets that are tried, unless the environment says otherwise: some seconds' worth.
-const SETS: u32 = 400;
+const SETS: u32 = 600;
 
 /// A Caddy for many configs. Nothing in it asks for anything of the network: nobody listens where
 /// its authority should be.

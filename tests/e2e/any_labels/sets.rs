@@ -47,6 +47,100 @@ const MEMBERS: &[&str] = &[
     "x\r\ny",
 ];
 
+/// Pieces for keys whose values have a form of their own, which is where Caddy might see another
+/// one than we do: names, or how they begin, and what their values are put together from.
+const PIECES: &[(&str, &[&str])] = &[
+    (
+        "path.regexp",
+        &[
+            "(",
+            ")",
+            "[a-z]",
+            "*",
+            "+?",
+            "\\d",
+            "\\pN",
+            "\\p{Greek}",
+            "(?i)",
+            "(?P<n>a)",
+            "(?<n>b)",
+            "{2,3}",
+            "{1001}",
+            "[[:alpha:]]",
+            "\\Q",
+            "\\E",
+            "\\z",
+            "\\C",
+            "|",
+            "^",
+            "$",
+            "(?=a)",
+            "\\1",
+            "\\x{10FFFF}",
+            "[^]",
+            "[a-\\d]",
+            "é",
+            "/",
+            "(?s:.)",
+            "{env.HOME}",
+            "\\b",
+            "(?x) ",
+        ],
+    ),
+    (
+        "headers.",
+        &[
+            "{",
+            "}",
+            "\\",
+            "{host}",
+            "{uri}",
+            "{env.HOME}",
+            "+",
+            " ",
+            "é",
+            "\t",
+            "*",
+            ":",
+            "a",
+        ],
+    ),
+    (
+        "match.",
+        &[
+            "{",
+            "}",
+            "\\",
+            "{env.HOME}",
+            "*",
+            "!",
+            "é",
+            "a",
+            ",",
+            "GET",
+            "10.0.0.0/8",
+        ],
+    ),
+    (
+        "auth.forward",
+        &[
+            "c0", "c1", "web", "@p", ":80", ":0", "/verify", "?a=b", "{host}", "%2e", "//",
+        ],
+    ),
+    (
+        "error.",
+        &["/404", ".html", "?a=b", "{path}", "%2e", "\\", "é", "/.."],
+    ),
+    (
+        "rewrite",
+        &["/v2", "/", "{env.HOME}", "?a=b", "%2e", "\\", "é", "/.."],
+    ),
+    (
+        "hsts",
+        &["max-age=1", "; ", "preload", "{env.HOME}", "\\", "\"", "é"],
+    ),
+];
+
 /// The strategy. Most keys of a set are right, so that most sets have routes.
 pub(super) fn set() -> impl Strategy<Value = Set> {
     let containers = prop::collection::vec((select(&["p", "q"][..]), labels()), 1..5);
@@ -131,7 +225,13 @@ fn value(info: &'static KeyInfo) -> impl Strategy<Value = String> + use<> {
             format!("{right}{wrong}")
         }
     });
+    let pieces = match PIECES.iter().find(|(name, _)| info.name.starts_with(name)) {
+        Some((_, pieces)) => (20, *pieces),
+        None => (1, &NONSENSE[..]),
+    };
+    let joined = prop::collection::vec(select(pieces.1), 1..6);
     prop_oneof![
+        pieces.0 => joined.prop_map(|pieces| pieces.concat()),
         57 => select(right).prop_map(str::to_owned),
         1 => select(wrong).prop_map(str::to_owned),
         1 => near,
