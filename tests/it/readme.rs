@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sh0_agent::cli::command;
-use sh0_agent::diagnostic::{Code, Severity};
+use sh0_agent::diagnostic::Code;
 
 use crate::docs::index;
 
@@ -68,13 +68,10 @@ fn the_tables_are_those_of_the_code() {
     }
     check("settings", &settings);
 
-    let mut codes = "| code | what | effect |\n|---|---|---|\n".to_owned();
+    let mut codes = "| code | what |\n|---|---|\n".to_owned();
     for code in Code::ALL {
-        let effect = match code.severity() {
-            Severity::Error => "the route is left out, or keeps its last good form",
-            Severity::Warning => "none on the route",
-        };
-        writeln!(codes, "| {code} | {} | {effect} |", code.title()).unwrap();
+        let text = format!("src/diagnostic/long/{code}.md");
+        writeln!(codes, "| [{code}]({text}) | {} |", code.title()).unwrap();
     }
     check("codes", &codes);
 }
