@@ -3,6 +3,7 @@
 //! Owns everything that is printed on standard output and every exit code. Deliberately thin: it
 //! parses, calls the library and shows what came back.
 
+mod explain;
 mod render;
 mod routes;
 mod run;
@@ -77,6 +78,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Show every route of the running agent, and why a labelled container has none.
     Routes(routes::RoutesArgs),
+    /// Say what a code such as E001 means, why it is so, and what to type.
+    Explain(explain::ExplainArgs),
     /// Print the Caddy config for the running containers, or for a file of containers.
     Render(Box<render::RenderArgs>),
 }
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
     let outcome = match args.command {
         Command::Run(args) => run::run(*args),
         Command::Routes(args) => routes::routes(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Render(args) => render::render(*args),
     };
     match outcome {

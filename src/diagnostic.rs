@@ -4,6 +4,7 @@
 //! errors, which say what the world did: a diagnostic is a value, it never fails a call.
 
 mod code;
+mod explain;
 mod render;
 
 pub use code::{Code, Severity};

@@ -138,6 +138,10 @@ fn table(shown: &Shown) -> String {
         text.push('\n');
         text.push_str(&diagnostic.to_string());
     }
+    if let Some(first) = shown.diagnostics.first() {
+        let more = format!("\n`sh0-agent explain {}` says more.\n", first.code);
+        text.push_str(&more);
+    }
     text
 }
 

@@ -42,6 +42,13 @@ macro_rules! codes {
             pub fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)+ }
             }
+
+            /// What it means, why it is so, and labels that cause it and mend it: Markdown, whose
+            /// lines fit a terminal. Each code has a file of its own.
+            #[must_use]
+            pub fn long(self) -> &'static str {
+                match self { $(Self::$name => include_str!(concat!("long/", $id, ".md")),)+ }
+            }
         }
     };
 }
@@ -75,6 +82,34 @@ codes! {
     ReplicasDiffer = "W003", Warning, "replicas of one app have different labels";
 }
 
+/// How alike (0 to 1, Jaro-Winkler) a text must be to a code for it to be offered: `E01` and
+/// `E0012` are, a word is not.
+const LIKENESS_MIN: f64 = 0.8;
+
+impl Code {
+    /// The code of this id, in upper or lower case.
+    #[must_use]
+    pub fn find(id: &str) -> Option<Self> {
+        let all = Self::ALL.iter().copied();
+        { all }.find(|code| code.id().eq_ignore_ascii_case(id))
+    }
+
+    /// The code whose id is most like this text, where one is like it.
+    #[must_use]
+    pub fn nearest(text: &str) -> Option<Self> {
+        // Longer than any code, so unlike all, and not worth a comparison.
+        if text.len() > 16 {
+            return None;
+        }
+        let text = text.to_ascii_uppercase();
+        let likeness = |code: &Self| strsim::jaro_winkler(&text, code.id());
+        // The last of equals is taken, which is to be the first in the table.
+        let all = Self::ALL.iter().copied().rev();
+        let nearest = all.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        nearest.filter(|code| likeness(code) >= LIKENESS_MIN)
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id())
@@ -90,8 +125,7 @@ impl Serialize for Code {
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let id = String::deserialize(deserializer)?;
-        let code = Self::ALL.iter().find(|code| code.id() == id);
-        { code.copied() }.ok_or_else(|| D::Error::custom(format!("`{id}` is no code")))
+        Self::find(&id).ok_or_else(|| D::Error::custom(format!("`{id}` is no code")))
     }
 }
 
@@ -113,5 +147,15 @@ mod tests {
             };
             assert!(code.id().starts_with(letter), "{code}");
         }
+    }
+
+    #[test]
+    fn a_code_is_found_in_any_case_and_a_mistyped_one_gives_the_nearest() {
+        assert_eq!(Code::find("e004"), Some(Code::HostTaken));
+        assert_eq!(Code::find("E04"), None);
+        assert_eq!(Code::nearest("e0004"), Some(Code::HostTaken));
+        assert_eq!(Code::nearest("w0001"), Some(Code::UnknownKey));
+        assert_eq!(Code::nearest("shop-web-1"), None);
+        assert_eq!(Code::nearest(&"E001".repeat(1_000)), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Diagnostic, LabelRef, Severity};
+use super::{Diagnostic, LabelRef};
 use crate::model::shown;
 
 /// Characters of a label's key or value that are shown: enough to recognise it, and a hostile one
@@ -39,10 +39,7 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.code.severity() {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
+        let severity = self.code.severity().as_str();
         writeln!(f, "{severity}[{}]: {}", self.code, self.message)?;
         writeln!(f, "  --> container {}", self.container)?;
         if let Some(label) = &self.label {

@@ -108,9 +108,48 @@ pub struct KeyInfo {
     pub doc: &'static str,
     /// A right value.
     pub example: &'static str,
+    /// The labels without which the example has no effect, by name and value; a host apart.
+    pub with: &'static [(&'static str, &'static str)],
 }
 
+/// The host of an example that needs one.
+const EXAMPLE_HOST: (&str, &str) = ("host", "app.example.com");
+
 impl KeyInfo {
+    /// The same key, whose example needs these labels beside it.
+    const fn with(self, with: &'static [(&'static str, &'static str)]) -> Self {
+        Self { with, ..self }
+    }
+
+    /// The whole name of the example's label, after the prefix.
+    #[must_use]
+    pub fn example_name(&self) -> String {
+        match self.family() {
+            Some(before) => format!("{before}{}", self.example_member()),
+            None => self.name.to_owned(),
+        }
+    }
+
+    /// What stands for `<…>` in the example of a family.
+    #[must_use]
+    pub fn example_member(&self) -> &'static str {
+        match self.name.split_once('<') {
+            Some((_, "status>")) => "404",
+            Some((_, "name>")) => "page",
+            Some(_) | None => "X-Tenant",
+        }
+    }
+
+    /// Labels that make a route with this key, without the prefix; its own is the last.
+    #[must_use]
+    pub fn example_labels(&self) -> Vec<(String, &'static str)> {
+        let own = (self.example_name(), self.example);
+        let host = [EXAMPLE_HOST].into_iter().filter(|_| self.key != Key::Host);
+        let beside = host.chain(self.with.iter().copied());
+        let beside = beside.map(|(name, value)| (name.to_owned(), value));
+        beside.chain([own]).collect()
+    }
+
     /// What stands before the member's name, with the dot, where the key is a family.
     #[must_use]
     pub fn family(&self) -> Option<&'static str> {
@@ -145,6 +184,7 @@ const fn key(
         default,
         doc,
         example,
+        with: &[],
     }
 }
 

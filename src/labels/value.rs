@@ -102,7 +102,9 @@ pub(super) fn ready(text: &str) -> Result<ReadyCheck, NameError> {
         "none" => return Ok(ReadyCheck::None),
         _ => {}
     }
-    let path = text.strip_prefix("http:").filter(|path| is_asked(path));
+    // With `//` it is meant as a URL, and the container would be asked for a path `//host/…`.
+    let path = text.strip_prefix("http:");
+    let path = path.filter(|path| is_asked(path) && !path.starts_with("//"));
     let path = path.map(|path| ReadyCheck::Http(path.to_owned()));
     path.ok_or_else(|| not_one_of("`health`, `tcp`, `http:/path` or `none`", text))
 }

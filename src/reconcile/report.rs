@@ -141,7 +141,7 @@ where
         warn!(%container, exits, "The container ends again and again soon after its start; it takes requests again when it runs for a while. See `docker logs`.");
     }
 
-    /// Logs the findings that are new.
+    /// Logs the findings that are new; after the first ones also where there is more to read.
     pub(super) fn say_diagnostics(&self, now: &[Diagnostic]) {
         let before = &self.status.diagnostics;
         for diagnostic in now
@@ -154,6 +154,12 @@ where
                 Severity::Error => warn!(%code, "{}", diagnostic.one_line()),
                 Severity::Warning => info!(%code, "{}", diagnostic.one_line()),
             }
+        }
+        if let Some(first) = now.first().filter(|_| before.is_empty()) {
+            info!(
+                "What a finding means and what to do: `sh0-agent explain {}`.",
+                first.code
+            );
         }
     }
 

@@ -45,14 +45,11 @@ async fn every_golden_config_is_accepted() {
     for (name, (table, mut options)) in samples(&options) {
         options.listen.retain(has_address);
         let rendered = render(&table, &options);
-        if let Err(error) = caddy.admin.load(rendered.json).await {
+        if let Err(error) = caddy.load(rendered.json).await {
             panic!("{name}: {error}");
         }
     }
-    let (back, log) = (
-        caddy.admin.load(unavailable.json).await,
-        caddy.logged("panic"),
-    );
+    let (back, log) = (caddy.load(unavailable.json).await, caddy.logged("panic"));
     back.expect("the last resort is accepted, too");
     assert_eq!(log, 0, "no load panics");
 }

@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sh0_agent::caddy::admin::AdminClient;
+use sh0_agent::caddy::admin::{Admin, AdminClient, AdminError};
 use sh0_agent::caddy::render::{AcmeOptions, RenderOptions};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
@@ -15,6 +16,10 @@ use tokio::time::{Instant, sleep};
 
 /// How long a Caddy may take to start on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often a load is sent again that found nobody: twice in a row is rare, and a Caddy that has
+/// died stays away.
+const LOAD_REPEATS_MAX: usize = 5;
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
@@ -87,6 +92,20 @@ impl CaddyChild {
             log,
             _child: child,
         }
+    }
+
+    /// Loads a config. Caddy replaces its admin endpoint at every load, and a question that comes
+    /// in that moment finds nobody: it is asked again, as the agent does.
+    pub(crate) async fn load(&self, json: Arc<[u8]>) -> Result<(), AdminError> {
+        let mut loaded = self.admin.load(Arc::clone(&json)).await;
+        for _ in 0..LOAD_REPEATS_MAX {
+            if !matches!(loaded, Err(AdminError::Unreachable { .. })) {
+                break;
+            }
+            sleep(Duration::from_millis(20)).await;
+            loaded = self.admin.load(Arc::clone(&json)).await;
+        }
+        loaded
     }
 
     /// How often Caddy has logged this so far.

@@ -23,8 +23,14 @@ async fn a_wrong_label_is_explained_and_hurts_no_other_container() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    agent.logs("`sh0-agent explain E001`").await;
     agent.answers(&good, "good").await;
     agent.refuses(&bad, 404).await;
+    assert_eq!(
+        agent.logged("sh0-agent explain").len(),
+        1,
+        "it is said once"
+    );
     let routes = agent.routes().await;
     let row = routes
         .lines()

@@ -21,7 +21,10 @@ mod engine_contract;
 mod harness;
 #[path = "../contract/tables.rs"]
 mod tables;
+#[path = "../contract/values.rs"]
+mod values;
 
+mod any_labels;
 mod balance;
 mod caddy;
 mod caddy_trouble;
@@ -30,6 +33,7 @@ mod config_faults;
 mod docker_trouble;
 mod engine;
 mod engine_proxy;
+mod golden;
 mod health;
 mod hold;
 mod labels;

@@ -107,6 +107,8 @@ async fn the_table_shows_every_labelled_container_and_why_it_is_not_routed() {
         error[E004]: the host `www.RUN.test` belongs to project `RUN-shop`
           --> container RUN-thief (<id of thief>)
            = help: choose another host, or let project `RUN-shop` add `pRUN.share=RUN-blog` to serve a path of it
+
+        `sh0-agent explain E003` says more.
     "#]].assert_eq(&report);
 
     let output = agent

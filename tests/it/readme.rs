@@ -6,17 +6,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sh0_agent::cli::command;
-use sh0_agent::diagnostic::{Code, Severity};
-use sh0_agent::labels::{Standing, keys, parse};
-use sh0_agent::model::{Container, Labels};
+use sh0_agent::diagnostic::Code;
 
-use crate::fakes::engine::FakeEngine;
+use crate::docs::index;
 
 fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
 }
 
-fn readme() -> String {
+pub(crate) fn readme() -> String {
     fs::read_to_string(path()).unwrap()
 }
 
@@ -43,19 +41,7 @@ fn cell(text: &str) -> String {
 
 #[test]
 fn the_tables_are_those_of_the_code() {
-    let mut labels =
-        "| label | scope | value | default | meaning |\n|---|---|---|---|---|\n".to_owned();
-    for key in keys() {
-        let scope = key.scope.as_str();
-        let (value, default, doc) = (cell(key.value), cell(key.default), cell(key.doc));
-        writeln!(
-            labels,
-            "| `{}` | {scope} | {value} | {default} | {doc} |",
-            key.name
-        )
-        .unwrap();
-    }
-    check("labels", &labels);
+    check("labels", &index("docs/labels.md"));
 
     let mut settings = "| flag | environment | default | meaning |\n|---|---|---|---|\n".to_owned();
     let command = command();
@@ -82,76 +68,12 @@ fn the_tables_are_those_of_the_code() {
     }
     check("settings", &settings);
 
-    let mut codes = "| code | what | effect |\n|---|---|---|\n".to_owned();
+    let mut codes = "| code | what |\n|---|---|\n".to_owned();
     for code in Code::ALL {
-        let effect = match code.severity() {
-            Severity::Error => "the route is left out, or keeps its last good form",
-            Severity::Warning => "none on the route",
-        };
-        writeln!(codes, "| {code} | {} | {effect} |", code.title()).unwrap();
+        let text = format!("src/diagnostic/long/{code}.md");
+        writeln!(codes, "| [{code}]({text}) | {} |", code.title()).unwrap();
     }
     check("codes", &codes);
-}
-
-/// A container with one label besides what it needs to be right.
-fn labelled(key: &str, value: &str) -> Container {
-    let mut container = FakeEngine::container("readme", 1, &[]);
-    container.labels = Labels::from([
-        ("sh0.host".to_owned(), "app.example.com".to_owned()),
-        ("sh0.path".to_owned(), "/x".to_owned()),
-        (format!("sh0.{key}"), value.to_owned()),
-    ]);
-    container
-}
-
-#[test]
-fn every_example_in_the_label_table_is_a_right_value() {
-    for key in keys() {
-        let mut container = labelled(key.name, key.example);
-        let with = match key.name {
-            "lb.header" => Some(("sh0.lb.policy", "header")),
-            "lb.cookie" => Some(("sh0.lb.policy", "cookie")),
-            "health.max_fails" => Some(("sh0.health.fail_for", "10s")),
-            name if name.starts_with("health.") => Some(("sh0.health.path", "/healthz")),
-            name if name.starts_with("upstream.tls.") => Some(("sh0.scheme", "https")),
-            _ => None,
-        };
-        container
-            .labels
-            .extend(with.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        let parsed = parse(&container, "sh0");
-        assert_eq!(parsed.diagnostics, [], "{}={}", key.name, key.example);
-        let asks = matches!(parsed.standing, Standing::Asks(_));
-        assert!(asks || key.name == "enable", "{}={}", key.name, key.example);
-    }
-}
-
-#[test]
-fn every_label_in_the_readme_and_the_compose_files_is_known_and_right() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![path()];
-    let compose = fs::read_dir(root.join("compose")).unwrap();
-    files.extend(
-        compose
-            .map(|e| e.unwrap().path())
-            .filter(|p| p.extension().is_some_and(|e| e == "yml")),
-    );
-    let mut seen = 0;
-    for file in files {
-        let text = fs::read_to_string(&file).unwrap();
-        let lines = text
-            .lines()
-            .map(|line| line.trim().trim_start_matches("- "));
-        for line in lines.filter(|line| line.starts_with("sh0.")) {
-            let line = line.split(" #").next().unwrap_or(line);
-            let (key, value) = line.split_once([':', '=']).unwrap_or((line, ""));
-            let value = value.trim().trim_matches(['"', '\'']);
-            let parsed = parse(&labelled(key.trim_start_matches("sh0."), value), "sh0");
-            assert_eq!(parsed.diagnostics, [], "{}: {line}", file.display());
-            seen += 1;
-        }
-    }
-    assert!(seen > 10, "only {seen} labels were found");
 }
 
 #[test]
@@ -184,6 +106,18 @@ fn every_flag_in_the_readme_exists() {
         let is_rule = flag.chars().all(|c| c == '-' || c == '>');
         let is_known = is_rule || known.iter().any(|k| k == flag) || others.contains(&flag);
         assert!(is_known, "`{flag}` is no flag");
+    }
+}
+
+#[test]
+fn every_subcommand_is_in_the_readme() {
+    let text = readme();
+    let command = command();
+    for subcommand in command.get_subcommands() {
+        let name = subcommand.get_name();
+        assert!(text.contains(&format!("sh0-agent {name}")), "{name}");
+        let about = subcommand.get_about().map(ToString::to_string);
+        assert!(about.is_some_and(|about| !about.is_empty()), "{name}");
     }
 }
 

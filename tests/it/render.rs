@@ -12,7 +12,7 @@ use sh0_agent::routes::TlsMode;
 
 use crate::tables::{Site, samples, site, table};
 
-fn options() -> RenderOptions {
+pub(crate) fn options() -> RenderOptions {
     RenderOptions {
         http_port: 80,
         https_port: 443,

@@ -22,7 +22,8 @@ pub(super) const KEYS: &[KeyInfo] = &[
         ),
         ("host name", "the route's first host", "backend.example.com"),
         "with `scheme=https`: the name that the container's certificate must bear",
-    ),
+    )
+    .with(&[("scheme", "https")]),
     key(
         (
             Key::UpstreamSkipVerify,
@@ -31,7 +32,8 @@ pub(super) const KEYS: &[KeyInfo] = &[
         ),
         ("true or false", "false", "true"),
         "with `scheme=https`: accept any certificate of the container",
-    ),
+    )
+    .with(&[("scheme", "https")]),
     key(
         (Key::Ready, "ready", Scope::Pool),
         (
@@ -70,17 +72,20 @@ pub(super) const KEYS: &[KeyInfo] = &[
         ("time, 1s or more", "10s", "5s"),
         "with `health.path`: from one question to the next; a first failure is checked after a \
          second",
-    ),
+    )
+    .with(&[("health.path", "/healthz")]),
     key(
         (Key::HealthTimeout, "health.timeout", Scope::Pool),
         ("time", "5s, at most the interval", "1s"),
         "with `health.path`: how long the answer may take; at most `health.interval`",
-    ),
+    )
+    .with(&[("health.path", "/healthz")]),
     key(
         (Key::HealthStatus, "health.status", Scope::Pool),
         ("statuses", "2xx, 3xx", "200-299, 401"),
         "with `health.path`: the answers that are good: `200`, `2xx`, `200-299` or a list of them",
-    ),
+    )
+    .with(&[("health.path", "/healthz")]),
     key(
         (Key::HealthFailFor, "health.fail_for", Scope::Pool),
         ("time", "off", "10s"),
@@ -91,7 +96,8 @@ pub(super) const KEYS: &[KeyInfo] = &[
         (Key::HealthMaxFails, "health.max_fails", Scope::Pool),
         ("1 to 1000", "1", "3"),
         "with `health.fail_for`: after so many failed requests within that time",
-    ),
+    )
+    .with(&[("health.fail_for", "10s")]),
     key(
         (Key::LbPolicy, "lb.policy", Scope::Pool),
         (
@@ -109,10 +115,12 @@ pub(super) const KEYS: &[KeyInfo] = &[
             "X-Tenant",
         ),
         "with `lb.policy=header`: the request header that chooses the replica",
-    ),
+    )
+    .with(&[("lb.policy", "header")]),
     key(
         (Key::LbCookie, "lb.cookie", Scope::Pool),
         ("cookie name", "sh0_lb", "session_at"),
         "with `lb.policy=cookie`: the cookie that remembers the replica",
-    ),
+    )
+    .with(&[("lb.policy", "cookie")]),
 ];

@@ -18,5 +18,6 @@ pub(super) const KEYS: &[KeyInfo] = &[
         (Key::Strip, "strip", Scope::Route),
         ("true or false", "false", "true"),
         "remove the matched path prefix before the request reaches the container",
-    ),
+    )
+    .with(&[("path", "/api")]),
 ];
