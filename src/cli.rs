@@ -7,6 +7,7 @@ mod render;
 mod routes;
 mod run;
 mod settings;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -79,6 +80,8 @@ enum Command {
     Routes(routes::RoutesArgs),
     /// Print the Caddy config for the running containers, or for a file of containers.
     Render(Box<render::RenderArgs>),
+    /// Print the root of the internal certificate authority, or write it into a file
+    Trust(trust::TrustArgs),
 }
 
 /// Runs the command line given to the program.
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args),
         Command::Routes(args) => routes::routes(&args),
         Command::Render(args) => render::render(*args),
+        Command::Trust(args) => trust::run(args),
     };
     match outcome {
         Ok(()) => Exit::Success.into(),

@@ -12,15 +12,15 @@ use sh0_agent::model::{
     PoolKey, RouteId, RouteName, Scheme, Token, Weight,
 };
 use sh0_agent::routes::{
-    Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+    HostPolicy, Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
 };
 
-/// One route to be, and its host's TLS mode.
+/// One route to be, and its host's policy.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
     pub(crate) key: RouteKey,
     pub(crate) route: Route,
-    pub(crate) tls: TlsMode,
+    pub(crate) policy: HostPolicy,
 }
 
 /// A route for `host/path`, without TLS, whose pool is `addresses`, separated by spaces.
@@ -66,7 +66,7 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
             },
             strip: false,
         },
-        tls: TlsMode::Off,
+        policy: HostPolicy::new(TlsMode::Off),
     }
 }
 
@@ -77,12 +77,12 @@ fn pool_key() -> PoolKey {
 
 impl Site {
     pub(crate) fn public(mut self) -> Self {
-        self.tls = TlsMode::Public;
+        self.policy = HostPolicy::new(TlsMode::Public);
         self
     }
 
     pub(crate) fn internal(mut self) -> Self {
-        self.tls = TlsMode::Internal;
+        self.policy = HostPolicy::new(TlsMode::Internal);
         self
     }
 
@@ -135,7 +135,7 @@ impl Site {
 pub(crate) fn table(sites: impl IntoIterator<Item = Site>) -> RouteTable {
     let mut table = RouteTable::default();
     for site in sites {
-        table.tls.insert(site.key.host.clone(), site.tls);
+        table.hosts.insert(site.key.host.clone(), site.policy);
         table.routes.insert(site.key, site.route);
     }
     table
@@ -165,7 +165,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
         acme: AcmeOptions {
             ca: Some("https://127.0.0.1:1/directory".to_owned()),
             ca_root: Some(beside("site.crt")),
-            email: None,
+            ..AcmeOptions::default()
         },
         ..base.clone()
     };

@@ -1,5 +1,6 @@
 //! A real Caddy for a test, on free ports of the loopback, in a folder of its own.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,9 @@ pub(crate) fn place() -> (TempDir, RenderOptions) {
         },
         slots: None,
         certificates: Vec::new(),
+        certificate_names: BTreeSet::new(),
+        client_cas: BTreeMap::new(),
+        ask: None,
     };
     (dir, options)
 }

@@ -1,14 +1,14 @@
 //! The route table as Caddy JSON: whole configs pinned, one golden file per behaviour. With
 //! `UPDATE_EXPECT=1` the files are written anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
 use sh0_agent::caddy::render::{AcmeOptions, RenderOptions, Rendered, render, render_unavailable};
-use sh0_agent::routes::TlsMode;
+use sh0_agent::routes::{HostPolicy, TlsMode};
 
 use crate::tables::{Site, samples, site, table};
 
@@ -25,6 +25,9 @@ fn options() -> RenderOptions {
         acme: AcmeOptions::default(),
         slots: None,
         certificates: Vec::new(),
+        certificate_names: BTreeSet::new(),
+        client_cas: BTreeMap::new(),
+        ask: None,
     }
 }
 
@@ -88,11 +91,12 @@ fn any_site() -> impl Strategy<Value = Site> {
     (host, path).prop_map(|(host, path)| {
         let mut site = site(&format!("{host}{path}"), "10.0.0.1:80");
         // One mode per host, as in every table.
-        site.tls = match host.len() % 3 {
+        site.policy = HostPolicy::new(match host.len() % 4 {
             0 => TlsMode::Off,
             1 => TlsMode::Public,
+            2 => TlsMode::OnDemand,
             _ => TlsMode::Internal,
-        };
+        });
         site
     })
 }
