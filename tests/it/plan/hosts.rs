@@ -267,7 +267,14 @@ fn a_redirect_leads_to_an_exact_host_and_not_to_itself() {
           sh0.host=b.example
           sh0.redirect.from=*.b.example
         ",
-        expect![[""]],
+        expect![[r#"
+            | - p0-web-1 refused: `sh0.redirect.from` leads to the route's first exact host, and it has none
+            | - p1-web-1 refused: `sh0.redirect.from` names the route's own host `a.example`
+            | - p2-web-1 refused: `sh0.redirect.from` takes an exact host name such as `backend.example.com`, found `*.b.example`
+            ! E001 p0-web-1 (c1): `sh0.redirect.from` leads to the route's first exact host, and it has none [sh0.redirect.from="www.a.example"]; add an exact host to `sh0.host`
+            ! E001 p1-web-1 (c2): `sh0.redirect.from` names the route's own host `a.example` [sh0.redirect.from="a.example"]; remove it from one of the two labels
+            ! E001 p2-web-1 (c3): `sh0.redirect.from` takes an exact host name such as `backend.example.com`, found `*.b.example` [sh0.redirect.from="*.b.example"]; write for example `sh0.redirect.from=www.example.com`
+        "#]],
     );
 }
 
@@ -289,7 +296,20 @@ fn what_has_no_effect_is_said() {
           sh0.host=*
           sh0.tls=on_demand
         ",
-        expect![[""]],
+        expect![[r#"
+            == allow *
+            10.1.2.3 [internal min=1.3] p1/web:default -> http 10.0.0.2:80
+            a.example [off] p0/web:default -> http 10.0.0.1:80
+            * [public] p2/web:default -> http 10.0.0.3:80
+            | * p2-web-1 routed
+            | 10.1.2.3 p1-web-1 routed
+            | a.example p0-web-1 routed
+            ! W002 p0-web-1 (c1): `sh0.hsts` has no effect with `tls=off` [sh0.hsts="true"]; change the other label, or remove this one
+            ! W002 p0-web-1 (c1): `sh0.redirect.https` has no effect with `tls=off` [sh0.redirect.https="true"]; change the other label, or remove this one
+            ! W002 p0-web-1 (c1): `sh0.tls.min` has no effect with `tls=off` [sh0.tls.min="1.3"]; change the other label, or remove this one
+            ! W002 p1-web-1 (c2): `sh0.tls.min` has no effect for `*` and IP addresses, which no handshake names [sh0.tls.min="1.3"]; change the other label, or remove this one
+            ! W002 p2-web-1 (c3): `sh0.tls` has no effect as `on_demand` for `*`: only names that a label says are certified [sh0.tls="on_demand"]; change the other label, or remove this one
+        "#]],
     );
 }
 
@@ -329,6 +349,19 @@ fn wrong_values_are_said_with_what_to_write() {
           sh0.host=e.example
           sh0.tls.client_ca=.hidden.pem
         ",
-        expect![[""]],
+        expect![[r#"
+            e.example [public] p4/web:default -> http 503
+            | - p0-web-1 refused: `sh0.tls.min` takes `1.2` or `1.3`, found `1.1`
+            | - p1-web-1 refused: `sh0.hsts` takes `true`, `false` or a text such as `max-age=31536000; includeSubDomains`, found `{env.HOME}`
+            | - p2-web-1 refused: `sh0.redirect.https` takes `true` or `false`, found `maybe`
+            | - p3-web-1 refused: `sh0.redirect.from` takes a host name such as `app.example.com` or `*.example.com`, without scheme, port or path, found a URL with its scheme
+            | e.example p4-web-1 refused: clients of `e.example` must show a certificate, but the label that names their authority is wrong; the host answers 503
+            ! E001 p0-web-1 (c1): `sh0.tls.min` takes `1.2` or `1.3`, found `1.1` [sh0.tls.min="1.1"]; write for example `sh0.tls.min=1.3`
+            ! E001 p1-web-1 (c2): `sh0.hsts` takes `true`, `false` or a text such as `max-age=31536000; includeSubDomains`, found `{env.HOME}` [sh0.hsts="{env.HOME}"]; write for example `sh0.hsts=max-age=31536000; includeSubDomains`
+            ! E001 p2-web-1 (c3): `sh0.redirect.https` takes `true` or `false`, found `maybe` [sh0.redirect.https="maybe"]; write for example `sh0.redirect.https=false`
+            ! E001 p3-web-1 (c4): `sh0.redirect.from` takes a host name such as `app.example.com` or `*.example.com`, without scheme, port or path, found a URL with its scheme [sh0.redirect.from="https://www.d.example"]; write for example `sh0.redirect.from=www.example.com`
+            ! E001 p4-web-1 (c5): `sh0.tls.client_ca` takes the name of a file such as `partners.pem`, found `.hidden.pem` [sh0.tls.client_ca=".hidden.pem"]; write for example `sh0.tls.client_ca=partners.pem`
+            ! E014 p4-web-1 (c5): clients of `e.example` must show a certificate, but the label that names their authority is wrong; the host answers 503; write for example `sh0.tls.client_ca=partners.pem`
+        "#]],
     );
 }
