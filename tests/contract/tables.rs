@@ -1,6 +1,8 @@
 //! Route tables for tests: a short way to write one, and the samples whose configs are pinned as
 //! golden files and given to a real Caddy.
 
+mod hosts;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -177,7 +179,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
         ..base.clone()
     };
     let plain = |sites: Vec<Site>| (table(sites), base.clone());
-    BTreeMap::from([
+    let mut samples = BTreeMap::from([
         ("no_routes", plain(vec![])),
         ("pools", plain(pools())),
         ("slots", slots(base)),
@@ -209,7 +211,9 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
             "certificates",
             (table([site("*.example.com", A).public()]), certificates),
         ),
-    ])
+    ]);
+    samples.extend(hosts::samples(base));
+    samples
 }
 
 fn paths() -> Vec<Site> {

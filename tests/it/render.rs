@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
-use sh0_agent::caddy::render::{AcmeOptions, RenderOptions, Rendered, render, render_unavailable};
+use sh0_agent::caddy::render::{
+    AcmeOptions, DnsProvider, RenderOptions, Rendered, render, render_unavailable,
+};
 use sh0_agent::routes::{HostPolicy, TlsMode};
 
 use crate::tables::{Site, samples, site, table};
@@ -57,6 +59,23 @@ fn a_redirect_keeps_a_port_other_than_443() {
         site("::1", "").internal(),
     ];
     check_golden("redirect_port", &render(&table(sites), &options));
+}
+
+#[test]
+fn a_wildcard_is_ordered_by_the_dns_provider_alone() {
+    let provider = DnsProvider::parse(r#"{"name":"acmedns","server_url":"https://a.example"}"#);
+    let options = RenderOptions {
+        acme: AcmeOptions {
+            dns_provider: Some(provider.expect("a provider")),
+            ..AcmeOptions::default()
+        },
+        ..options()
+    };
+    let sites = [
+        site("*.example.com", "").public(),
+        site("app.example.net", "").public(),
+    ];
+    check_golden("dns_provider", &render(&table(sites), &options));
 }
 
 #[test]
