@@ -19,16 +19,23 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
+    let [port] = free_ports();
+    port
+}
+
+/// Ports that were free a moment ago, each another.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }
 
 /// A folder and options that use it. ACME goes nowhere: nobody listens at port 1.
 pub(crate) fn place() -> (TempDir, RenderOptions) {
     let dir = tempfile::tempdir().expect("a folder");
+    let [http_port, https_port] = free_ports();
     let options = RenderOptions {
-        http_port: free_port(),
-        https_port: free_port(),
+        http_port,
+        https_port,
         listen: vec!["127.0.0.1".parse().expect("an IP")],
         admin_socket: dir.path().join("admin.sock"),
         log_file: dir.path().join("caddy.log"),

@@ -22,6 +22,7 @@ mod harness;
 #[path = "../contract/tables.rs"]
 mod tables;
 
+mod acme;
 mod balance;
 mod caddy;
 mod caddy_trouble;
@@ -32,6 +33,7 @@ mod engine;
 mod engine_proxy;
 mod health;
 mod hold;
+mod hosts;
 mod labels;
 mod last_known;
 mod lifecycle;
