@@ -68,6 +68,12 @@ impl Served {
         }
     }
 
+    /// The same after Caddy was killed and started again.
+    pub(crate) async fn start_again(self, labels: &str) -> Self {
+        let Self { dir, options, .. } = self;
+        Self::start_on(labels, dir, options).await
+    }
+
     /// Loads what other labels ask for.
     pub(crate) async fn load(&self, labels: &str) {
         let built = built(labels, &self.backends, &self.options);
