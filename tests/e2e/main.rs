@@ -38,6 +38,7 @@ mod labels;
 mod last_known;
 mod lifecycle;
 mod network;
+mod on_demand;
 mod ownership;
 mod private_engine;
 mod ready;
