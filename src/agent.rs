@@ -21,6 +21,7 @@ use tracing::{debug, error, info, warn};
 pub use self::start::StartError;
 
 use crate::certificates::{CertificateSet, scan};
+use crate::clock::wall_clock;
 use crate::reconcile::say_certificate_problems;
 use crate::settings::Settings;
 use crate::status::{Status, StatusError};
@@ -219,7 +220,7 @@ fn certificates(settings: &Settings) -> CertificateSet {
     settings
         .certificates
         .as_ref()
-        .map(|dir| scan(dir, &copies))
+        .map(|dir| scan(dir, &copies, wall_clock()))
         .unwrap_or_default()
 }
 
@@ -229,8 +230,8 @@ fn publish_certificates(sets: &watch::Sender<Arc<CertificateSet>>, set: Certific
         if **last == set {
             return false;
         }
-        if last.problems != set.problems {
-            say_certificate_problems(&set.problems);
+        if last.problems != set.problems || last.warnings != set.warnings {
+            say_certificate_problems(&set);
         }
         *last = Arc::new(set);
         true

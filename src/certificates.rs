@@ -5,6 +5,8 @@
 //! key files under 40 bytes, so what it gets is checked first. A pair that is wrong is said by
 //! name and left out.
 
+mod validity;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,7 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 
 use crate::caddy::render::CertificatePair;
-use crate::model::Hostname;
+use crate::model::{FileName, Hostname};
 use crate::state::replace_file;
 
 /// Largest certificate or key file, in bytes: a chain of ten with large keys is under 64 KiB.
@@ -34,13 +36,18 @@ pub struct CertificateSet {
     pub pairs: Vec<CertificatePair>,
     /// By copy of a certificate: the file it was made from.
     pub sources: BTreeMap<PathBuf, PathBuf>,
+    /// The copies of files with authorities of client certificates.
+    pub client_cas: BTreeMap<FileName, PathBuf>,
     /// By file: what is wrong and what to do.
     pub problems: BTreeMap<PathBuf, String>,
+    /// By file that is used: what will soon be wrong.
+    pub warnings: BTreeMap<PathBuf, String>,
 }
 
-/// Reads the directory and copies its usable pairs into `copies`.
+/// Reads the directory and copies its usable pairs and authorities into `copies`. `now` is in
+/// seconds since 1970.
 #[must_use]
-pub fn scan(directory: &Path, copies: &Path) -> CertificateSet {
+pub fn scan(directory: &Path, copies: &Path, now: u64) -> CertificateSet {
     let mut set = CertificateSet::default();
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -51,15 +58,31 @@ pub fn scan(directory: &Path, copies: &Path) -> CertificateSet {
             return set;
         }
     };
-    let mut certificates: Vec<PathBuf> = entries
+    let files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "crt"))
-        .take(PAIRS_MAX)
         .collect();
-    certificates.sort();
-    for certificate in certificates {
-        match usable(&certificate, copies) {
-            Ok((name, pair)) => {
+    let of_kind = |kind: &str| {
+        let has_kind = |path: &&PathBuf| path.extension().is_some_and(|own| own == kind);
+        let mut files: Vec<PathBuf> = files.iter().filter(has_kind).cloned().collect();
+        files.sort();
+        files.truncate(PAIRS_MAX);
+        files
+    };
+    for file in of_kind("pem") {
+        match authorities(&file, copies) {
+            Ok((name, copy)) => drop(set.client_cas.insert(name, copy)),
+            Err(problem) => drop(set.problems.insert(file, problem)),
+        }
+    }
+    for certificate in of_kind("crt") {
+        match usable(&certificate, copies, now) {
+            Ok(Usable {
+                name,
+                pair,
+                warning,
+            }) => {
+                set.warnings
+                    .extend(warning.map(|warning| (certificate.clone(), warning)));
                 set.names.insert(name);
                 set.sources.insert(pair.certificate.clone(), certificate);
                 set.pairs.push(pair);
@@ -82,7 +105,57 @@ pub(crate) fn check_root(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn usable(certificate: &Path, copies: &Path) -> Result<(Hostname, CertificatePair), String> {
+/// A file of authorities: its name in labels, and its copy.
+fn authorities(file: &Path, copies: &Path) -> Result<(FileName, PathBuf), String> {
+    let name = file.file_name().and_then(|name| name.to_str());
+    let name = FileName::parse(name.unwrap_or_default()).map_err(|error| {
+        format!(
+            "the file's name cannot stand in a label: found {}; name it as `partners.pem`",
+            error.found
+        )
+    })?;
+    let pem = read(file)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found = found.map_err(|error| format!("is not PEM: {error}"))?;
+    if found.is_empty() {
+        return Err("holds no certificate (`BEGIN CERTIFICATE`)".to_owned());
+    }
+    for certificate in &found {
+        ParsedCertificate::try_from(certificate)
+            .map_err(|error| format!("holds a certificate that cannot be read: {error}"))?;
+    }
+    Ok((name, copied(copies, "pem", &[&pem], &pem)?))
+}
+
+/// The copy of a file under a name that says its content and what belongs to it.
+fn copied(
+    copies: &Path,
+    extension: &str,
+    named_by: &[&[u8]],
+    pem: &[u8],
+) -> Result<PathBuf, String> {
+    let mut digest = Sha256::new();
+    for part in named_by {
+        digest.update(part);
+    }
+    let digest = digest.finalize();
+    let (name, _) = digest.split_at(16);
+    let name = u128::from_be_bytes(name.try_into().expect("sixteen bytes"));
+    let path = copies.join(format!("{name:032x}.{extension}"));
+    if !path.exists() {
+        replace_file(&path, pem).map_err(|e| format!("cannot be copied: {e}"))?;
+    }
+    Ok(path)
+}
+
+/// A pair that can be served.
+struct Usable {
+    name: Hostname,
+    pair: CertificatePair,
+    warning: Option<String>,
+}
+
+fn usable(certificate: &Path, copies: &Path, now: u64) -> Result<Usable, String> {
     let stem = certificate
         .file_stem()
         .and_then(|stem| stem.to_str())
@@ -100,23 +173,15 @@ fn usable(certificate: &Path, copies: &Path) -> Result<(Hostname, CertificatePai
     let key = certificate.with_extension("key");
     let certificate_pem = read(certificate)?;
     let key_pem = read(&key).map_err(|e| format!("its key `{}` {e}", key.display()))?;
-    check(&certificate_pem, &key_pem, &name)?;
-    let copy = |extension: &str, pem: &[u8]| -> Result<PathBuf, String> {
-        let digest = Sha256::new()
-            .chain_update(&certificate_pem)
-            .chain_update(&key_pem)
-            .finalize();
-        let (name, _) = digest.split_at(16);
-        let name = u128::from_be_bytes(name.try_into().expect("sixteen bytes"));
-        let path = copies.join(format!("{name:032x}.{extension}"));
-        if !path.exists() {
-            replace_file(&path, pem).map_err(|e| format!("cannot be copied: {e}"))?;
-        }
-        Ok(path)
-    };
-    let certificate = copy("crt", &certificate_pem)?;
-    let key = copy("key", &key_pem)?;
-    Ok((name, CertificatePair { certificate, key }))
+    let warning = check(&certificate_pem, &key_pem, &name, now)?;
+    let named_by: [&[u8]; 2] = [&certificate_pem, &key_pem];
+    let certificate = copied(copies, "crt", &named_by, &certificate_pem)?;
+    let key = copied(copies, "key", &named_by, &key_pem)?;
+    Ok(Usable {
+        name,
+        pair: CertificatePair { certificate, key },
+        warning,
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -131,8 +196,14 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|e| format!("cannot be read: {e}"))
 }
 
-/// Whether the two are PEM, belong together, and are for this host.
-fn check(certificate: &[u8], key: &[u8], name: &Hostname) -> Result<(), String> {
+/// Whether the two are PEM, belong together, are for this host and count now; what is to be said
+/// about them if so.
+fn check(
+    certificate: &[u8],
+    key: &[u8],
+    name: &Hostname,
+    now: u64,
+) -> Result<Option<String>, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
     let chain = chain.map_err(|e| format!("the certificate is not PEM: {e}"))?;
     if chain.is_empty() {
@@ -150,19 +221,21 @@ fn check(certificate: &[u8], key: &[u8], name: &Hostname) -> Result<(), String> 
             ));
         }
     }
-    leaf.map_or(Ok(()), |leaf| covers(&leaf, name))
+    let leaf = leaf.expect("there is one, or it would have been said");
+    let unusable = |error: rustls::Error| format!("the certificate cannot be read: {error}");
+    let leaf = ParsedCertificate::try_from(&leaf).map_err(unusable)?;
+    covers(&leaf, name)?;
+    validity::check(&leaf, now)
 }
 
 /// Whether the certificate is for the host that its file is named for. Caddy refuses every config
 /// with a certificate that names nobody.
-fn covers(leaf: &CertificateDer<'_>, name: &Hostname) -> Result<(), String> {
-    let unusable = |error: rustls::Error| format!("the certificate cannot be read: {error}");
-    let leaf = ParsedCertificate::try_from(leaf).map_err(unusable)?;
+fn covers(leaf: &ParsedCertificate<'_>, name: &Hostname) -> Result<(), String> {
     // A wildcard is tried with a host that it covers.
     let host = name.as_str().replace('*', "any");
     let host = ServerName::try_from(host.as_str())
         .map_err(|_| "the file's name is no name that a certificate can have".to_owned())?;
-    match verify_server_name(&leaf, &host) {
+    match verify_server_name(leaf, &host) {
         Ok(()) => Ok(()),
         Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
             presented,
@@ -192,7 +265,7 @@ mod tests {
         for (name, content) in files {
             std::fs::write(directory.path().join(name), content).expect("written");
         }
-        scan(directory.path(), copies.path())
+        scan(directory.path(), copies.path(), 0)
             .problems
             .into_values()
             .collect()
@@ -219,6 +292,7 @@ mod tests {
         let set = scan(
             Path::new("/nonexistent/certificates"),
             Path::new("/nonexistent"),
+            0,
         );
         assert_eq!(set.problems.len(), 1);
         assert!(set.pairs.is_empty());

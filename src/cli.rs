@@ -8,6 +8,7 @@ mod render;
 mod routes;
 mod run;
 mod settings;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -82,6 +83,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print the Caddy config for the running containers, or for a file of containers.
     Render(Box<render::RenderArgs>),
+    /// Print the root of the internal certificate authority, or write it into a file
+    Trust(trust::TrustArgs),
 }
 
 /// Runs the command line given to the program.
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Routes(args) => routes::routes(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Render(args) => render::render(*args),
+        Command::Trust(args) => trust::run(args),
     };
     match outcome {
         Ok(()) => Exit::Success.into(),

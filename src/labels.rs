@@ -5,12 +5,14 @@
 //! at one container at a time and knows nothing of other containers, networks or ports.
 
 mod hints;
+mod host;
 mod parse;
 mod schema;
 mod spec;
 mod tree;
 mod value;
 
+pub use host::{ClientCa, HostRules, HostSpec, Hsts};
 pub use parse::parse;
 pub use schema::{Key, KeyInfo, Scope, key_info, keys};
 pub use spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};

@@ -32,6 +32,7 @@
 //! | [`probe`] | whether a container answers |
 //! | [`state`] | what must outlive the agent |
 //! | [`certificates`] | the directory of a person's own certificates |
+//! | [`on_demand`] | the endpoint where Caddy asks about names at their first handshake |
 //! | [`status`] | what the agent knows, as plain data, and the socket that shows it |
 //! | [`reconcile`] | the loop |
 //! | [`settings`], [`plan`], [`agent`] | settings; containers to config without an agent; the whole |
@@ -75,6 +76,8 @@ pub mod probe;
 pub mod state;
 
 pub mod certificates;
+
+pub mod on_demand;
 
 pub mod status;
 

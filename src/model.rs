@@ -10,6 +10,7 @@ mod name;
 mod pool;
 mod route;
 mod shown;
+mod tls;
 
 pub use app::{AppKey, Owner};
 pub(crate) use container::has_prefix;
@@ -19,7 +20,8 @@ pub use container::{
 };
 pub use health::{HealthCheck, HealthRules, PassiveChecks, StatusSet};
 pub(crate) use name::FOUND_CHARS_MAX;
-pub use name::{Hostname, NameError, PathPrefix, Port, Token};
+pub use name::{FileName, Hostname, NameError, PathPrefix, Port, Token};
 pub use pool::PoolKey;
 pub use route::{LbPolicy, ReadyCheck, RouteId, RouteName, Scheme, Weight};
 pub(crate) use shown::shown;
+pub use tls::TlsVersion;

@@ -19,7 +19,7 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
     let certificates = settings
         .certificates
         .as_ref()
-        .map(|dir| scan(dir, &copies))
+        .map(|dir| scan(dir, &copies, wall_clock()))
         .unwrap_or_default();
     let built = build(&Inputs {
         snapshot,
@@ -32,12 +32,16 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         default_tls: settings.default_tls,
         allow_catch_all: settings.allow_catch_all,
         certificate_names: &certificates.names,
+        client_cas: &certificates.client_cas,
+        has_dns_provider: settings.acme.dns_provider.is_some(),
         gates: &Gates::open(),
         linger_seconds: 0,
         now: wall_clock(),
     });
     let mut options = settings.render_options();
     options.certificates = certificates.pairs;
+    options.certificate_names = certificates.names;
+    options.client_cas = certificates.client_cas;
     let rendered = render(&built.table, &options);
     (built, rendered)
 }

@@ -47,6 +47,7 @@ use crate::certificates::CertificateSet;
 use crate::discovery::{Engine, EngineError, Notice};
 use crate::labels::TlsSetting;
 use crate::model::Snapshot;
+use crate::on_demand::OnDemand;
 use crate::probe::Probe;
 use crate::state::{State, StateError, Store};
 use crate::status::Status;
@@ -112,6 +113,8 @@ pub struct World<E, A, S, P> {
     pub prober: P,
     /// Where upstreams' addresses are kept; `None` is in the config itself.
     pub slots: Option<Slots>,
+    /// Where Caddy asks about names at their first handshake.
+    pub on_demand: OnDemand,
     /// Seconds since 1970; claims are dated by it.
     pub wall_clock: fn() -> u64,
 }

@@ -10,6 +10,8 @@ mod forms;
 mod gates;
 mod health;
 mod place;
+mod policies;
+mod redirects;
 mod report;
 mod table;
 mod trials;
@@ -20,4 +22,6 @@ pub use build::{Built, Inputs, LastGood, Refused, build};
 pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
 pub use gates::{Crashes, Gates, READY_TIMEOUT, ReadyLast, Trial, TrialCheck, Watch};
 pub use report::{Row, RowState};
-pub use table::{Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
+pub use table::{
+    HostPolicy, Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+};

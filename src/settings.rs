@@ -3,6 +3,7 @@
 //! Plain data with defaults. Deliberately knows no flag and no environment variable: `cli` reads
 //! those, and a program that embeds the agent fills this in by hand.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,6 +41,9 @@ pub struct Settings {
     pub listen: Vec<IpAddr>,
     /// How public certificates are obtained.
     pub acme: AcmeOptions,
+    /// New names per hour that get a certificate at their first handshake, each counted once.
+    /// Default 60.
+    pub on_demand_names_max: usize,
     /// The certificate policy of hosts whose labels do not say one. Default `auto`.
     pub default_tls: TlsSetting,
     /// A directory of certificates of your own, as `<name>.crt` and `<name>.key`.
@@ -80,6 +84,7 @@ impl Default for Settings {
             https_port: 443,
             listen: Vec::new(),
             acme: AcmeOptions::default(),
+            on_demand_names_max: 60,
             default_tls: TlsSetting::Auto,
             certificates: None,
             state_dir: PathBuf::from("/var/lib/sh0-agent"),
@@ -122,6 +127,12 @@ impl Settings {
         self.state_dir.join("caddy")
     }
 
+    /// The root of Caddy's internal authority; there once it has issued a certificate.
+    #[must_use]
+    pub fn internal_root(&self) -> PathBuf {
+        { self.storage_dir() }.join("pki/authorities/local/root.crt")
+    }
+
     /// Where checked copies of the certificate directory are kept for Caddy.
     #[must_use]
     pub fn certificate_copies(&self) -> PathBuf {
@@ -154,6 +165,9 @@ impl Settings {
             stream_close_delay: self.stream_close_delay,
             acme: self.acme.clone(),
             certificates: Vec::new(),
+            certificate_names: BTreeSet::new(),
+            client_cas: BTreeMap::new(),
+            ask: None,
             slots: None,
         }
     }

@@ -233,7 +233,7 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
-    use crate::labels::TlsSetting;
+    use crate::labels::{HostRules, TlsSetting};
     use crate::model::{
         Address, AppKey, Container, ContainerId, ContainerState, Health, Hostname, NetworkMode,
         Owner, RouteName,
@@ -252,7 +252,10 @@ mod tests {
             since: 5,
             released: Some(7),
             share: ["blog".to_owned()].into(),
-            tls: Some(TlsSetting::Internal),
+            rules: HostRules {
+                tls: Some(TlsSetting::Internal),
+                ..HostRules::default()
+            },
             containers: ContainerId::new("c1").into_iter().collect(),
         };
         let labels = BTreeMap::from([("sh0.host".to_owned(), "a.example".to_owned())]);

@@ -20,6 +20,7 @@ use crate::caddy::admin::{Admin, AdminClient};
 use crate::certificates::CertificateSet;
 use crate::clock::wall_clock;
 use crate::discovery::{Docker, DockerOptions, EngineError};
+use crate::on_demand::OnDemand;
 use crate::probe::Prober;
 use crate::reconcile::{Channels, Options, Slots, SlotsStartError, World, reconcile};
 use crate::settings::{Settings, UpstreamsMode};
@@ -175,6 +176,7 @@ impl Agent {
             store,
             prober: Prober::default(),
             slots,
+            on_demand: OnDemand::new(settings.storage_dir(), settings.on_demand_names_max),
             wall_clock,
         };
         let options = loop_options(settings);

@@ -9,17 +9,20 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+mod connection;
 mod http;
 mod tls;
 
+pub use connection::{ClientAuthentication, ClientAuthorities, SniMatch, TlsConnectionPolicy};
 pub use http::{
-    AutomaticHttps, Errors, Handler, HeaderOps, Headers, HealthChecks, Http, LoadBalancing,
-    Matcher, PassiveHealthChecks, Pattern, Replacement, ReverseProxy, Route, SelectionPolicy,
-    Server, ServerName, StaticResponse, TlsConnectionPolicy, Transport, TransportTls, Upstream,
+    AutomaticHttps, Errors, FileMatch, Handler, HeaderOps, Headers, HealthChecks, Http,
+    LoadBalancing, Matcher, PassiveHealthChecks, Pattern, Replacement, ResponseHeaders,
+    ReverseProxy, Route, SelectionPolicy, Server, ServerName, StaticResponse, Transport,
+    TransportTls, Upstream,
 };
 pub use tls::{
     Acme, Automation, AutomationPolicy, CertificateAuthority, CertificateFile, Certificates,
-    Issuer, Pki, Tls,
+    Challenges, DnsChallenge, ExternalAccount, Issuer, OnDemand, Permission, Pki, Tls,
 };
 
 /// The whole config.

@@ -4,7 +4,7 @@
 //! which place in the config belongs to which route. Deliberately does not check names again (the
 //! table's types cannot be wrong) and does not decide whether a config is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,17 @@ use super::config::{
     LogWriter, Logging, Logs, Matcher, Pattern, Pki, Server, ServerName, Storage, Tls,
 };
 use super::{Fingerprint, message};
-use crate::model::PoolKey;
+use crate::model::{FileName, Hostname, PoolKey};
 use crate::routes::{RouteKey, RouteTable};
 use crate::slots::hold_folder;
 
+mod acme;
+mod connections;
 mod handlers;
 mod servers;
 mod tls;
+
+pub use acme::{AcmeOptions, DnsProvider, ExternalAccountKey};
 
 /// The host name by which we ask Caddy's admin endpoint, and the only origin it is told to accept.
 pub const ADMIN_ORIGIN: &str = "sh0-agent";
@@ -51,20 +55,14 @@ pub struct RenderOptions {
     pub acme: AcmeOptions,
     /// Certificates that the operator gave.
     pub certificates: Vec<CertificatePair>,
+    /// The hosts that those certificates are named for.
+    pub certificate_names: BTreeSet<Hostname>,
+    /// The files with authorities of client certificates.
+    pub client_cas: BTreeMap<FileName, PathBuf>,
+    /// The URL that Caddy asks about names at their first handshake; `None` says no to all.
+    pub ask: Option<String>,
     /// Where upstreams' addresses are; `None` is in the config itself.
     pub slots: Option<SlotOptions>,
-}
-
-/// How public certificates are obtained. All `None` is Caddy's default: Let's Encrypt.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AcmeOptions {
-    /// The account's address. With it and without `ca`, `ZeroSSL` is asked when Let's Encrypt
-    /// fails, as Caddy does by default.
-    pub email: Option<String>,
-    /// The URL of another authority's directory.
-    pub ca: Option<String>,
-    /// A PEM file with the root of that directory's own certificate.
-    pub ca_root: Option<PathBuf>,
 }
 
 /// How upstreams are named where their addresses are in slots.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::caddy::render::AcmeOptions;
+use crate::caddy::render::{AcmeOptions, DnsProvider, ExternalAccountKey};
 use crate::labels::TlsSetting;
 use crate::reconcile::DebounceOptions;
 use crate::settings::{Settings, UpstreamsMode};
@@ -56,7 +56,32 @@ pub(crate) struct SettingsArgs {
     /// PEM file of the root that the certificate authority's own HTTPS is checked against
     #[arg(long, env = "SH0_ACME_CA_ROOT", value_name = "FILE")]
     acme_ca_root: Option<PathBuf>,
-    /// Certificates of hosts whose labels do not say: auto, internal or off
+    /// Key id of an account made outside ACME, where the authority asks for one
+    #[arg(
+        long,
+        env = "SH0_ACME_EAB_KEY_ID",
+        value_name = "ID",
+        requires = "acme_eab_hmac"
+    )]
+    acme_eab_key_id: Option<String>,
+    /// Key of that account, in base64url; better said in the environment
+    #[arg(
+        long,
+        env = "SH0_ACME_EAB_HMAC",
+        value_name = "KEY",
+        requires = "acme_eab_key_id",
+        hide_env_values = true,
+        value_parser = hmac
+    )]
+    acme_eab_hmac: Option<String>,
+    /// DNS provider of a Caddy built with it, for wildcard certificates: JSON such as
+    /// {"name": "cloudflare", "api_token": "…"}, or a file with it
+    #[arg(long, env = "SH0_DNS_PROVIDER", value_name = "JSON", hide_env_values = true, value_parser = dns_provider)]
+    dns_provider: Option<DnsProvider>,
+    /// New names per hour that get a certificate at their first handshake (tls=on_demand)
+    #[arg(long, env = "SH0_ON_DEMAND_NAMES_MAX", default_value_t = 60, value_parser = waiting, value_name = "COUNT")]
+    on_demand_names_max: usize,
+    /// Certificates of hosts whose labels do not say: auto, internal, on_demand or off
     #[arg(long, env = "SH0_DEFAULT_TLS", default_value = "auto", value_name = "TLS", value_parser = tls)]
     default_tls: TlsSetting,
     /// Directory of your own certificates: <host>.crt and <host>.key, wildcards as _.example.com
@@ -126,7 +151,12 @@ impl From<SettingsArgs> for Settings {
                 email: said(args.acme_email),
                 ca: args.acme_ca,
                 ca_root: args.acme_ca_root,
+                external_account: { said(args.acme_eab_key_id) }
+                    .zip(said(args.acme_eab_hmac))
+                    .map(|(key_id, hmac)| ExternalAccountKey { key_id, hmac }),
+                dns_provider: args.dns_provider,
             },
+            on_demand_names_max: args.on_demand_names_max,
             default_tls: args.default_tls,
             certificates: args.certificates,
             state_dir: args.state_dir,
@@ -201,6 +231,26 @@ fn prefix(text: &str) -> Result<String, String> {
 
 fn tls(text: &str) -> Result<TlsSetting, String> {
     TlsSetting::parse(text).map_err(|error| format!("expected {}", error.expected))
+}
+
+/// A key in base64url without padding (RFC 8555, section 7.3.4), or nothing. It is not repeated.
+fn hmac(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    { text.bytes().all(is_plain) }
+        .then(|| text.to_owned())
+        .ok_or_else(|| "expected a key in base64url, without `=`".to_owned())
+}
+
+/// A provider as JSON, or the file with it.
+fn dns_provider(text: &str) -> Result<DnsProvider, String> {
+    let read = |path| std::fs::read_to_string(path).map_err(|error| format!("no file: {error}"));
+    let json = match text.trim_start().starts_with('{') {
+        true => text.to_owned(),
+        false => read(text)?,
+    };
+    DnsProvider::parse(&json).map_err(|found| {
+        format!("expected JSON such as `{{\"name\": \"cloudflare\"}}`, found {found}")
+    })
 }
 
 fn https_url(text: &str) -> Result<String, String> {

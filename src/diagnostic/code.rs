@@ -70,10 +70,12 @@ codes! {
     NoWildcardCertificate = "E007", Error, "there is no certificate for the wildcard host";
     /// `*` is not allowed by the agent's settings.
     CatchAll = "E008", Error, "a catch-all host is not allowed";
-    /// Two routes want different certificates for one host.
-    TlsDiffers = "E009", Error, "another value of `tls` is in force for the host";
+    /// Two routes want different things for one host.
+    TlsDiffers = "E009", Error, "another value is in force for the host";
     /// Caddy does not accept the route.
     RefusedByCaddy = "E010", Error, "Caddy refused the route";
+    /// A host whose clients must show certificates cannot ask for them.
+    NoClientCa = "E014", Error, "client certificates cannot be asked for";
     /// A key under our prefix that has no meaning.
     UnknownKey = "W001", Warning, "a label is not known";
     /// A key that changes nothing as the others stand.

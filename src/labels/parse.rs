@@ -1,17 +1,19 @@
 //! The labels of one container, read into types.
 
 mod health;
+mod host;
 
 use std::collections::BTreeMap;
 
+use super::host::HostRules;
 use super::schema::{Key, key_info, keys};
-use super::spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};
+use super::spec::{ContainerSpec, Parsed, RouteSpec, Standing};
 use super::tree::{self, Scoped, Tree};
 use super::value;
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
 use crate::model::{
-    AppKey, Container, LbPolicy, NameError, Owner, Port, ReadyCheck, RouteName, Scheme, Token,
-    Weight,
+    AppKey, Container, Hostname, LbPolicy, NameError, Owner, Port, ReadyCheck, RouteName, Scheme,
+    Token, Weight,
 };
 
 /// Reads the labels of one container. Never fails: a wrong value spoils its own route and becomes
@@ -22,6 +24,7 @@ pub fn parse(container: &Container, prefix: &str) -> Parsed {
         container,
         prefix,
         found: Vec::new(),
+        spoiled: BTreeMap::new(),
     };
     let standing = reader.standing();
     reader.found.sort();
@@ -41,6 +44,7 @@ struct Reader<'a> {
     container: &'a Container,
     prefix: &'a str,
     found: Vec<Diagnostic>,
+    spoiled: BTreeMap<RouteName, (Vec<Hostname>, HostRules)>,
 }
 
 impl Reader<'_> {
@@ -76,8 +80,10 @@ impl Reader<'_> {
         let container_is_wrong = self.found.len() > errors || tree.is_cut;
         let mut routes = self.routes(&tree);
         if container_is_wrong {
-            for route in routes.values_mut() {
-                *route = None;
+            for (name, route) in &mut routes {
+                if let Some(spec) = route.take() {
+                    self.spoil(name, spec);
+                }
             }
         }
         Standing::Asks(ContainerSpec {
@@ -87,6 +93,7 @@ impl Reader<'_> {
             share,
             weight: weight.unwrap_or_default(),
             routes,
+            spoiled: std::mem::take(&mut self.spoiled),
             doubtful: tree.doubtful || container_is_wrong,
         })
     }
@@ -129,6 +136,7 @@ impl Reader<'_> {
 
     /// One route, or `None` when any of its labels is wrong.
     fn route(&mut self, name: &RouteName, scope: &Scoped, default: &Scoped) -> Option<RouteSpec> {
+        let client_ca = self.client_ca(scope);
         let before = self.found.len();
         let host_scope = if scope.has(Key::Host) { scope } else { default };
         let hosts = match (host_scope.has(Key::Host), name) {
@@ -160,7 +168,7 @@ impl Reader<'_> {
             strip: self
                 .read(scope, Key::Strip, value::boolean)
                 .unwrap_or_default(),
-            tls: self.read(scope, Key::Tls, TlsSetting::parse),
+            host: self.host_spec(scope, client_ca),
             upstream_server_name: self.read(scope, Key::UpstreamServerName, value::exact_host),
             upstream_skip_verify: self
                 .read(scope, Key::UpstreamSkipVerify, value::boolean)
@@ -168,11 +176,23 @@ impl Reader<'_> {
         };
         self.say_too_many(scope, spec.hosts.len() * spec.paths.len());
         self.say_nothing_to_verify(scope, &spec);
+        self.say_no_redirect(scope, &spec);
         let is_right = hosts.is_some() && self.found.len() == before;
         if is_right {
             self.say_what_has_no_effect(scope, &spec);
+            self.say_idle_host_labels(scope, &spec);
+            return Some(spec);
         }
-        is_right.then_some(spec)
+        self.spoil(name, spec);
+        None
+    }
+
+    /// Keeps what a route that is left out asks for its hosts.
+    fn spoil(&mut self, name: &RouteName, spec: RouteSpec) {
+        let (hosts, rules) = (spec.hosts, spec.host.rules);
+        if !hosts.is_empty() && rules != HostRules::default() {
+            self.spoiled.insert(name.clone(), (hosts, rules));
+        }
     }
 
     fn say_too_many(&mut self, scope: &Scoped, pairs: usize) {

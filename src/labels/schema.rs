@@ -88,6 +88,16 @@ pub enum Key {
     LbWeight,
     /// `tls`
     Tls,
+    /// `tls.min`
+    TlsMin,
+    /// `tls.client_ca`
+    TlsClientCa,
+    /// `hsts`
+    Hsts,
+    /// `redirect.https`
+    RedirectHttps,
+    /// `redirect.from`
+    RedirectFrom,
 }
 
 /// One row of the table.
@@ -219,6 +229,6 @@ mod tests {
         let names: BTreeSet<_> = keys().map(|info| info.name).collect();
         let of_keys: BTreeSet<_> = keys().map(|info| info.key).collect();
         assert_eq!((names.len(), of_keys.len()), (count, count));
-        assert_eq!(count, Key::Tls as usize + 1, "a key without a row");
+        assert_eq!(count, Key::RedirectFrom as usize + 1, "a key without a row");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::host::{HostRules, HostSpec};
 use super::value;
 use crate::diagnostic::Diagnostic;
 use crate::model::{
@@ -14,19 +15,21 @@ use crate::model::{
 
 /// Where a host's certificate is asked to come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum TlsSetting {
     /// A public authority, or the internal one for names that nobody certifies.
     #[default]
     Auto,
     /// The internal authority.
     Internal,
+    /// As `Auto`, but only at the first handshake for a name.
+    OnDemand,
     /// No certificate: plain HTTP only.
     Off,
 }
 
 impl TlsSetting {
-    /// Parses `auto`, `internal` or `off`.
+    /// Parses `auto`, `internal`, `on_demand` or `off`.
     ///
     /// # Errors
     /// What was found instead.
@@ -34,8 +37,12 @@ impl TlsSetting {
         match text.trim().to_ascii_lowercase().as_str() {
             "auto" => Ok(Self::Auto),
             "internal" => Ok(Self::Internal),
+            "on_demand" => Ok(Self::OnDemand),
             "off" => Ok(Self::Off),
-            _ => Err(value::not_one_of("`auto`, `internal` or `off`", text)),
+            _ => Err(value::not_one_of(
+                "`auto`, `internal`, `on_demand` or `off`",
+                text,
+            )),
         }
     }
 
@@ -45,6 +52,7 @@ impl TlsSetting {
         match self {
             Self::Auto => "auto",
             Self::Internal => "internal",
+            Self::OnDemand => "on_demand",
             Self::Off => "off",
         }
     }
@@ -75,8 +83,8 @@ pub struct RouteSpec {
     pub policy: LbPolicy,
     /// Whether the matched prefix is removed.
     pub strip: bool,
-    /// The certificate, where the labels say it.
-    pub tls: Option<TlsSetting>,
+    /// What it says about its hosts, whoever serves them.
+    pub host: HostSpec,
     /// The name in the container's certificate; `None` means the first host.
     pub upstream_server_name: Option<Hostname>,
     /// Whether any certificate of the container will do.
@@ -98,6 +106,8 @@ pub struct ContainerSpec {
     pub weight: Weight,
     /// Its routes; `None` for one whose labels are wrong.
     pub routes: BTreeMap<RouteName, Option<RouteSpec>>,
+    /// What routes whose labels are wrong ask for their hosts: it protects other routes of them.
+    pub spoiled: BTreeMap<RouteName, (Vec<Hostname>, HostRules)>,
     /// Whether something was not understood, so that routes may be missing here which were meant.
     pub doubtful: bool,
 }

@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::model::{
-    FOUND_CHARS_MAX, Hostname, NameError, PathPrefix, ReadyCheck, Scheme, StatusSet, Token, shown,
+    FOUND_CHARS_MAX, Hostname, NameError, PathPrefix, ReadyCheck, Scheme, StatusSet, TlsVersion,
+    Token, shown,
 };
 
 /// Items of one list that are read: above any real list, and two lists multiplied (hosts and
@@ -83,6 +84,15 @@ pub(super) fn scheme(text: &str) -> Result<Scheme, NameError> {
         "https" => Ok(Scheme::Https),
         "h2c" => Ok(Scheme::H2c),
         _ => Err(not_one_of("`http`, `https` or `h2c`", text)),
+    }
+}
+
+/// The oldest TLS version.
+pub(super) fn tls_version(text: &str) -> Result<TlsVersion, NameError> {
+    match text.trim() {
+        "1.2" => Ok(TlsVersion::V12),
+        "1.3" => Ok(TlsVersion::V13),
+        _ => Err(not_one_of("`1.2` or `1.3`", text)),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Names that parse: a value of these types cannot be wrong, so nothing later checks again.
 
+mod file;
 mod host;
 mod path;
 
+pub use file::FileName;
 pub use host::Hostname;
 pub use path::PathPrefix;
 

@@ -105,19 +105,12 @@ where
             default_tls: self.options.default_tls,
             allow_catch_all: self.options.allow_catch_all,
             certificate_names: &certificates.names,
+            client_cas: &certificates.client_cas,
+            has_dns_provider: self.options.render.acme.dns_provider.is_some(),
             gates,
             linger_seconds: self.world.slots.as_ref().map_or(0, |_| LINGER_SECONDS),
             now: (self.world.wall_clock)(),
         }))
-    }
-
-    /// Takes the containers as ready that take requests when the agent starts: another agent, or
-    /// nobody, has asked them before, and sites that work must not wait.
-    pub(super) fn trust_those_that_run(&mut self) {
-        let certificates = Arc::clone(&self.channels.certificates.borrow());
-        if let Some(built) = self.build(&certificates, &Gates::open()) {
-            self.readiness.trust(&built);
-        }
     }
 
     /// Builds the table and the config from the newest snapshot, and notes whether they changed.
@@ -133,6 +126,10 @@ where
         self.say_diagnostics(&built.diagnostics);
         let pairs = self.refusals.left_in(&certificates.pairs);
         self.options.render.certificates.clone_from(&pairs);
+        let options = &mut self.options.render;
+        options.certificate_names.clone_from(&certificates.names);
+        options.client_cas.clone_from(&certificates.client_cas);
+        options.ask = self.world.on_demand.settle(&built.table);
         if let Some(slots) = &mut self.world.slots {
             slots.settle(&built.table, Instant::now());
         }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -260,6 +261,15 @@ where
     S: Store + Clone,
     P: Probe + Clone,
 {
+    /// Takes the containers as ready that take requests when the agent starts: another agent, or
+    /// nobody, has asked them before, and sites that work must not wait.
+    pub(super) fn trust_those_that_run(&mut self) {
+        let certificates = Arc::clone(&self.channels.certificates.borrow());
+        if let Some(built) = self.build(&certificates, &Gates::open()) {
+            self.readiness.trust(&built);
+        }
+    }
+
     /// The engine sent a container a signal. If it is the one that stops it, the container leaves
     /// its routes at once.
     pub(super) fn on_kill(&mut self, id: &ContainerId, signal: i32) {

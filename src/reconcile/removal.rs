@@ -43,7 +43,9 @@ fn only_removes(before: &Desired, after: &Desired, options: &RenderOptions) -> b
     }
     let mut left = old.clone();
     left.routes.retain(|key, _| new.routes.contains_key(key));
-    left.tls.retain(|host, _| new.tls.contains_key(host));
+    left.hosts.retain(|host, _| new.hosts.contains_key(host));
+    left.redirects
+        .retain(|from, _| new.redirects.contains_key(from));
     let mut options = options.clone();
     if let Some(slots) = &mut options.slots {
         slots.counts.clone_from(&before.slots);

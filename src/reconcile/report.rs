@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 
 use super::Loop;
 use crate::caddy::admin::Admin;
+use crate::certificates::CertificateSet;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::discovery::Engine;
 use crate::model::{ContainerId, ContainerRef};
@@ -195,9 +196,12 @@ where
 }
 
 /// Logs what is wrong with the certificate directory.
-pub(crate) fn say_certificate_problems(problems: &BTreeMap<std::path::PathBuf, String>) {
-    for (path, problem) in problems.iter().take(LOGGED_CHANGES_MAX) {
+pub(crate) fn say_certificate_problems(certificates: &CertificateSet) {
+    for (path, problem) in certificates.problems.iter().take(LOGGED_CHANGES_MAX) {
         error!(path = %path.display(), "A certificate is not used: {problem}.");
+    }
+    for (path, warning) in certificates.warnings.iter().take(LOGGED_CHANGES_MAX) {
+        warn!(path = %path.display(), "A certificate should be renewed: {warning}.");
     }
 }
 

@@ -7,7 +7,7 @@ use super::build::Inputs;
 use super::forms::{Candidate, Form};
 use crate::labels::{Standing, parse};
 use crate::model::{
-    AppKey, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, RouteId,
+    AppKey, Container, ContainerId, ContainerState, Health, Hostname, Labels, NetworkMode, RouteId,
 };
 
 /// How long a route outlives its app's last container where requests can wait, in seconds: a
@@ -51,10 +51,12 @@ fn form(id: &RouteId, labels: &Labels, inputs: &Inputs<'_>) -> Option<Form> {
         return None;
     };
     let mut route = spec.routes.remove(&id.route).flatten()?;
-    route.hosts.retain(|host| {
+    let is_own = |host: &Hostname| {
         let claim = inputs.claims.get(host);
         claim.is_some_and(|claim| claim.owner == id.app.owner)
-    });
+    };
+    route.hosts.retain(is_own);
+    route.host.redirect_from.retain(is_own);
     (!route.hosts.is_empty()).then(|| Form {
         id: id.clone(),
         spec: route,

@@ -5,6 +5,7 @@
 //! order give the same table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::absent::{self, Absent};
 use super::claims::{self, Asking, Claims};
@@ -12,6 +13,7 @@ use super::forms::{self, Candidate, Form};
 use super::gates::{Gates, ReadyLast, Trial, Watch};
 use super::health;
 use super::place::place;
+use super::policies;
 use super::report::Row;
 use super::table::RouteTable;
 use super::trials;
@@ -19,7 +21,8 @@ use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
 use crate::labels::{RouteSpec, Standing, TlsSetting, parse};
 use crate::model::{
-    AppKey, Container, ContainerRef, Hostname, Labels, Owner, RouteId, RouteName, Snapshot,
+    AppKey, Container, ContainerRef, FileName, Hostname, Labels, Owner, RouteId, RouteName,
+    Snapshot,
 };
 
 /// The labels under the prefix by which each route was last accepted.
@@ -51,6 +54,10 @@ pub struct Inputs<'a> {
     pub allow_catch_all: bool,
     /// The names for which the certificate directory has a certificate.
     pub certificate_names: &'a BTreeSet<Hostname>,
+    /// The files in it with authorities of client certificates.
+    pub client_cas: &'a BTreeMap<FileName, PathBuf>,
+    /// Whether public certificates for wildcards can be had, by a DNS provider.
+    pub has_dns_provider: bool,
     /// Who has shown that it is ready, and who is stopping.
     pub gates: &'a Gates,
     /// How long a route outlives its app's last container; 0 where requests cannot wait.
@@ -94,16 +101,18 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     let mut rows = Vec::new();
     let apps = candidates(inputs, &mut found, &mut rows);
     let (mut forms, mut wanted) = (Vec::new(), BTreeSet::new());
+    let mut spoiled = Vec::new();
     for (app, candidates) in &apps {
         let of_app = forms::of_app(app, candidates, inputs, &mut found);
+        spoiled.extend(policies::spoiled(app, candidates, &of_app, inputs.gates));
         wanted.extend(trials::trials(candidates, &of_app, inputs.gates));
         forms.extend(of_app);
     }
     let absent = absent::since(&apps, inputs);
     forms.extend(absent::forms(&absent, inputs));
     let mut claims = claims::settle(inputs.claims, &asking(&forms), inputs.now);
-    let placed = place(&forms, &claims, inputs, &mut found);
-    claims::remember_tls(&mut claims, &placed.settings);
+    let placed = place(&forms, &spoiled, &claims, inputs, &mut found);
+    claims::remember_rules(&mut claims, &placed.rules);
     found.sort();
     found.dedup();
     rows.extend(placed.rows);
@@ -272,7 +281,13 @@ fn asking(forms: &[Form]) -> Vec<Asking> {
                 Owner::App(_) => form.containers(),
             },
         };
-        form.spec.hosts.iter().map(ask).collect::<Vec<_>>()
+        let redirect = |host: &Hostname| Asking {
+            only_paths: false,
+            ..ask(host)
+        };
+        let redirects = form.spec.host.redirect_from.iter().map(redirect);
+        let hosts = form.spec.hosts.iter().map(ask);
+        hosts.chain(redirects).collect::<Vec<_>>()
     };
     let present = forms.iter().filter(|form| !form.is_absent);
     present.flat_map(of_form).collect()
@@ -342,9 +357,10 @@ impl Inputs<'_> {
     }
 
     /// Whether a public certificate for this host cannot be had: a wildcard needs one from the
-    /// directory, for the stock Caddy has no DNS provider.
+    /// directory where no DNS provider is set, which the stock Caddy has none of.
     pub(super) fn lacks_certificate(&self, host: &Hostname) -> bool {
-        host.is_wildcard() && !host.is_internal() && !self.certificate_names.contains(host)
+        let is_ordered = !host.is_wildcard() || host.is_internal() || self.has_dns_provider;
+        !is_ordered && !self.certificate_names.contains(host)
     }
 
     /// Says that a host lacks its certificate.
@@ -357,7 +373,7 @@ impl Inputs<'_> {
             message: format!("`{host}` needs a certificate, and none for it is in the directory"),
             help: format!(
                 "put `{file}.crt` and `{file}.key` into the agent's `--certificates` directory, \
-                 or set `{}.tls=internal`",
+                 or set `{0}.tls=internal` or `{0}.tls=on_demand`",
                 self.prefix
             ),
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::labels::TlsSetting;
+use crate::labels::HostRules;
 use crate::model::{ContainerId, Hostname, Owner};
 
 /// How long a claim outlives its owner's last container, in seconds: a redeploy that builds an
@@ -27,10 +27,11 @@ pub struct Claim {
     /// Projects that the owner lets add paths under the host.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub share: BTreeSet<String>,
-    /// The certificate policy that the owner last decided for the host. It stays in force while
-    /// the owner has no container, so that nobody who adds a path decides it meanwhile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls: Option<TlsSetting>,
+    /// What the owner last decided for the host. It stays in force while the owner has no
+    /// container, so that nobody who adds a path decides it meanwhile. Files of the first agents
+    /// have `tls` alone.
+    #[serde(flatten)]
+    pub rules: HostRules,
     /// The containers by which an app outside any project holds the claim. Such an app is named
     /// after its container, and a container that is renamed keeps what it has.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -45,7 +46,7 @@ impl Claim {
             since,
             released: None,
             share: BTreeSet::new(),
-            tls: None,
+            rules: HostRules::default(),
             containers: BTreeSet::new(),
         }
     }
@@ -124,10 +125,12 @@ pub(super) fn settle(before: &Claims, asking: &[Asking], now: u64) -> Claims {
     claims
 }
 
-/// Keeps what each present owner decides about its hosts' certificates.
-pub(super) fn remember_tls(claims: &mut Claims, settings: &BTreeMap<Hostname, TlsSetting>) {
+/// Keeps what each present owner decides about its hosts.
+pub(super) fn remember_rules(claims: &mut Claims, rules: &BTreeMap<Hostname, HostRules>) {
     for (host, claim) in claims.iter_mut().filter(|(_, c)| c.released.is_none()) {
-        claim.tls = settings.get(host).copied().or(claim.tls);
+        if let Some(rules) = rules.get(host) {
+            claim.rules = rules.clone();
+        }
     }
 }
 

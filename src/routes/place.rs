@@ -1,16 +1,18 @@
-//! Puts forms under their keys: who may serve a host, who wins a key, which certificate a host has.
+//! Puts forms under their keys: who may serve a host, and who wins a key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Inputs;
 use super::claims::{self, Claim, Claims};
 use super::forms::{Form, Member};
+use super::policies::{Policies, Spoiled};
+use super::redirects;
 use super::report::{Row, RowState};
 use super::table::{
-    HOLD, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+    HOLD, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, Upstream, UpstreamTls,
 };
 use crate::diagnostic::{Code, Diagnostic};
-use crate::labels::{RouteSpec, TlsSetting};
+use crate::labels::{HostRules, RouteSpec, TlsSetting};
 use crate::model::{Hostname, PathPrefix, PoolKey, RouteId, RouteName, Scheme, Weight, shown};
 
 /// Characters of a project's name that are shown in a label to type; `share` takes no longer ones.
@@ -22,13 +24,14 @@ pub(super) struct Placed {
     pub(super) table: RouteTable,
     pub(super) ids: BTreeSet<RouteId>,
     pub(super) rows: Vec<Row>,
-    /// The certificate policy of every host, as its deciding route says it.
-    pub(super) settings: BTreeMap<Hostname, TlsSetting>,
+    /// What is in force for every host, as its deciding route says it.
+    pub(super) rules: BTreeMap<Hostname, HostRules>,
 }
 
 /// Places all forms.
 pub(super) fn place(
     forms: &[Form],
+    spoiled: &[Spoiled],
     claims: &Claims,
     inputs: &Inputs<'_>,
     found: &mut Vec<Diagnostic>,
@@ -37,7 +40,7 @@ pub(super) fn place(
     let mut winners: BTreeMap<RouteKey, &Form> = BTreeMap::new();
     let mut sorted: Vec<&Form> = forms.iter().collect();
     sorted.sort_by(|a, b| a.id.cmp(&b.id));
-    for form in sorted {
+    for form in &sorted {
         for host in &form.spec.hosts {
             let has_path = !form.spec.paths.is_empty();
             let owner = &form.id.app.owner;
@@ -62,12 +65,14 @@ pub(super) fn place(
             }
         }
     }
-    let policies = Policies::decide(&winners, claims, inputs);
+    let policies = Policies::decide(&winners, spoiled, claims, inputs);
     for (key, form) in winners {
         placed.add(key, form, &policies, inputs, found);
     }
-    let settings = policies.0.into_iter();
-    placed.settings = settings.map(|(host, (tls, _))| (host, tls)).collect();
+    for form in sorted {
+        redirects::place(form, &mut placed, &policies, claims, inputs.prefix, found);
+    }
+    placed.rules = policies.rules();
     placed
 }
 
@@ -80,7 +85,7 @@ fn keys<'a>(host: &'a Hostname, paths: &'a [PathPrefix]) -> impl Iterator<Item =
     })
 }
 
-fn host_taken(form: &Form, host: &Hostname, claim: &Claim, prefix: &str) -> Diagnostic {
+pub(super) fn host_taken(form: &Form, host: &Hostname, claim: &Claim, prefix: &str) -> Diagnostic {
     let claimant = &form.id.app.owner;
     let in_gap = match claim.released {
         Some(_) => " (it has no container now; the claim ends ten minutes after its last one)",
@@ -128,69 +133,6 @@ fn lose(
     found.push(diagnostic);
 }
 
-/// The certificate policy of every host.
-struct Policies(BTreeMap<Hostname, (TlsSetting, String)>);
-
-impl Policies {
-    /// The default route of the host's owner decides, else its first route by name. While the
-    /// owner has no container, what it said last stays in force.
-    fn decide(winners: &BTreeMap<RouteKey, &Form>, claims: &Claims, inputs: &Inputs<'_>) -> Self {
-        let mut deciders: BTreeMap<&Hostname, &Form> = BTreeMap::new();
-        for (key, form) in winners {
-            let rank = |form: &Form| {
-                let owner = claims.get(&key.host).map(|claim| &claim.owner);
-                let is_owner = owner == Some(&form.id.app.owner);
-                let is_default = form.id.route == RouteName::Default;
-                (!is_owner, !is_default, form.spec.tls.is_none())
-            };
-            let decider = deciders.entry(&key.host).or_insert(form);
-            let order = rank(form).cmp(&rank(decider));
-            if order.then_with(|| form.id.cmp(&decider.id)).is_lt() {
-                *decider = form;
-            }
-        }
-        let decide = |(host, form): (&Hostname, &Form)| {
-            let before = claims.get(host).filter(|claim| claim.released.is_some());
-            let decided = match before.and_then(|claim| Some((claim.tls?, &claim.owner))) {
-                Some((tls, owner)) => (tls, owner.to_string()),
-                None => (
-                    form.spec.tls.unwrap_or(inputs.default_tls),
-                    format!("`{}`", form.id),
-                ),
-            };
-            (host.clone(), decided)
-        };
-        Self(deciders.into_iter().map(decide).collect())
-    }
-
-    fn of(&self, host: &Hostname) -> TlsSetting {
-        self.0
-            .get(host)
-            .map(|(setting, _)| *setting)
-            .unwrap_or_default()
-    }
-
-    /// The diagnostic of a route that wants another policy than the one in force.
-    fn conflict(&self, host: &Hostname, form: &Form, prefix: &str) -> Option<Diagnostic> {
-        let (in_force, decider) = self.0.get(host)?;
-        let asked = form.spec.tls.filter(|asked| asked != in_force)?;
-        let (asked, in_force) = (asked.as_str(), in_force.as_str());
-        Some(Diagnostic {
-            container: form.definer.clone(),
-            code: Code::TlsDiffers,
-            label: None,
-            message: format!(
-                "the route `{}` asks for `tls={asked}`, but {decider} decides `tls={in_force}` \
-                 for the host `{host}`; the route answers 503",
-                form.id.route
-            ),
-            help: format!(
-                "remove the label, or write `{prefix}.tls={asked}` at the host's default route"
-            ),
-        })
-    }
-}
-
 impl Placed {
     fn add(
         &mut self,
@@ -200,14 +142,17 @@ impl Placed {
         inputs: &Inputs<'_>,
         found: &mut Vec<Diagnostic>,
     ) {
-        let setting = policies.of(&key.host);
-        if setting == TlsSetting::Auto && inputs.lacks_certificate(&key.host) {
+        let Some(decided) = policies.of(&key.host) else {
+            return;
+        };
+        let is_auto = decided.rules.tls == Some(TlsSetting::Auto);
+        if is_auto && inputs.lacks_certificate(&key.host) {
             let diagnostic = inputs.no_certificate(form, &key.host);
             self.refuse(form, &key, &diagnostic.message);
             found.push(diagnostic);
             return;
         }
-        let conflict = policies.conflict(&key.host, form, inputs.prefix);
+        let conflict = policies.objection(&key.host, form, inputs.prefix);
         let reason = conflict
             .as_ref()
             .map(|diagnostic| diagnostic.message.clone());
@@ -241,8 +186,8 @@ impl Placed {
         let strip = spec.strip && key.path.is_some();
         self.ids.insert(form.id.clone());
         self.table
-            .tls
-            .insert(key.host.clone(), mode(&key.host, setting));
+            .hosts
+            .insert(key.host.clone(), decided.policy.clone());
         self.table.routes.insert(
             key,
             Route {
@@ -338,13 +283,4 @@ fn upstream_tls(spec: &RouteSpec) -> Option<UpstreamTls> {
     Some(UpstreamTls::Verify(
         first.expect("a route spec has a host").clone(),
     ))
-}
-
-fn mode(host: &Hostname, setting: TlsSetting) -> TlsMode {
-    match setting {
-        TlsSetting::Off => TlsMode::Off,
-        TlsSetting::Internal => TlsMode::Internal,
-        TlsSetting::Auto if host.is_internal() => TlsMode::Internal,
-        TlsSetting::Auto => TlsMode::Public,
-    }
 }

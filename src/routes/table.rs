@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::model::{
-    ContainerRef, Hostname, LbPolicy, PassiveChecks, PathPrefix, PoolKey, RouteId, Scheme, Weight,
+    ContainerRef, FileName, Hostname, LbPolicy, PassiveChecks, PathPrefix, PoolKey, RouteId,
+    Scheme, TlsVersion, Weight,
 };
 
 /// Which requests a route answers. `Ord` puts the more specific first: exact host before wildcard
@@ -57,8 +58,45 @@ pub enum TlsMode {
     Public,
     /// The agent's own authority.
     Internal,
+    /// One of the two, by the name, at the first handshake for it.
+    OnDemand,
     /// None: the host is served on the HTTP port only.
     Off,
+}
+
+/// What holds for a host, whatever its routes are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct HostPolicy {
+    /// Where its certificate comes from.
+    pub mode: TlsMode,
+    /// The oldest TLS version.
+    pub min: TlsVersion,
+    /// The file with the authorities of client certificates; `None` is that clients need none.
+    pub client_ca: Option<FileName>,
+    /// The `Strict-Transport-Security` header of its answers over HTTPS.
+    pub hsts: Option<String>,
+    /// Whether plain HTTP is sent to HTTPS. Never without TLS.
+    pub redirects_http: bool,
+}
+
+impl HostPolicy {
+    /// What holds without labels but the certificate's.
+    #[must_use]
+    pub fn new(mode: TlsMode) -> Self {
+        Self {
+            mode,
+            min: TlsVersion::default(),
+            client_ca: None,
+            hsts: None,
+            redirects_http: mode != TlsMode::Off,
+        }
+    }
+
+    /// Whether it is served over HTTPS.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.mode != TlsMode::Off
+    }
 }
 
 /// How the certificate of an `https` container is checked.
@@ -136,13 +174,15 @@ pub struct Route {
     pub strip: bool,
 }
 
-/// All routes, and the certificate policy of each of their hosts.
+/// All routes and redirects, and what holds for each of their hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouteTable {
     /// In the order in which they are matched.
     pub routes: BTreeMap<RouteKey, Route>,
-    /// For every host in `routes`, no others.
-    pub tls: BTreeMap<Hostname, TlsMode>,
+    /// For every host in `routes` and `redirects`, no others.
+    pub hosts: BTreeMap<Hostname, HostPolicy>,
+    /// Exact hosts without routes that are sent to another, exact one.
+    pub redirects: BTreeMap<Hostname, Hostname>,
 }
 
 #[cfg(test)]

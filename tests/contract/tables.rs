@@ -1,6 +1,8 @@
 //! Route tables for tests: a short way to write one, and the samples whose configs are pinned as
 //! golden files and given to a real Caddy.
 
+mod hosts;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -12,15 +14,15 @@ use sh0_agent::model::{
     PoolKey, RouteId, RouteName, Scheme, Token, Weight,
 };
 use sh0_agent::routes::{
-    Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+    HostPolicy, Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
 };
 
-/// One route to be, and its host's TLS mode.
+/// One route to be, and its host's policy.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
     pub(crate) key: RouteKey,
     pub(crate) route: Route,
-    pub(crate) tls: TlsMode,
+    pub(crate) policy: HostPolicy,
 }
 
 /// A route for `host/path`, without TLS, whose pool is `addresses`, separated by spaces.
@@ -66,7 +68,7 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
             },
             strip: false,
         },
-        tls: TlsMode::Off,
+        policy: HostPolicy::new(TlsMode::Off),
     }
 }
 
@@ -77,12 +79,12 @@ fn pool_key() -> PoolKey {
 
 impl Site {
     pub(crate) fn public(mut self) -> Self {
-        self.tls = TlsMode::Public;
+        self.policy = HostPolicy::new(TlsMode::Public);
         self
     }
 
     pub(crate) fn internal(mut self) -> Self {
-        self.tls = TlsMode::Internal;
+        self.policy = HostPolicy::new(TlsMode::Internal);
         self
     }
 
@@ -135,7 +137,7 @@ impl Site {
 pub(crate) fn table(sites: impl IntoIterator<Item = Site>) -> RouteTable {
     let mut table = RouteTable::default();
     for site in sites {
-        table.tls.insert(site.key.host.clone(), site.tls);
+        table.hosts.insert(site.key.host.clone(), site.policy);
         table.routes.insert(site.key, site.route);
     }
     table
@@ -165,7 +167,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
         acme: AcmeOptions {
             ca: Some("https://127.0.0.1:1/directory".to_owned()),
             ca_root: Some(beside("site.crt")),
-            email: None,
+            ..AcmeOptions::default()
         },
         ..base.clone()
     };
@@ -177,7 +179,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
         ..base.clone()
     };
     let plain = |sites: Vec<Site>| (table(sites), base.clone());
-    BTreeMap::from([
+    let mut samples = BTreeMap::from([
         ("no_routes", plain(vec![])),
         ("pools", plain(pools())),
         ("slots", slots(base)),
@@ -209,7 +211,9 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
             "certificates",
             (table([site("*.example.com", A).public()]), certificates),
         ),
-    ])
+    ]);
+    samples.extend(hosts::samples(base));
+    samples
 }
 
 fn paths() -> Vec<Site> {

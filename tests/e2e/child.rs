@@ -1,5 +1,6 @@
 //! A real Caddy for a test, on free ports of the loopback, in a folder of its own.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -23,16 +24,23 @@ const LOAD_REPEATS_MAX: usize = 5;
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
+    let [port] = free_ports();
+    port
+}
+
+/// Ports that were free a moment ago, each another.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }
 
 /// A folder and options that use it. ACME goes nowhere: nobody listens at port 1.
 pub(crate) fn place() -> (TempDir, RenderOptions) {
     let dir = tempfile::tempdir().expect("a folder");
+    let [http_port, https_port] = free_ports();
     let options = RenderOptions {
-        http_port: free_port(),
-        https_port: free_port(),
+        http_port,
+        https_port,
         listen: vec!["127.0.0.1".parse().expect("an IP")],
         admin_socket: dir.path().join("admin.sock"),
         log_file: dir.path().join("caddy.log"),
@@ -45,6 +53,9 @@ pub(crate) fn place() -> (TempDir, RenderOptions) {
         },
         slots: None,
         certificates: Vec::new(),
+        certificate_names: BTreeSet::new(),
+        client_cas: BTreeMap::new(),
+        ask: None,
     };
     (dir, options)
 }

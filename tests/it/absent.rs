@@ -21,6 +21,8 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
         default_tls: TlsSetting::Off,
         allow_catch_all: false,
         certificate_names: &BTreeSet::new(),
+        client_cas: &std::collections::BTreeMap::new(),
+        has_dns_provider: false,
         gates: &Gates::open(),
         linger_seconds,
         now,

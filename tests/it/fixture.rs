@@ -16,19 +16,21 @@
 //! Lines that begin with `==` make a story. Each does something; then the agent looks again at
 //! the containers below it, or at the same as before, or at none where it says `nobody`:
 //! `== later 30s`, `== restart`, `== caddy refuses <route id>`, `== allow *`, `== tls off`,
-//! `== certificate *.example.com`.
+//! `== certificate *.example.com`, `== authority partners.pem`, `== dns provider`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sh0_agent::labels::TlsSetting;
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, Hostname, Labels, NetworkMode,
-    Snapshot,
+    Address, Container, ContainerId, ContainerState, FileName, Health, Hostname, Labels,
+    NetworkMode, Snapshot,
 };
 use sh0_agent::routes::{
-    Absent, Built, Claims, Gates, Inputs, LastGood, Refused, Row, Upstream, UpstreamTls, build,
+    Absent, Built, Claims, Gates, HostPolicy, Inputs, LastGood, Refused, Row, Upstream,
+    UpstreamTls, build,
 };
 
 /// What the agent remembers and is set to.
@@ -43,6 +45,8 @@ pub(crate) struct Agent {
     allow_catch_all: bool,
     default_tls: TlsSetting,
     certificates: BTreeSet<Hostname>,
+    client_cas: BTreeMap<FileName, PathBuf>,
+    has_dns_provider: bool,
 }
 
 impl Default for Agent {
@@ -57,6 +61,8 @@ impl Default for Agent {
             allow_catch_all: false,
             default_tls: TlsSetting::Auto,
             certificates: BTreeSet::new(),
+            client_cas: BTreeMap::new(),
+            has_dns_provider: false,
         }
     }
 }
@@ -75,6 +81,8 @@ impl Agent {
             default_tls: self.default_tls,
             allow_catch_all: self.allow_catch_all,
             certificate_names: &self.certificates,
+            client_cas: &self.client_cas,
+            has_dns_provider: self.has_dns_provider,
             gates: &Gates::open(),
             linger_seconds: 0,
             now: self.now,
@@ -120,6 +128,12 @@ impl Agent {
                 self.certificates
                     .insert(Hostname::parse(name).expect("a host"));
             }
+            ["authority", name] => {
+                let name = FileName::parse(name).expect("a file's name");
+                self.client_cas
+                    .insert(name, PathBuf::from("/copies/ca.pem"));
+            }
+            ["dns", "provider"] => self.has_dns_provider = true,
             other => unreachable!("no such step: {other:?}"),
         }
     }
@@ -252,8 +266,8 @@ pub(crate) fn show(built: &Built) -> String {
     let mut shown = String::new();
     for (key, route) in &built.table.routes {
         let pool = &route.pool;
-        let tls = built.table.tls.get(&key.host);
-        let tls = tls.map_or("?".to_owned(), |tls| format!("{tls:?}").to_lowercase());
+        let tls = built.table.hosts.get(&key.host);
+        let tls = tls.map_or("?".to_owned(), show_policy);
         let strip = if route.strip { " strip" } else { "" };
         let upstreams: Vec<String> = pool.upstreams.iter().map(show_upstream).collect();
         let upstreams = match upstreams.as_slice() {
@@ -283,12 +297,38 @@ pub(crate) fn show(built: &Built) -> String {
         )
         .expect("strings take everything");
     }
+    for (from, to) in &built.table.redirects {
+        let policy = built
+            .table
+            .hosts
+            .get(from)
+            .map_or("?".to_owned(), show_policy);
+        writeln!(shown, "{from} [{policy}] -> {to}").expect("strings take everything");
+    }
     for row in &built.rows {
         writeln!(shown, "| {}", show_row(row)).expect("strings take everything");
     }
     for diagnostic in &built.diagnostics {
         writeln!(shown, "! {} {}", diagnostic.code, diagnostic.one_line())
             .expect("strings take everything");
+    }
+    shown
+}
+
+/// What holds for a host, as far as it is not what holds without labels.
+fn show_policy(policy: &HostPolicy) -> String {
+    let mut shown = format!("{:?}", policy.mode).to_lowercase();
+    if policy.min != HostPolicy::new(policy.mode).min {
+        write!(shown, " min={}", policy.min.as_str()).expect("strings take everything");
+    }
+    if let Some(client_ca) = &policy.client_ca {
+        write!(shown, " client_ca={client_ca}").expect("strings take everything");
+    }
+    if let Some(hsts) = &policy.hsts {
+        write!(shown, " hsts={hsts:?}").expect("strings take everything");
+    }
+    if policy.has_tls() && !policy.redirects_http {
+        shown.push_str(" http");
     }
     shown
 }

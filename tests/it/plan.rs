@@ -4,6 +4,7 @@
 //! upstreams), then a row for each container and route, then the diagnostics on one line each.
 
 mod health;
+mod hosts;
 mod keys;
 mod last_good;
 mod networks;

@@ -182,7 +182,7 @@ fn check_invariants(built: &Built) {
     for (key, route) in &built.table.routes {
         let host = key.host.as_str();
         assert!(
-            built.table.tls.contains_key(&key.host),
+            built.table.hosts.contains_key(&key.host),
             "no policy for {host}"
         );
         let path = key.path.as_ref().map_or("", |path| path.as_str());
@@ -207,7 +207,7 @@ fn check_invariants(built: &Built) {
         sorted.dedup();
         assert_eq!(addresses, sorted);
     }
-    for host in built.table.tls.keys() {
+    for host in built.table.hosts.keys() {
         assert!(
             built.table.routes.keys().any(|key| key.host == *host),
             "{host} has no route"
@@ -229,7 +229,7 @@ fn of_others(built: &Built, stranger: &Owner) -> BTreeMap<String, String> {
     let routes = built.table.routes.iter();
     let others = routes.filter(|(_, route)| route.id.app.owner != *stranger);
     let text = |(key, route)| (format!("{key}"), format!("{route:?}"));
-    let tls = |key: &sh0_agent::routes::RouteKey| format!("{:?}", built.table.tls.get(&key.host));
+    let tls = |key: &sh0_agent::routes::RouteKey| format!("{:?}", built.table.hosts.get(&key.host));
     others
         .map(|(key, route)| {
             let (name, shown) = text((key, route));

@@ -1,14 +1,16 @@
 //! The route table as Caddy JSON: whole configs pinned, one golden file per behaviour. With
 //! `UPDATE_EXPECT=1` the files are written anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
-use sh0_agent::caddy::render::{AcmeOptions, RenderOptions, Rendered, render, render_unavailable};
-use sh0_agent::routes::TlsMode;
+use sh0_agent::caddy::render::{
+    AcmeOptions, DnsProvider, RenderOptions, Rendered, render, render_unavailable,
+};
+use sh0_agent::routes::{HostPolicy, TlsMode};
 
 use crate::tables::{Site, samples, site, table};
 
@@ -25,6 +27,9 @@ pub(crate) fn options() -> RenderOptions {
         acme: AcmeOptions::default(),
         slots: None,
         certificates: Vec::new(),
+        certificate_names: BTreeSet::new(),
+        client_cas: BTreeMap::new(),
+        ask: None,
     }
 }
 
@@ -54,6 +59,23 @@ fn a_redirect_keeps_a_port_other_than_443() {
         site("::1", "").internal(),
     ];
     check_golden("redirect_port", &render(&table(sites), &options));
+}
+
+#[test]
+fn a_wildcard_is_ordered_by_the_dns_provider_alone() {
+    let provider = DnsProvider::parse(r#"{"name":"acmedns","server_url":"https://a.example"}"#);
+    let options = RenderOptions {
+        acme: AcmeOptions {
+            dns_provider: Some(provider.expect("a provider")),
+            ..AcmeOptions::default()
+        },
+        ..options()
+    };
+    let sites = [
+        site("*.example.com", "").public(),
+        site("app.example.net", "").public(),
+    ];
+    check_golden("dns_provider", &render(&table(sites), &options));
 }
 
 #[test]
@@ -88,11 +110,12 @@ fn any_site() -> impl Strategy<Value = Site> {
     (host, path).prop_map(|(host, path)| {
         let mut site = site(&format!("{host}{path}"), "10.0.0.1:80");
         // One mode per host, as in every table.
-        site.tls = match host.len() % 3 {
+        site.policy = HostPolicy::new(match host.len() % 4 {
             0 => TlsMode::Off,
             1 => TlsMode::Public,
+            2 => TlsMode::OnDemand,
             _ => TlsMode::Internal,
-        };
+        });
         site
     })
 }

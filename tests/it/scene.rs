@@ -10,6 +10,7 @@ use sh0_agent::caddy::render::{RenderOptions, render, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
 use sh0_agent::labels::TlsSetting;
 use sh0_agent::model::{Container, ContainerId};
+use sh0_agent::on_demand::OnDemand;
 use sh0_agent::reconcile::{Channels, DebounceOptions, Options, Slots, World, reconcile};
 use sh0_agent::routes::{Inputs, Refused, build};
 use sh0_agent::settings::Settings;
@@ -173,6 +174,7 @@ impl Scene {
             store: store.clone(),
             prober: prober.clone(),
             slots,
+            on_demand: OnDemand::new("/nonexistent".into(), 1),
             wall_clock: || NOW,
         };
         let crash = Arc::new(Notify::new());
@@ -267,6 +269,8 @@ impl Scene {
             default_tls: TlsSetting::Off,
             allow_catch_all: false,
             certificate_names: &std::collections::BTreeSet::new(),
+            client_cas: &std::collections::BTreeMap::new(),
+            has_dns_provider: false,
             gates: &sh0_agent::routes::Gates::open(),
             linger_seconds: 0,
             now: NOW,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::CaddyDuration;
+use super::{CaddyDuration, TlsConnectionPolicy};
 
 /// The web servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,7 +52,11 @@ pub struct Server {
     pub routes: Vec<Route>,
     /// `None` is a server without TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls_connection_policies: Option<[TlsConnectionPolicy; 1]>,
+    pub tls_connection_policies: Option<Vec<TlsConnectionPolicy>>,
+    /// Whether a request must name the host that the handshake named; `None` is Caddy's choice,
+    /// which is yes as soon as any policy asks for client certificates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strict_sni_host: Option<bool>,
     /// What Caddy does by itself.
     pub automatic_https: AutomaticHttps,
     /// What happens when a route ends in an error; `None` is Caddy's empty answer.
@@ -66,10 +70,6 @@ pub struct Errors {
     /// The first that matches answers.
     pub routes: Vec<Route>,
 }
-
-/// How TLS connections are accepted: Caddy's defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TlsConnectionPolicy {}
 
 /// What Caddy does by itself for the hosts of a server's routes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -115,12 +115,24 @@ pub struct Matcher {
     /// These placeholders' values match.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vars_regexp: BTreeMap<&'static str, Pattern>,
+    /// One of these files is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileMatch>,
     /// One of these methods.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub method: Vec<&'static str>,
     /// None of these holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not: Vec<Self>,
+}
+
+/// A look whether a file is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileMatch {
+    /// The folder that they are looked for in.
+    pub root: String,
+    /// Their names in it; `*` is any name, and placeholders are expanded.
+    pub try_files: [&'static str; 1],
 }
 
 /// A regular expression (RE2).
@@ -136,6 +148,12 @@ pub struct Pattern {
 pub enum Handler {
     /// Changes header fields.
     Headers(Headers),
+    /// Sets header fields of the response, in place of the upstream's own.
+    #[serde(rename = "headers")]
+    ResponseHeaders {
+        /// Which.
+        response: ResponseHeaders,
+    },
     /// Changes the path.
     Rewrite {
         /// Removed from the path's beginning, without regard to case.
@@ -152,6 +170,15 @@ pub enum Handler {
 pub struct Headers {
     /// Of the request.
     pub request: HeaderOps,
+}
+
+/// Header fields of a response.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResponseHeaders {
+    /// Set to these values. Placeholders are expanded.
+    pub set: BTreeMap<&'static str, Vec<String>>,
+    /// Whether they are set last, just before the response is sent.
+    pub deferred: bool,
 }
 
 /// What is done to header fields.

@@ -39,7 +39,11 @@ pub struct CertificateFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Automation {
     /// The first whose subjects cover a name counts for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<AutomationPolicy>,
+    /// Who is asked about names at their first handshake; `None` where no policy waits for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_demand: Option<OnDemand>,
 }
 
 /// How the certificates of some names are obtained.
@@ -51,6 +55,27 @@ pub struct AutomationPolicy {
     /// Who issues, tried in order; empty is Caddy's default.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub issuers: Vec<Issuer>,
+    /// Whether they are obtained at the first handshake for a name.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_demand: bool,
+}
+
+/// What holds for certificates that are obtained at the first handshake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OnDemand {
+    /// Who is asked.
+    pub permission: Permission,
+}
+
+/// Who is asked whether a name may have a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "module", rename_all = "snake_case")]
+pub enum Permission {
+    /// A server: 200 is yes, everything else no.
+    Http {
+        /// Its URL, to which `domain=<name>` is added.
+        endpoint: String,
+    },
 }
 
 /// Who issues a certificate.
@@ -75,6 +100,35 @@ pub struct Acme {
     /// Roots that its directory's own certificate may chain to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trusted_roots_pem_files: Vec<String>,
+    /// The account at the authority's own shop that this one is bound to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_account: Option<ExternalAccount>,
+    /// How names are shown to be ours; `None` is by the HTTP and the TLS challenge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub challenges: Option<Challenges>,
+}
+
+/// An account that was made outside ACME (RFC 8555, section 7.3.4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExternalAccount {
+    /// Its name.
+    pub key_id: String,
+    /// Its key, in base64url.
+    pub mac_key: String,
+}
+
+/// How names are shown to be ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Challenges {
+    /// By a record in the DNS.
+    pub dns: DnsChallenge,
+}
+
+/// The challenge that takes a record in the DNS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DnsChallenge {
+    /// Who writes the record: a module of a Caddy that was built with it.
+    pub provider: serde_json::Value,
 }
 
 /// The internal authority.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{RenderOptions, SlotOptions};
 use crate::caddy::config::{
     CaddyDuration, Handler, HeaderOps, Headers, HealthChecks, LoadBalancing, Matcher,
-    PassiveHealthChecks, Replacement, ReverseProxy, SelectionPolicy, StaticResponse, Transport,
-    TransportTls, Upstream as ConfigUpstream,
+    PassiveHealthChecks, Replacement, ResponseHeaders, ReverseProxy, SelectionPolicy,
+    StaticResponse, Transport, TransportTls, Upstream as ConfigUpstream,
 };
 use crate::model::{Hostname, LbPolicy, Scheme};
 use crate::routes::{Pool, Route, RouteKey, UpstreamTls};
@@ -245,6 +245,34 @@ pub(super) fn redirect(origin: &str) -> Handler {
         headers: BTreeMap::from([("Location", vec![format!("{origin}{{http.request.uri}}")])]),
         body: String::new(),
     })
+}
+
+/// Tells browsers to keep to HTTPS. The text has no placeholders: it is written from parts.
+pub(super) fn hsts(text: &str) -> Handler {
+    Handler::ResponseHeaders {
+        response: ResponseHeaders {
+            set: BTreeMap::from([("Strict-Transport-Security", vec![text.to_owned()])]),
+            deferred: true,
+        },
+    }
+}
+
+/// The answer to a request that came over another host's connection (RFC 9110, section 15.5.20):
+/// browsers repeat it over one of its own.
+pub(super) fn misdirected() -> Handler {
+    page(
+        421,
+        "This site must be asked over a connection of its own, with a client certificate.\n",
+    )
+}
+
+/// The answer for a public host that has no certificate yet.
+pub(super) fn not_certified() -> Handler {
+    page(
+        503,
+        "{http.request.host} has no certificate yet: it is being requested from the certificate \
+         authority. Please try again in a few seconds.\n",
+    )
 }
 
 /// The answer where no route is. Without it Caddy would answer an empty 200.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::{RenderOptions, handlers};
+use super::{RenderOptions, connections, handlers};
 use crate::caddy::config::{
     AutomaticHttps, Errors, Handler, Matcher, Pattern, Route, Server, ServerName,
-    TlsConnectionPolicy,
 };
 use crate::model::Hostname;
-use crate::routes::{RouteKey, RouteTable, TlsMode};
+use crate::routes::{HostPolicy, RouteKey, RouteTable};
+
+mod hosts;
 
 /// Which key stands where.
 pub(super) type Places = BTreeMap<(ServerName, usize), RouteKey>;
@@ -27,10 +28,10 @@ pub(super) fn servers(
         ServerName::Http,
         http(options, routes, errors(table, options)),
     );
-    if table.tls.values().any(|&mode| mode != TlsMode::Off) {
+    if table.hosts.values().any(HostPolicy::has_tls) {
         let (list, without_tls) = https_routes(table, options);
         let routes = list.finish(&mut places);
-        let server = https(options, routes, without_tls, errors(table, options));
+        let server = https(table, options, routes, without_tls);
         servers.insert(ServerName::Https, server);
     }
     (servers, places)
@@ -58,6 +59,7 @@ fn http(options: &RenderOptions, routes: Vec<Route>, errors: Option<Errors>) -> 
         protocols: Some(["h1"]),
         routes,
         tls_connection_policies: None,
+        strict_sni_host: None,
         automatic_https: AutomaticHttps {
             disable: true,
             disable_redirects: true,
@@ -68,22 +70,25 @@ fn http(options: &RenderOptions, routes: Vec<Route>, errors: Option<Errors>) -> 
 }
 
 fn https(
+    table: &RouteTable,
     options: &RenderOptions,
     routes: Vec<Route>,
     without_tls: Vec<String>,
-    errors: Option<Errors>,
 ) -> Server {
+    let asks_clients = { table.hosts.values() }.any(|policy| policy.client_ca.is_some());
     Server {
         listen: listen(options, options.https_port),
         protocols: None,
         routes,
-        tls_connection_policies: Some([TlsConnectionPolicy {}]),
+        tls_connection_policies: Some(connections::policies(table, options)),
+        // Our own check stands before all routes.
+        strict_sni_host: asks_clients.then_some(false),
         automatic_https: AutomaticHttps {
             disable: false,
             disable_redirects: true,
             skip: without_tls,
         },
-        errors,
+        errors: errors(table, options),
     }
 }
 
@@ -157,12 +162,14 @@ fn listen(options: &RenderOptions, port: u16) -> Vec<String> {
 /// modules/caddyhttp/server.go).
 fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
     let mut list = RouteList::new(ServerName::Http);
+    list.redirects_from(table, options, |_| true);
     for openness in [0, 1] {
-        list.redirects(
-            &hosts(table, openness, |mode| mode != TlsMode::Off),
-            options,
-        );
-        list.serve(table, options, openness, |mode| mode == TlsMode::Off);
+        let redirected = hosts(table, openness, |host, policy| {
+            policy.redirects_http && !table.redirects.contains_key(host)
+        });
+        list.not_certified(table, options, &redirected);
+        list.redirects(&redirected, options);
+        list.serve(table, options, openness, |policy| !policy.redirects_http);
     }
     list.serve(table, options, 2, |_| true);
     list
@@ -172,15 +179,20 @@ fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
 /// here rather than another app's; such hosts are returned too, so that they get no certificate.
 fn https_routes(table: &RouteTable, options: &RenderOptions) -> (RouteList, Vec<String>) {
     let mut list = RouteList::new(ServerName::Https);
+    for matcher in connections::misdirected(table) {
+        list.push(matcher, handlers::misdirected());
+    }
+    list.hsts(table);
+    list.redirects_from(table, options, HostPolicy::has_tls);
     let mut without_tls = Vec::new();
-    let catch_all = table.tls.keys().any(Hostname::is_catch_all);
+    let catch_all = table.hosts.keys().any(Hostname::is_catch_all);
     let caught = |host: &Hostname| {
-        let wildcard = host.covering_wildcard().and_then(|w| table.tls.get(&w));
-        catch_all || wildcard.is_some_and(|&mode| mode != TlsMode::Off)
+        let wildcard = host.covering_wildcard().and_then(|w| table.hosts.get(&w));
+        catch_all || wildcard.is_some_and(HostPolicy::has_tls)
     };
     for openness in [0, 1] {
-        list.serve(table, options, openness, |mode| mode != TlsMode::Off);
-        let mut off = hosts(table, openness, |mode| mode == TlsMode::Off);
+        list.serve(table, options, openness, HostPolicy::has_tls);
+        let mut off = hosts(table, openness, |_, policy| !policy.has_tls());
         off.retain(|host| caught(host));
         if !off.is_empty() {
             list.push(matching_hosts(&off), handlers::not_found());
@@ -191,9 +203,13 @@ fn https_routes(table: &RouteTable, options: &RenderOptions) -> (RouteList, Vec<
     (list, without_tls)
 }
 
-fn hosts(table: &RouteTable, openness: u8, mode: impl Fn(TlsMode) -> bool) -> Vec<&Hostname> {
-    (table.tls.iter())
-        .filter(|&(host, &m)| host.openness() == openness && mode(m))
+fn hosts(
+    table: &RouteTable,
+    openness: u8,
+    so: impl Fn(&Hostname, &HostPolicy) -> bool,
+) -> Vec<&Hostname> {
+    (table.hosts.iter())
+        .filter(|(host, policy)| host.openness() == openness && so(host, policy))
         .map(|(host, _)| host)
         .collect()
 }
@@ -248,16 +264,16 @@ impl RouteList {
         });
     }
 
-    /// Adds the table's routes whose host is this open and has such a TLS mode, in table order.
+    /// Adds the table's routes whose host is this open and has such a policy, in table order.
     fn serve(
         &mut self,
         table: &RouteTable,
         options: &RenderOptions,
         openness: u8,
-        mode: impl Fn(TlsMode) -> bool,
+        so: impl Fn(&HostPolicy) -> bool,
     ) {
         for (key, route) in &table.routes {
-            let served = table.tls.get(&key.host).copied().is_some_and(&mode);
+            let served = table.hosts.get(&key.host).is_some_and(&so);
             if key.host.openness() != openness || !served {
                 continue;
             }
@@ -268,25 +284,6 @@ impl RouteList {
                 handle: handlers::handlers(key, route, options),
                 terminal: true,
             });
-        }
-    }
-
-    /// Adds redirects of these hosts to HTTPS: one route for all names. An IPv6 address needs one
-    /// of its own, because `{http.request.host}` comes without its brackets.
-    fn redirects(&mut self, hosts: &[&Hostname], options: &RenderOptions) {
-        let port = match options.https_port {
-            443 => String::new(),
-            port => format!(":{port}"),
-        };
-        let (ipv6, names): (Vec<_>, Vec<_>) =
-            hosts.iter().partition(|host| host.as_str().contains(':'));
-        if !names.is_empty() {
-            let origin = format!("https://{{http.request.host}}{port}");
-            self.push(matching_hosts(&names), handlers::redirect(&origin));
-        }
-        for host in ipv6 {
-            let origin = format!("https://[{host}]{port}");
-            self.push(matching_hosts(&[host]), handlers::redirect(&origin));
         }
     }
 

@@ -1,105 +1,119 @@
 //! Where the certificates of the table's hosts come from.
 
-use super::{AcmeOptions, RenderOptions, text};
+use super::{RenderOptions, acme, text};
 use crate::caddy::config::{
-    Acme, Automation, AutomationPolicy, CertificateFile, Certificates, Issuer, Tls,
+    Automation, AutomationPolicy, CertificateFile, Certificates, Issuer, OnDemand, Permission, Tls,
 };
 use crate::model::Hostname;
 use crate::routes::{RouteTable, TlsMode};
 
-/// The second authority that Caddy asks by default when it knows an e-mail address
-/// (`DefaultIssuers` in modules/caddytls/automation.go).
-const ZERO_SSL: &str = "https://acme.zerossl.com/v2/DV90";
+/// An endpoint that nobody can listen on: what is asked there is refused.
+const NOBODY: &str = "http://127.0.0.1:0/";
 
 /// What Caddy has to know beyond its defaults; it finds the hosts themselves in the routes.
 pub(super) fn tls(table: &RouteTable, options: &RenderOptions) -> Option<Tls> {
-    let hosts = |mode: TlsMode| {
-        (table.tls.iter())
-            .filter(move |&(host, &m)| m == mode && !host.is_catch_all())
-            .map(|(host, _)| host)
-    };
-    let internal: Vec<String> = hosts(TlsMode::Internal).map(Hostname::to_string).collect();
-    let shadowed: Vec<String> = hosts(TlsMode::Public)
-        .filter(|host| is_shadowed(table, host))
-        .map(Hostname::to_string)
-        .collect();
-    let issuers = match hosts(TlsMode::Public).next() {
-        Some(_) => public_issuers(&options.acme),
-        None => Vec::new(),
-    };
     let load_files: Vec<CertificateFile> = (options.certificates.iter())
         .map(|pair| CertificateFile {
             certificate: text(&pair.certificate),
             key: text(&pair.key),
         })
         .collect();
-    let policies = policies(&shadowed, internal, issuers);
-    let certificates = (!load_files.is_empty() || !shadowed.is_empty()).then_some(Certificates {
-        load_files,
-        automate: shadowed,
+    let hosts = Hosts(table);
+    let automate = hosts.texts(|host, mode| {
+        matches!(mode, TlsMode::Public | TlsMode::Internal) && hosts.is_shadowed(host, mode)
     });
-    let automation = (!policies.is_empty()).then_some(Automation { policies });
+    let policies = policies(&hosts, options);
+    let on_demand = { table.hosts.values() }
+        .any(|policy| policy.mode == TlsMode::OnDemand)
+        .then(|| OnDemand {
+            permission: Permission::Http {
+                endpoint: options.ask.clone().unwrap_or(NOBODY.to_owned()),
+            },
+        });
+    let certificates = (!load_files.is_empty() || !automate.is_empty()).then_some(Certificates {
+        load_files,
+        automate,
+    });
+    let is_plain = policies.is_empty() && on_demand.is_none();
+    let automation = (!is_plain).then_some(Automation {
+        policies,
+        on_demand,
+    });
     (certificates.is_some() || automation.is_some()).then_some(Tls {
         certificates,
         automation,
     })
 }
 
-/// Whether a wildcard with an internal certificate covers this public host. Caddy would then
-/// serve it with the wildcard's certificate, and ask the wildcard's issuer for one
-/// (`managingWildcardFor` and `getAutomationPolicyForName` in modules/caddytls/tls.go).
-fn is_shadowed(table: &RouteTable, host: &Hostname) -> bool {
-    let wildcard = host.covering_wildcard().and_then(|w| table.tls.get(&w));
-    wildcard == Some(&TlsMode::Internal)
+/// The hosts that can have certificates.
+struct Hosts<'a>(&'a RouteTable);
+
+impl Hosts<'_> {
+    fn texts(&self, so: impl Fn(&Hostname, TlsMode) -> bool) -> Vec<String> {
+        let hosts = self.0.hosts.iter();
+        let hosts = hosts.filter(|(host, policy)| !host.is_catch_all() && so(host, policy.mode));
+        hosts.map(|(host, _)| host.to_string()).collect()
+    }
+
+    /// Whether a wildcard covers this exact host whose certificate comes from elsewhere. Caddy
+    /// would then serve it with the wildcard's certificate, and ask the wildcard's issuer for one
+    /// (`managingWildcardFor` and `getAutomationPolicyForName` in modules/caddytls/tls.go).
+    fn is_shadowed(&self, host: &Hostname, mode: TlsMode) -> bool {
+        let wildcard = host.covering_wildcard();
+        let wildcard = wildcard.and_then(|wildcard| self.0.hosts.get(&wildcard));
+        match wildcard.map(|policy| policy.mode) {
+            Some(TlsMode::Internal) => mode == TlsMode::Public,
+            Some(TlsMode::OnDemand) => mode != TlsMode::OnDemand,
+            Some(TlsMode::Public | TlsMode::Off) | None => false,
+        }
+    }
 }
 
-/// In this order, because the first policy that covers a name counts.
-fn policies(
-    shadowed: &[String],
-    internal: Vec<String>,
-    issuers: Vec<Issuer>,
-) -> Vec<AutomationPolicy> {
-    let mut policies = Vec::new();
-    if !shadowed.is_empty() {
-        policies.push(AutomationPolicy {
-            subjects: shadowed.to_vec(),
-            issuers: issuers.clone(),
-        });
-    }
-    if !internal.is_empty() {
-        policies.push(AutomationPolicy {
-            subjects: internal,
-            issuers: vec![Issuer::Internal],
-        });
-    }
-    if !issuers.is_empty() {
-        policies.push(AutomationPolicy {
-            subjects: Vec::new(),
-            issuers,
-        });
-    }
-    policies
-}
-
-/// Empty means Caddy's default.
-fn public_issuers(acme: &AcmeOptions) -> Vec<Issuer> {
-    if *acme == AcmeOptions::default() {
-        return Vec::new();
-    }
-    let first = Acme {
-        ca: acme.ca.clone(),
-        email: acme.email.clone(),
-        trusted_roots_pem_files: acme.ca_root.iter().map(|root| text(root)).collect(),
+/// In this order, because the first policy that covers a name counts: exact names before the
+/// wildcards that cover them.
+fn policies(hosts: &Hosts<'_>, options: &RenderOptions) -> Vec<AutomationPolicy> {
+    let public = acme::public(&options.acme);
+    let internal = || vec![Issuer::Internal];
+    let plain = |subjects, issuers| AutomationPolicy {
+        subjects,
+        issuers,
+        on_demand: false,
     };
-    let default_ca = acme.ca.is_none() && acme.email.is_some();
-    let second = default_ca.then(|| Acme {
-        ca: Some(ZERO_SSL.to_owned()),
-        email: acme.email.clone(),
-        trusted_roots_pem_files: Vec::new(),
-    });
-    [first]
+    let on_demand = |openness: u8, is_internal: bool| AutomationPolicy {
+        subjects: hosts.texts(|host, mode| {
+            mode == TlsMode::OnDemand
+                && host.openness() == openness
+                && host.is_internal() == is_internal
+        }),
+        issuers: if is_internal {
+            internal()
+        } else {
+            public.clone()
+        },
+        on_demand: true,
+    };
+    let is_wildcard = |host: &Hostname, mode| mode == TlsMode::Public && host.is_wildcard();
+    let ordered = acme::wildcard(&options.acme);
+    let named = [
+        plain(
+            hosts.texts(|host, mode| mode == TlsMode::Public && hosts.is_shadowed(host, mode)),
+            public.clone(),
+        ),
+        on_demand(0, true),
+        on_demand(0, false),
+        plain(hosts.texts(|_, mode| mode == TlsMode::Internal), internal()),
+        on_demand(1, true),
+        on_demand(1, false),
+        plain(
+            hosts.texts(|host, mode| ordered.is_some() && is_wildcard(host, mode)),
+            ordered.clone().unwrap_or_default(),
+        ),
+    ];
+    let named = named
         .into_iter()
-        .chain(second)
-        .map(Issuer::Acme)
-        .collect()
+        .filter(|policy| !policy.subjects.is_empty());
+    let is_public = |_: &Hostname, mode| mode == TlsMode::Public;
+    let rest = (!public.is_empty() && !hosts.texts(is_public).is_empty())
+        .then(|| plain(Vec::new(), public.clone()));
+    named.chain(rest).collect()
 }

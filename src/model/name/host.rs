@@ -153,6 +153,12 @@ impl Hostname {
             || self.0.parse::<IpAddr>().is_ok()
     }
 
+    /// Whether a TLS handshake can name it (RFC 6066, section 3): addresses and `*` it cannot.
+    #[must_use]
+    pub fn has_server_name(&self) -> bool {
+        !self.is_catch_all() && self.0.parse::<IpAddr>().is_err()
+    }
+
     /// The wildcard that covers this exact name: `*.example.com` for `app.example.com`.
     #[must_use]
     pub fn covering_wildcard(&self) -> Option<Self> {

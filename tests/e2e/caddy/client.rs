@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::child::{CaddyChild, free_port};
+use crate::child::{CaddyChild, free_ports};
 
 /// What came back.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub(crate) struct Backends {
 impl Backends {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let ports = [free_port(), free_port(), free_port(), free_port()];
+        let ports: [u16; 4] = free_ports();
         let [alpha, beta, h2c, tls] = ports.map(|port| format!("127.0.0.1:{port}"));
         let config = json!({
             "admin": {"listen": format!("unix/{}/admin.sock", dir.path().display())},

@@ -124,7 +124,7 @@ fn everything_wrong_is_said_at_once() {
             ! E001 shop-web-1 (c1): `sh0.host` takes a host name such as `app.example.com` or `*.example.com`, without scheme, port or path, found an empty part between two dots [sh0.host="a..example"]; write for example `sh0.host=app.example.com`
             ! E001 shop-web-1 (c1): `sh0.path` takes a path such as `/api`, beginning with `/`, found no `/` at its beginning [sh0.path="api"]; write for example `sh0.path=/api`
             ! E001 shop-web-1 (c1): `sh0.port` takes a number from 1 to 65535, found `x`, which is not a number [sh0.port="x"]; write for example `sh0.port=8080`
-            ! E001 shop-web-1 (c1): `sh0.tls` takes `auto`, `internal` or `off`, found `on` [sh0.tls="on"]; write for example `sh0.tls=internal`
+            ! E001 shop-web-1 (c1): `sh0.tls` takes `auto`, `internal`, `on_demand` or `off`, found `on` [sh0.tls="on"]; write for example `sh0.tls=internal`
             ! W001 shop-web-1 (c1): `sh0.hsot` is not a label of the agent [sh0.hsot="b.example"]; did you mean `sh0.host`?
         "#]],
     );
@@ -145,10 +145,10 @@ fn one_containers_wrong_label_touches_nobody_else() {
         ",
         expect![[r#"
             a.example [public] shop/web:default -> http 10.0.0.1:80
-            | - blog-web-1 refused: `sh0.tls` takes `auto`, `internal` or `off`, found `x`
+            | - blog-web-1 refused: `sh0.tls` takes `auto`, `internal`, `on_demand` or `off`, found `x`
             | - shop-api-1 refused: `sh0.port` takes a number from 1 to 65535, found `x`, which is not a number
             | a.example shop-web-1 routed
-            ! E001 blog-web-1 (c3): `sh0.tls` takes `auto`, `internal` or `off`, found `x` [sh0.tls="x"]; write for example `sh0.tls=internal`
+            ! E001 blog-web-1 (c3): `sh0.tls` takes `auto`, `internal`, `on_demand` or `off`, found `x` [sh0.tls="x"]; write for example `sh0.tls=internal`
             ! E001 shop-api-1 (c2): `sh0.port` takes a number from 1 to 65535, found `x`, which is not a number [sh0.port="x"]; write for example `sh0.port=8080`
         "#]],
     );

@@ -174,7 +174,7 @@ fn a_public_wildcard_needs_a_certificate_from_the_directory() {
             a.example [public] shop/web:default -> http 10.0.0.1:80
             | *.a.example shop-web-1 refused: `*.a.example` needs a certificate, and none for it is in the directory
             | a.example shop-web-1 routed
-            ! E007 shop-web-1 (c1): `*.a.example` needs a certificate, and none for it is in the directory [sh0.host="a.example, *.a.example"]; put `_.a.example.crt` and `_.a.example.key` into the agent's `--certificates` directory, or set `sh0.tls=internal`
+            ! E007 shop-web-1 (c1): `*.a.example` needs a certificate, and none for it is in the directory [sh0.host="a.example, *.a.example"]; put `_.a.example.crt` and `_.a.example.key` into the agent's `--certificates` directory, or set `sh0.tls=internal` or `sh0.tls=on_demand`
         "#]],
     );
     check(

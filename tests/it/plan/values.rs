@@ -190,10 +190,10 @@ fn a_wrong_tls_is_said_with_what_to_write() {
           sh0.tls=acme
         ",
         expect![[r#"
-            | - p0-web-1 refused: `sh0.tls` takes `auto`, `internal` or `off`, found nothing
-            | - p1-web-1 refused: `sh0.tls` takes `auto`, `internal` or `off`, found `acme`
-            ! E001 p0-web-1 (c1): `sh0.tls` takes `auto`, `internal` or `off`, found nothing [sh0.tls=""]; write for example `sh0.tls=internal`
-            ! E001 p1-web-1 (c2): `sh0.tls` takes `auto`, `internal` or `off`, found `acme` [sh0.tls="acme"]; write for example `sh0.tls=internal`
+            | - p0-web-1 refused: `sh0.tls` takes `auto`, `internal`, `on_demand` or `off`, found nothing
+            | - p1-web-1 refused: `sh0.tls` takes `auto`, `internal`, `on_demand` or `off`, found `acme`
+            ! E001 p0-web-1 (c1): `sh0.tls` takes `auto`, `internal`, `on_demand` or `off`, found nothing [sh0.tls=""]; write for example `sh0.tls=internal`
+            ! E001 p1-web-1 (c2): `sh0.tls` takes `auto`, `internal`, `on_demand` or `off`, found `acme` [sh0.tls="acme"]; write for example `sh0.tls=internal`
         "#]],
     );
 }

@@ -15,6 +15,8 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("state", &["model", "routes"]),
     ("certificates", &["caddy", "model", "state"]),
+    // Answers Caddy from the route table.
+    ("on_demand", &["model", "routes", "telemetry"]),
     ("status", &["diagnostic", "routes"]),
     (
         "reconcile",
@@ -25,6 +27,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "discovery",
             "labels",
             "model",
+            "on_demand",
             "probe",
             "routes",
             "slots",
@@ -54,6 +57,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "certificates",
             "clock",
             "discovery",
+            "on_demand",
             "probe",
             "reconcile",
             "settings",
@@ -98,8 +102,12 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ),
     ("process_wrap", &["src/supervise/child.rs"]),
     ("std::process::Command", &[]),
-    ("axum", &["src/status/server.rs"]),
-    ("rustls", &["src/certificates.rs", "src/probe/"]),
+    // Caddy asks over TCP, people over a socket.
+    ("axum", &["src/status/server.rs", "src/on_demand/server.rs"]),
+    (
+        "rustls",
+        &["src/certificates.rs", "src/certificates/", "src/probe/"],
+    ),
     ("tokio_rustls", &["src/probe.rs", "src/probe/"]),
     ("clap", &["src/cli.rs", "src/cli/"]),
     ("anyhow", &["src/cli.rs", "src/cli/"]),
