@@ -5,6 +5,7 @@
 
 mod absent;
 mod build;
+mod choose;
 mod claims;
 mod forms;
 mod gates;
@@ -20,4 +21,7 @@ pub use build::{Built, Inputs, LastGood, Refused, build};
 pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
 pub use gates::{Crashes, Gates, READY_TIMEOUT, ReadyLast, Trial, TrialCheck, Watch};
 pub use report::{Row, RowState};
-pub use table::{Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
+pub use table::{
+    Asked, Passed, Pool, PoolHealth, Route, RouteKey, RouteTable, Serving, TlsMode, Upstream,
+    UpstreamTls,
+};

@@ -9,9 +9,14 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+mod handlers;
 mod http;
 mod tls;
 
+pub use handlers::{
+    Account, Authentication, ClientIp, Empty, Encode, Encodings, Hash, HttpBasic, Providers,
+    ProxyRewrite, RequestBody, ResponseHandler, ResponseMatcher, ResponseOps, Subroute,
+};
 pub use http::{
     AutomaticHttps, Errors, Handler, HeaderOps, Headers, HealthChecks, Http, LoadBalancing,
     Matcher, PassiveHealthChecks, Pattern, Replacement, ReverseProxy, Route, SelectionPolicy,

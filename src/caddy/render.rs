@@ -20,6 +20,10 @@ use crate::model::PoolKey;
 use crate::routes::{RouteKey, RouteTable};
 use crate::slots::hold_folder;
 
+mod auth;
+mod body;
+mod chain;
+mod fields;
 mod handlers;
 mod servers;
 mod tls;

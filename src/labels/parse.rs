@@ -1,11 +1,13 @@
 //! The labels of one container, read into types.
 
+mod handling;
 mod health;
+mod reading;
 
 use std::collections::BTreeMap;
 
 use super::schema::{Key, key_info, keys};
-use super::spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};
+use super::spec::{ContainerSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting};
 use super::tree::{self, Scoped, Tree};
 use super::value;
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
@@ -74,12 +76,23 @@ impl Reader<'_> {
             .unwrap_or_default();
         let weight = self.read(&tree.container, Key::LbWeight, Weight::parse);
         let container_is_wrong = self.found.len() > errors || tree.is_cut;
-        let mut routes = self.routes(&tree);
-        if container_is_wrong {
-            for route in routes.values_mut() {
-                *route = None;
-            }
-        }
+        let own = self.found.get(errors).map(|first| first.message.clone());
+        let routes = self.routes(&tree);
+        let closed = self.guard_of_all(&tree);
+        let spoilt = container_is_wrong.then(|| own.unwrap_or_else(reading::too_many));
+        let routes = routes.into_iter();
+        let routes = routes.map(|(name, route)| {
+            let route = match &spoilt {
+                Some(why) => reading::spoilt(route, why),
+                None => route,
+            };
+            let route = match &closed {
+                Some(why) => reading::closed(route, why),
+                None => route,
+            };
+            (name, route)
+        });
+        let routes = routes.collect();
         Standing::Asks(ContainerSpec {
             container: self.container.reference(),
             app: self.app(app.as_ref()),
@@ -87,6 +100,7 @@ impl Reader<'_> {
             share,
             weight: weight.unwrap_or_default(),
             routes,
+            closed: closed.map(String::into_boxed_str),
             doubtful: tree.doubtful || container_is_wrong,
         })
     }
@@ -110,7 +124,7 @@ impl Reader<'_> {
         AppKey { owner, name }
     }
 
-    fn routes(&mut self, tree: &Tree) -> BTreeMap<RouteName, Option<RouteSpec>> {
+    fn routes(&mut self, tree: &Tree) -> BTreeMap<RouteName, Reading> {
         let empty = Scoped::default();
         let default = tree.routes.get(&RouteName::Default);
         let mut scopes = tree.routes.clone();
@@ -127,9 +141,10 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// One route, or `None` when any of its labels is wrong.
-    fn route(&mut self, name: &RouteName, scope: &Scoped, default: &Scoped) -> Option<RouteSpec> {
+    /// One route; what is wrong with it is said.
+    fn route(&mut self, name: &RouteName, scope: &Scoped, default: &Scoped) -> Reading {
         let before = self.found.len();
+        let protection = self.protection(scope);
         let host_scope = if scope.has(Key::Host) { scope } else { default };
         let hosts = match (host_scope.has(Key::Host), name) {
             (false, _) => {
@@ -160,6 +175,7 @@ impl Reader<'_> {
             strip: self
                 .read(scope, Key::Strip, value::boolean)
                 .unwrap_or_default(),
+            handling: self.handling(scope, protection.clone().unwrap_or_default()),
             tls: self.read(scope, Key::Tls, TlsSetting::parse),
             upstream_server_name: self.read(scope, Key::UpstreamServerName, value::exact_host),
             upstream_skip_verify: self
@@ -168,11 +184,19 @@ impl Reader<'_> {
         };
         self.say_too_many(scope, spec.hosts.len() * spec.paths.len());
         self.say_nothing_to_verify(scope, &spec);
-        let is_right = hosts.is_some() && self.found.len() == before;
-        if is_right {
-            self.say_what_has_no_effect(scope, &spec);
+        let wrong = self.found.get(before).map(|first| first.message.clone());
+        let unknown = || scope.is_guarded_by_unknown().then(reading::unknown);
+        match wrong.or_else(unknown) {
+            None => {
+                self.say_what_has_no_effect(scope, &spec);
+                self.say_all_denied(scope, &spec.handling.protection);
+                Reading::Right(Box::new(spec))
+            }
+            Some(why) if scope.is_guarded() => Reading::Closed(Box::new(reading::of(
+                scope, host_scope, default, spec, protection, why,
+            ))),
+            Some(_) => Reading::Wrong,
         }
-        is_right.then_some(spec)
     }
 
     fn say_too_many(&mut self, scope: &Scoped, pairs: usize) {
@@ -345,6 +369,13 @@ impl Reader<'_> {
 
     fn say(&mut self, code: Code, label: Option<LabelRef>, message: String, help: String) {
         let container = self.container.reference();
+        let label = label.map(|label| {
+            if tree::is_secret(&label.key, self.prefix) {
+                label.hidden()
+            } else {
+                label
+            }
+        });
         self.found.push(Diagnostic {
             container,
             code,

@@ -104,6 +104,8 @@ where
             network: &self.options.network,
             default_tls: self.options.default_tls,
             allow_catch_all: self.options.allow_catch_all,
+            allow_raw_caddy: self.options.allow_raw_caddy,
+            allow_auth_urls: self.options.allow_auth_urls,
             certificate_names: &certificates.names,
             gates,
             linger_seconds: self.world.slots.as_ref().map_or(0, |_| LINGER_SECONDS),
@@ -111,8 +113,7 @@ where
         }))
     }
 
-    /// Takes the containers as ready that take requests when the agent starts: another agent, or
-    /// nobody, has asked them before, and sites that work must not wait.
+    /// Takes those as ready that take requests when the agent starts: sites that work must not wait.
     pub(super) fn trust_those_that_run(&mut self) {
         let certificates = Arc::clone(&self.channels.certificates.borrow());
         if let Some(built) = self.build(&certificates, &Gates::open()) {

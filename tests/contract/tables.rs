@@ -12,7 +12,7 @@ use sh0_agent::model::{
     PoolKey, RouteId, RouteName, Scheme, Token, Weight,
 };
 use sh0_agent::routes::{
-    Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+    Pool, PoolHealth, Route, RouteKey, RouteTable, Serving, TlsMode, Upstream, UpstreamTls,
 };
 
 /// One route to be, and its host's TLS mode.
@@ -65,6 +65,7 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
                 health: PoolHealth::default(),
             },
             strip: false,
+            serving: Serving::default(),
         },
         tls: TlsMode::Off,
     }

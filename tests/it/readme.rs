@@ -85,6 +85,7 @@ fn the_tables_are_those_of_the_code() {
     let mut codes = "| code | what | effect |\n|---|---|---|\n".to_owned();
     for code in Code::ALL {
         let effect = match code.severity() {
+            Severity::Error if *code == Code::Closed => "the route answers 503",
             Severity::Error => "the route is left out, or keeps its last good form",
             Severity::Warning => "none on the route",
         };
@@ -107,9 +108,15 @@ fn labelled(key: &str, value: &str) -> Container {
 #[test]
 fn every_example_in_the_label_table_is_a_right_value() {
     for key in keys() {
-        let mut container = labelled(key.name, key.example);
+        // One of a family.
+        let name = key
+            .name
+            .replace("<status>", "404")
+            .replace("<Name>", "X-Host");
+        let mut container = labelled(&name, key.example);
         let with = match key.name {
             "lb.header" => Some(("sh0.lb.policy", "header")),
+            "auth.forward.copy" => Some(("sh0.auth.forward", "auth/verify")),
             "lb.cookie" => Some(("sh0.lb.policy", "cookie")),
             "health.max_fails" => Some(("sh0.health.fail_for", "10s")),
             name if name.starts_with("health.") => Some(("sh0.health.path", "/healthz")),
