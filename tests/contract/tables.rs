@@ -1,6 +1,8 @@
 //! Route tables for tests: a short way to write one, and the samples whose configs are pinned as
 //! golden files and given to a real Caddy.
 
+mod handled;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -182,6 +184,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
         ("no_routes", plain(vec![])),
         ("pools", plain(pools())),
         ("slots", slots(base)),
+        ("handled", plain(handled::handled())),
         ("one_site", plain(vec![site("app.example.com", A).public()])),
         ("without_tls", plain(vec![site("app.example.com", A)])),
         (
