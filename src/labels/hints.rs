@@ -25,7 +25,7 @@ pub(super) fn unknown_key_help(prefix: &str, rest: &str) -> String {
 const PROTECTING_LIKENESS_MIN: f64 = 0.9;
 
 /// Words in the names of labels that protect, here and in other tools.
-const PROTECTING_WORDS: [&str; 12] = [
+const PROTECTING_WORDS: [&str; 14] = [
     "auth",
     "basic",
     "forward",
@@ -37,6 +37,8 @@ const PROTECTING_WORDS: [&str; 12] = [
     "users",
     "whitelist",
     "allowlist",
+    "blacklist",
+    "denied",
     "client_ca",
 ];
 

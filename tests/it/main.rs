@@ -29,6 +29,7 @@ mod docker_socket;
 mod fake_engine;
 mod health;
 mod model;
+mod never_open;
 mod plan;
 mod probe;
 mod properties;

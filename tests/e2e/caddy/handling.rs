@@ -1,6 +1,7 @@
 //! From labels to answers: what happens to requests, over a real Caddy. One Caddy serves all routes
 //! of a test; the backend answers with the request that it got.
 
+mod accepted;
 mod fields;
 mod protection;
 
