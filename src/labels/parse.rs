@@ -6,6 +6,7 @@ mod reading;
 
 use std::collections::BTreeMap;
 
+use self::reading::Scopes;
 use super::schema::{Key, key_info, keys};
 use super::spec::{ContainerSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting};
 use super::tree::{self, Scoped, Tree};
@@ -80,19 +81,7 @@ impl Reader<'_> {
         let routes = self.routes(&tree);
         let closed = self.guard_of_all(&tree);
         let spoilt = container_is_wrong.then(|| own.unwrap_or_else(reading::too_many));
-        let routes = routes.into_iter();
-        let routes = routes.map(|(name, route)| {
-            let route = match &spoilt {
-                Some(why) => reading::spoilt(route, why),
-                None => route,
-            };
-            let route = match &closed {
-                Some(why) => reading::closed(route, why),
-                None => route,
-            };
-            (name, route)
-        });
-        let routes = routes.collect();
+        let routes = reading::settled(routes, spoilt.as_deref(), closed.as_deref());
         Standing::Asks(ContainerSpec {
             container: self.container.reference(),
             app: self.app(app.as_ref()),
@@ -132,17 +121,24 @@ impl Reader<'_> {
             scopes.insert(RouteName::Default, empty.clone());
         }
         let default = default.unwrap_or(&empty);
+        let all_are_guarded = self.guard_of_all(tree).is_some();
         scopes
             .into_iter()
             .map(|(name, scope)| {
-                let spec = self.route(&name, &scope, default);
+                let spec = self.route(&name, &scope, default, all_are_guarded);
                 (name, spec)
             })
             .collect()
     }
 
     /// One route; what is wrong with it is said.
-    fn route(&mut self, name: &RouteName, scope: &Scoped, default: &Scoped) -> Reading {
+    fn route(
+        &mut self,
+        name: &RouteName,
+        scope: &Scoped,
+        default: &Scoped,
+        all_are_guarded: bool,
+    ) -> Reading {
         let before = self.found.len();
         let protection = self.protection(scope);
         let host_scope = if scope.has(Key::Host) { scope } else { default };
@@ -185,17 +181,20 @@ impl Reader<'_> {
         self.say_too_many(scope, spec.hosts.len() * spec.paths.len());
         self.say_nothing_to_verify(scope, &spec);
         let wrong = self.found.get(before).map(|first| first.message.clone());
-        let unknown = || scope.is_guarded_by_unknown().then(reading::unknown);
-        match wrong.or_else(unknown) {
+        let scopes = Scopes {
+            own: scope,
+            host: host_scope,
+            default,
+            all_are_guarded,
+        };
+        let wrong = wrong.or_else(|| hosts.is_none().then(reading::no_host));
+        match scopes.why_not(wrong) {
             None => {
                 self.say_what_has_no_effect(scope, &spec);
                 self.say_all_denied(scope, &spec.handling.protection);
                 Reading::Right(Box::new(spec))
             }
-            Some(why) if scope.is_guarded() => Reading::Closed(Box::new(reading::of(
-                scope, host_scope, default, spec, protection, why,
-            ))),
-            Some(_) => Reading::Wrong,
+            Some(why) => scopes.reading(spec, protection, why),
         }
     }
 

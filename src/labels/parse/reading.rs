@@ -1,5 +1,7 @@
 //! Routes that are closed: some of their labels are wrong, and some protect.
 
+use std::collections::BTreeMap;
+
 use super::Reader;
 use crate::labels::schema::Key;
 use crate::labels::spec::{Closed, Reading, RouteSpec};
@@ -17,49 +19,96 @@ pub(super) fn too_many() -> String {
     "the container has too many labels".to_owned()
 }
 
-/// The closed reading of a route with something wrong: `why`. Requests are turned away rather too
-/// many than too few: where a name in its own list of hosts is wrong, also those for the default
-/// route's hosts.
-pub(super) fn of(
-    scope: &Scoped,
-    host_scope: &Scoped,
-    default: &Scoped,
-    spec: RouteSpec,
-    protection: Option<Protection>,
-    why: String,
-) -> Closed {
-    let mut hosts = spec.hosts.clone();
-    if hosts.is_empty() {
-        let labels = [host_scope, default].into_iter();
-        let labels = labels.filter_map(|scope| scope.get(Key::Host));
-        for host in labels.flat_map(|label| value::right_hosts(&label.value)) {
-            if !hosts.contains(&host) {
-                hosts.push(host);
+/// Why a route is wrong whose host, said at the default route, is.
+pub(super) fn no_host() -> String {
+    "the default route's host, which it takes, is wrong".to_owned()
+}
+
+/// The labels that a route depends on.
+pub(super) struct Scopes<'a> {
+    /// Its own.
+    pub(super) own: &'a Scoped,
+    /// Those that say its host.
+    pub(super) host: &'a Scoped,
+    /// The default route's.
+    pub(super) default: &'a Scoped,
+    /// Whether a label that protects may be meant for any route of the container.
+    pub(super) all_are_guarded: bool,
+}
+
+impl Scopes<'_> {
+    /// Why the route is not right, where what was said about its labels is `wrong`.
+    pub(super) fn why_not(&self, wrong: Option<String>) -> Option<String> {
+        let unknown = || self.own.is_guarded_by_unknown().then(unknown);
+        wrong.or_else(unknown)
+    }
+
+    /// The reading of a route with something wrong: `why`. Requests are turned away rather too many
+    /// than too few: where a name in its own list of hosts is wrong, also those for the default
+    /// route's hosts.
+    pub(super) fn reading(
+        &self,
+        spec: RouteSpec,
+        protection: Option<Protection>,
+        why: String,
+    ) -> Reading {
+        if !self.own.is_guarded() && !self.all_are_guarded {
+            return Reading::Wrong;
+        }
+        let mut hosts = spec.hosts.clone();
+        if hosts.is_empty() {
+            let labels = [self.host, self.default].into_iter();
+            let labels = labels.filter_map(|scope| scope.get(Key::Host));
+            for host in labels.flat_map(|label| value::right_hosts(&label.value)) {
+                if !hosts.contains(&host) {
+                    hosts.push(host);
+                }
             }
         }
-    }
-    let path = scope.get(Key::Path);
-    let is_right = path.is_none_or(|label| value::paths(&label.value).is_ok());
-    let paths_are_known = is_right && hosts.len() * spec.paths.len() <= super::HOST_PATHS_MAX;
-    let paths = if paths_are_known {
-        spec.paths.clone()
-    } else {
-        Vec::new()
-    };
-    Closed {
-        spec: RouteSpec {
-            hosts,
-            paths,
-            ..spec
-        },
-        paths_are_known,
-        protection,
-        why,
+        let path = self.own.get(Key::Path);
+        let is_right = path.is_none_or(|label| value::paths(&label.value).is_ok());
+        let paths_are_known = is_right && hosts.len() * spec.paths.len() <= super::HOST_PATHS_MAX;
+        let paths = if paths_are_known {
+            spec.paths.clone()
+        } else {
+            Vec::new()
+        };
+        Reading::Closed(Box::new(Closed {
+            spec: RouteSpec {
+                hosts,
+                paths,
+                ..spec
+            },
+            paths_are_known,
+            protection,
+            why,
+        }))
     }
 }
 
+/// The routes of a container whose own labels may be wrong, and all of whose routes may be closed:
+/// each for a reason.
+pub(super) fn settled(
+    routes: BTreeMap<RouteName, Reading>,
+    why_spoilt: Option<&str>,
+    why_closed: Option<&str>,
+) -> BTreeMap<RouteName, Reading> {
+    let settle = |route: Reading| {
+        let route = match why_spoilt {
+            Some(why) => spoilt(route, why),
+            None => route,
+        };
+        match why_closed {
+            Some(why) => closed(route, why),
+            None => route,
+        }
+    };
+    let routes = routes.into_iter();
+    routes.map(|(name, route)| (name, settle(route))).collect()
+}
+
 /// A route of a container whose own labels are wrong.
-pub(super) fn spoilt(route: Reading, why: &str) -> Reading {
+fn spoilt(route: Reading, why: &str) -> Reading {
     match route {
         Reading::Right(spec) if spec.handling.protection.is_any() => {
             let protection = Some(spec.handling.protection.clone());
@@ -76,7 +125,7 @@ pub(super) fn spoilt(route: Reading, why: &str) -> Reading {
 }
 
 /// A route of a container all of whose routes are closed.
-pub(super) fn closed(route: Reading, why: &str) -> Reading {
+fn closed(route: Reading, why: &str) -> Reading {
     match route {
         Reading::Right(spec) => Reading::Closed(Box::new(Closed {
             spec: *spec,

@@ -231,6 +231,26 @@ fn a_host_that_is_wrong_leaves_the_others_closed() {
 }
 
 #[test]
+fn a_wrong_host_of_the_default_route_is_wrong_for_those_that_take_it() {
+    check(
+        "
+        shop/web
+          sh0.host=app.example.com, b c
+          sh0.routes.api.path=/api
+          sh0.routes.api.scheme=https
+          sh0.routes.admin.path=/admin
+          sh0.routes.admin.deny=10.0.0.0/8
+        ",
+        expect![[r#"
+            app.example.com/admin [public] shop/web:admin -> http 503 closed
+            | app.example.com/admin shop-web-1 refused: it answers 503: the default route's host, which it takes, is wrong
+            ! E001 shop-web-1 (c1): `sh0.host` takes a host name such as `app.example.com` or `*.example.com`, without scheme, port or path, found a space (write several hosts with commas between) in the item `b c` [sh0.host="app.example.com, b c"]; write for example `sh0.host=app.example.com`
+            ! E011 shop-web-1 (c1): the route `admin` answers 503: the default route's host, which it takes, is wrong; correct its labels; it is never served with less protection than they ask for
+        "#]],
+    );
+}
+
+#[test]
 fn secrets_are_shown_nowhere() {
     let told = crate::fixture::play(
         "
