@@ -1,9 +1,10 @@
 //! Who comes in, and that nobody else does.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use reqwest::Method;
-use sh0_agent::caddy::render::render;
+use sh0_agent::caddy::render::{SlotOptions, render};
 use sh0_agent::model::{Container, ContainerId};
 
 use super::{Scene, backend, built, container};
@@ -170,6 +171,50 @@ async fn another_app_is_asked_first_and_its_failure_lets_nobody_in() {
     let down = scene.get("down.test", "/x", &[]).await;
     assert_eq!((down.status, down.body.as_str()), (502, ""));
     assert_eq!(scene.get("url.test", "/x", &[]).await.status, 200);
+}
+
+/// The app that is asked is read from its slot, like the one that is protected.
+#[tokio::test]
+async fn an_app_that_is_asked_may_move_without_a_load() {
+    let app = backend().await;
+    let dead: SocketAddr = "127.0.0.1:1".parse().expect("an address");
+    let built = built(vec![
+        container("auth", app, &[("host", "auth.test"), ("retry", "0s")]),
+        container(
+            "a",
+            app,
+            &[("host", "a.test"), ("auth.forward", "auth/yes")],
+        ),
+    ]);
+    let (dir, mut options) = place();
+    let runtime_dir = dir.path().join("run");
+    let folder = runtime_dir.join("slots");
+    std::fs::create_dir_all(&folder).expect("the folder is ours");
+    let slot = |host: &str, address: SocketAddr| {
+        let mut routes = built.table.routes.iter();
+        let route = routes.find(|(key, _)| key.host.as_str() == host);
+        let (_, route) = route.expect("it is served");
+        let file = folder.join(format!("{}.0", route.pool.key));
+        std::fs::write(file, address.to_string()).expect("the folder is ours");
+    };
+    slot("a.test", app);
+    slot("auth.test", app);
+    options.slots = Some(SlotOptions {
+        runtime_dir: runtime_dir.clone(),
+        counts: BTreeMap::new(),
+    });
+    let rendered = render(&built.table, &options);
+    let caddy = CaddyChild::start(dir.path(), &rendered.json).await;
+    let scene = Scene {
+        _dir: dir,
+        _caddy: caddy,
+        port: options.http_port,
+    };
+    assert_eq!(scene.get("a.test", "/x", &[]).await.status, 200);
+    slot("auth.test", dead);
+    assert_eq!(scene.get("a.test", "/x", &[]).await.status, 502);
+    slot("auth.test", app);
+    assert_eq!(scene.get("a.test", "/x", &[]).await.status, 200);
 }
 
 /// Passive checks that left nobody lead to a second pass of the whole chain: it must protect as the
