@@ -53,6 +53,8 @@ fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
         network: "sh0-net",
         default_tls: TlsSetting::Auto,
         allow_catch_all: false,
+        allow_raw_caddy: false,
+        allow_auth_urls: false,
         certificate_names: &BTreeSet::new(),
         client_cas: &std::collections::BTreeMap::new(),
         has_dns_provider: false,

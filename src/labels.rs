@@ -15,5 +15,5 @@ mod value;
 pub use host::{ClientCa, HostRules, HostSpec, Hsts};
 pub use parse::parse;
 pub use schema::{Key, KeyInfo, Scope, key_info, keys};
-pub use spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};
+pub use spec::{Closed, ContainerSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting};
 pub use value::duration;

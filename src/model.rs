@@ -5,6 +5,7 @@
 
 mod app;
 mod container;
+mod handling;
 mod health;
 mod name;
 mod pool;
@@ -17,6 +18,11 @@ pub(crate) use container::has_prefix;
 pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
     Snapshot,
+};
+pub(crate) use handling::is_path;
+pub use handling::{
+    Account, AddressRange, ForwardAuth, ForwardTarget, Handling, HashKind, HeaderChange,
+    HeaderName, HeaderText, PasswordHash, Piece, Protection, RawHandlers, RequestValue,
 };
 pub use health::{HealthCheck, HealthRules, PassiveChecks, StatusSet};
 pub(crate) use name::FOUND_CHARS_MAX;

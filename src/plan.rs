@@ -31,6 +31,8 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         network: &settings.network,
         default_tls: settings.default_tls,
         allow_catch_all: settings.allow_catch_all,
+        allow_raw_caddy: settings.allow_raw_caddy,
+        allow_auth_urls: settings.allow_auth_urls,
         certificate_names: &certificates.names,
         client_cas: &certificates.client_cas,
         has_dns_provider: settings.acme.dns_provider.is_some(),

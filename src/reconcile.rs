@@ -74,6 +74,10 @@ pub struct Options {
     pub default_tls: TlsSetting,
     /// Whether `*` may be claimed.
     pub allow_catch_all: bool,
+    /// Whether handlers in Caddy's own JSON are allowed.
+    pub allow_raw_caddy: bool,
+    /// Whether any URL may be asked about requests.
+    pub allow_auth_urls: bool,
     /// What every config holds besides routes; its certificates are replaced by those of
     /// [`Channels::certificates`].
     pub render: RenderOptions,

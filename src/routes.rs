@@ -5,6 +5,7 @@
 
 mod absent;
 mod build;
+mod choose;
 mod claims;
 mod forms;
 mod gates;
@@ -23,5 +24,6 @@ pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
 pub use gates::{Crashes, Gates, READY_TIMEOUT, ReadyLast, Trial, TrialCheck, Watch};
 pub use report::{Row, RowState};
 pub use table::{
-    HostPolicy, Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+    Asked, HostPolicy, Passed, Pool, PoolHealth, Route, RouteKey, RouteTable, Serving, TlsMode,
+    Upstream, UpstreamTls,
 };

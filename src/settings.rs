@@ -57,6 +57,11 @@ pub struct Settings {
     pub caddy: PathBuf,
     /// Whether the host `*` may be claimed. Default false.
     pub allow_catch_all: bool,
+    /// Whether labels may hold handlers in Caddy's own JSON, which can do whatever Caddy can.
+    /// Default false.
+    pub allow_raw_caddy: bool,
+    /// Whether `auth.forward` may name any URL. Default false.
+    pub allow_auth_urls: bool,
     /// How the config says where an upstream is. Default slots.
     pub upstreams: UpstreamsMode,
     /// How many requests may wait for a container, with slots. Default 1,024 for one app, 16,384 in
@@ -91,6 +96,8 @@ impl Default for Settings {
             runtime_dir: PathBuf::from("/run/sh0-agent"),
             caddy: PathBuf::from("caddy"),
             allow_catch_all: false,
+            allow_raw_caddy: false,
+            allow_auth_urls: false,
             upstreams: UpstreamsMode::Slots,
             hold: HoldBounds::default(),
             debounce: DebounceOptions::default(),

@@ -317,6 +317,8 @@ fn loop_options(settings: &Settings) -> Options {
         network: settings.network.clone(),
         default_tls: settings.default_tls,
         allow_catch_all: settings.allow_catch_all,
+        allow_raw_caddy: settings.allow_raw_caddy,
+        allow_auth_urls: settings.allow_auth_urls,
         render: settings.render_options(),
         debounce: settings.debounce,
         resync_interval: settings.resync_interval,

@@ -10,15 +10,19 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 mod connection;
+mod handlers;
 mod http;
 mod tls;
 
 pub use connection::{ClientAuthentication, ClientAuthorities, SniMatch, TlsConnectionPolicy};
+pub use handlers::{
+    Account, Authentication, ClientIp, Empty, Encode, Encodings, Hash, HttpBasic, Providers,
+    ProxyRewrite, RequestBody, ResponseHandler, ResponseMatcher, ResponseOps, Subroute,
+};
 pub use http::{
     AutomaticHttps, Errors, FileMatch, Handler, HeaderOps, Headers, HealthChecks, Http,
-    LoadBalancing, Matcher, PassiveHealthChecks, Pattern, Replacement, ResponseHeaders,
-    ReverseProxy, Route, SelectionPolicy, Server, ServerName, StaticResponse, Transport,
-    TransportTls, Upstream,
+    LoadBalancing, Matcher, PassiveHealthChecks, Pattern, Replacement, ReverseProxy, Route,
+    SelectionPolicy, Server, ServerName, StaticResponse, Transport, TransportTls, Upstream,
 };
 pub use tls::{
     Acme, Automation, AutomationPolicy, CertificateAuthority, CertificateFile, Certificates,

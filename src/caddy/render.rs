@@ -21,7 +21,11 @@ use crate::routes::{RouteKey, RouteTable};
 use crate::slots::hold_folder;
 
 mod acme;
+mod auth;
+mod body;
+mod chain;
 mod connections;
+mod fields;
 mod handlers;
 mod servers;
 mod tls;

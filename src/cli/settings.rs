@@ -109,6 +109,12 @@ pub(crate) struct SettingsArgs {
     /// Let labels claim the host `*`
     #[arg(long, env = "SH0_ALLOW_CATCH_ALL")]
     allow_catch_all: bool,
+    /// Let labels hold Caddy handlers in JSON, which can do whatever Caddy can
+    #[arg(long, env = "SH0_ALLOW_RAW_CADDY")]
+    allow_raw_caddy: bool,
+    /// Let `auth.forward` ask any URL, not only apps
+    #[arg(long, env = "SH0_ALLOW_AUTH_URLS")]
+    allow_auth_urls: bool,
     /// How the config says where a container is
     #[arg(long, env = "SH0_UPSTREAMS", value_enum, default_value = "slots")]
     upstreams: Upstreams,
@@ -163,6 +169,8 @@ impl From<SettingsArgs> for Settings {
             runtime_dir: args.runtime_dir,
             caddy: args.caddy,
             allow_catch_all: args.allow_catch_all,
+            allow_raw_caddy: args.allow_raw_caddy,
+            allow_auth_urls: args.allow_auth_urls,
             upstreams: match args.upstreams {
                 Upstreams::Direct => UpstreamsMode::Direct,
                 Upstreams::Slots => UpstreamsMode::Slots,

@@ -74,6 +74,10 @@ codes! {
     TlsDiffers = "E009", Error, "another value is in force for the host";
     /// Caddy does not accept the route.
     RefusedByCaddy = "E010", Error, "Caddy refused the route";
+    /// A label that protects is wrong, or the route cannot be served as protected as it asks to be.
+    Closed = "E011", Error, "the route is closed: it cannot be protected as it asks to be";
+    /// The agent's settings do not allow it.
+    NotAllowed = "E012", Error, "a label needs a setting of the agent";
     /// A host whose clients must show certificates cannot ask for them.
     NoClientCa = "E014", Error, "client certificates cannot be asked for";
     /// A key under our prefix that has no meaning.

@@ -10,6 +10,15 @@ use crate::model::shown;
 const SHOWN_CHARS_MAX: usize = 120;
 
 impl LabelRef {
+    /// The label without its value, for one that may be a secret.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self {
+            value: "(hidden)".to_owned(),
+            ..self
+        }
+    }
+
     /// The value in quotes, control characters escaped, cut to a bounded length.
     #[must_use]
     pub fn shown_value(&self) -> String {

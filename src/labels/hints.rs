@@ -21,15 +21,59 @@ pub(super) fn unknown_key_help(prefix: &str, rest: &str) -> String {
     }
 }
 
+/// How alike a word must be to one that protects, to be taken for it: `alow` is 0.93, `aloud` 0.87.
+const PROTECTING_LIKENESS_MIN: f64 = 0.9;
+
+/// Words in the names of labels that protect, here and in other tools.
+const PROTECTING_WORDS: [&str; 14] = [
+    "auth",
+    "basic",
+    "forward",
+    "allow",
+    "deny",
+    "body",
+    "caddy",
+    "password",
+    "users",
+    "whitelist",
+    "allowlist",
+    "blacklist",
+    "denied",
+    "client_ca",
+];
+
+/// Whether a key that is not known was probably meant to protect. Rather one too many: a label that
+/// is not known is an error anyway, and a route that is closed by it is said and soon mended.
+pub(super) fn looks_protecting(rest: &str) -> bool {
+    if rest.len() > COMPARED_BYTES_MAX {
+        return true;
+    }
+    let name = rest.to_ascii_lowercase();
+    let is_like = |word: &str| {
+        let alike = |known: &str| strsim::jaro_winkler(word, known) >= PROTECTING_LIKENESS_MIN;
+        PROTECTING_WORDS.iter().any(|known| alike(known))
+    };
+    let has_word = ["auth", "client_ca", "whitelist", "password"].iter();
+    has_word.copied().any(|word| name.contains(word)) || name.split(['.', '_', '-']).any(is_like)
+}
+
+/// Whether a key that is not known was probably meant for a route with a name.
+pub(super) fn looks_named(rest: &str) -> bool {
+    rest.split_once('.')
+        .is_some_and(|(first, _)| is_like_routes(first))
+}
+
+fn is_like_routes(word: &str) -> bool {
+    strsim::jaro_winkler(&word.to_ascii_lowercase(), "routes") >= LIKENESS_MIN
+}
+
 /// The known key that is most like this one, with its route where one is named.
 fn nearest(rest: &str) -> Option<String> {
     if rest.len() > COMPARED_BYTES_MAX {
         return None;
     }
     let mut parts = rest.splitn(3, '.');
-    let is_routes = parts.next().is_some_and(|first| {
-        strsim::jaro_winkler(&first.to_ascii_lowercase(), "routes") >= LIKENESS_MIN
-    });
+    let is_routes = parts.next().is_some_and(is_like_routes);
     let (before, name) = match (parts.next(), parts.next()) {
         (Some(route), Some(name)) if is_routes => (format!("routes.{route}."), name),
         (Some(route), None) if is_routes => return Some(format!("routes.{route}.host")),
@@ -44,6 +88,43 @@ fn nearest(rest: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_that_was_probably_meant_to_protect_is_known() {
+        for guard in [
+            "auth.basci",
+            "Auth.Basic",
+            "auht.basic",
+            "alow",
+            "allowed",
+            "denny",
+            "bodymax",
+            "body-max",
+            "basic_auth",
+            "basicauth",
+            "routes.api.auth",
+            "route.api.auth.basic",
+            "ipwhitelist",
+            "cady.handlers",
+            "tls.client_ca",
+            "allow.ip",
+            "forwardauth",
+        ] {
+            assert!(looks_protecting(guard), "{guard}");
+        }
+        for other in [
+            "hots",
+            "prot",
+            "zebra",
+            "strip_prefix",
+            "cache",
+            "weight",
+            "timeout",
+            "title",
+        ] {
+            assert!(!looks_protecting(other), "{other}");
+        }
+    }
 
     #[test]
     fn the_nearest_key_is_offered() {

@@ -1,13 +1,16 @@
 //! The labels of one container, read into types.
 
+mod handling;
 mod health;
 mod host;
+mod reading;
 
 use std::collections::BTreeMap;
 
+use self::reading::Scopes;
 use super::host::HostRules;
 use super::schema::{Key, key_info, keys};
-use super::spec::{ContainerSpec, Parsed, RouteSpec, Standing};
+use super::spec::{ContainerSpec, Parsed, Reading, RouteSpec, Standing};
 use super::tree::{self, Scoped, Tree};
 use super::value;
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
@@ -78,14 +81,18 @@ impl Reader<'_> {
             .unwrap_or_default();
         let weight = self.read(&tree.container, Key::LbWeight, Weight::parse);
         let container_is_wrong = self.found.len() > errors || tree.is_cut;
-        let mut routes = self.routes(&tree);
+        let own = self.found.get(errors).map(|first| first.message.clone());
+        let routes = self.routes(&tree);
         if container_is_wrong {
-            for (name, route) in &mut routes {
-                if let Some(spec) = route.take() {
+            for (name, route) in &routes {
+                if let Some(spec) = route.right() {
                     self.spoil(name, spec);
                 }
             }
         }
+        let closed = self.guard_of_all(&tree);
+        let spoilt = container_is_wrong.then(|| own.unwrap_or_else(reading::too_many));
+        let routes = reading::settled(routes, spoilt.as_deref(), closed.as_deref());
         Standing::Asks(ContainerSpec {
             container: self.container.reference(),
             app: self.app(app.as_ref()),
@@ -94,6 +101,7 @@ impl Reader<'_> {
             weight: weight.unwrap_or_default(),
             routes,
             spoiled: std::mem::take(&mut self.spoiled),
+            closed: closed.map(String::into_boxed_str),
             doubtful: tree.doubtful || container_is_wrong,
         })
     }
@@ -117,7 +125,7 @@ impl Reader<'_> {
         AppKey { owner, name }
     }
 
-    fn routes(&mut self, tree: &Tree) -> BTreeMap<RouteName, Option<RouteSpec>> {
+    fn routes(&mut self, tree: &Tree) -> BTreeMap<RouteName, Reading> {
         let empty = Scoped::default();
         let default = tree.routes.get(&RouteName::Default);
         let mut scopes = tree.routes.clone();
@@ -125,19 +133,27 @@ impl Reader<'_> {
             scopes.insert(RouteName::Default, empty.clone());
         }
         let default = default.unwrap_or(&empty);
+        let all_are_guarded = self.guard_of_all(tree).is_some();
         scopes
             .into_iter()
             .map(|(name, scope)| {
-                let spec = self.route(&name, &scope, default);
+                let spec = self.route(&name, &scope, default, all_are_guarded);
                 (name, spec)
             })
             .collect()
     }
 
-    /// One route, or `None` when any of its labels is wrong.
-    fn route(&mut self, name: &RouteName, scope: &Scoped, default: &Scoped) -> Option<RouteSpec> {
+    /// One route; what is wrong with it is said.
+    fn route(
+        &mut self,
+        name: &RouteName,
+        scope: &Scoped,
+        default: &Scoped,
+        all_are_guarded: bool,
+    ) -> Reading {
         let client_ca = self.client_ca(scope);
         let before = self.found.len();
+        let protection = self.protection(scope);
         let host_scope = if scope.has(Key::Host) { scope } else { default };
         let hosts = match (host_scope.has(Key::Host), name) {
             (false, _) => {
@@ -168,6 +184,7 @@ impl Reader<'_> {
             strip: self
                 .read(scope, Key::Strip, value::boolean)
                 .unwrap_or_default(),
+            handling: self.handling(scope, protection.clone().unwrap_or_default()),
             host: self.host_spec(scope, client_ca),
             upstream_server_name: self.read(scope, Key::UpstreamServerName, value::exact_host),
             upstream_skip_verify: self
@@ -177,21 +194,33 @@ impl Reader<'_> {
         self.say_too_many(scope, spec.hosts.len() * spec.paths.len());
         self.say_nothing_to_verify(scope, &spec);
         self.say_no_redirect(scope, &spec);
-        let is_right = hosts.is_some() && self.found.len() == before;
-        if is_right {
-            self.say_what_has_no_effect(scope, &spec);
-            self.say_idle_host_labels(scope, &spec);
-            return Some(spec);
+        let wrong = self.found.get(before).map(|first| first.message.clone());
+        let scopes = Scopes {
+            own: scope,
+            host: host_scope,
+            default,
+            all_are_guarded,
+        };
+        let wrong = wrong.or_else(|| hosts.is_none().then(reading::no_host));
+        match scopes.why_not(wrong) {
+            None => {
+                self.say_what_has_no_effect(scope, &spec);
+                self.say_idle_host_labels(scope, &spec);
+                self.say_all_denied(scope, &spec.handling.protection);
+                Reading::Right(Box::new(spec))
+            }
+            Some(why) => {
+                self.spoil(name, &spec);
+                scopes.reading(spec, protection, why)
+            }
         }
-        self.spoil(name, spec);
-        None
     }
 
     /// Keeps what a route that is left out asks for its hosts.
-    fn spoil(&mut self, name: &RouteName, spec: RouteSpec) {
-        let (hosts, rules) = (spec.hosts, spec.host.rules);
-        if !hosts.is_empty() && rules != HostRules::default() {
-            self.spoiled.insert(name.clone(), (hosts, rules));
+    fn spoil(&mut self, name: &RouteName, spec: &RouteSpec) {
+        if !spec.hosts.is_empty() && spec.host.rules != HostRules::default() {
+            let asked = (spec.hosts.clone(), spec.host.rules.clone());
+            self.spoiled.insert(name.clone(), asked);
         }
     }
 
@@ -365,6 +394,13 @@ impl Reader<'_> {
 
     fn say(&mut self, code: Code, label: Option<LabelRef>, message: String, help: String) {
         let container = self.container.reference();
+        let label = label.map(|label| {
+            if tree::is_secret(&label.key, self.prefix) {
+                label.hidden()
+            } else {
+                label
+            }
+        });
         self.found.push(Diagnostic {
             container,
             code,

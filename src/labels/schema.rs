@@ -1,6 +1,7 @@
 //! The table of label keys: the only place that knows their names, defaults and documentation.
 
 mod container;
+mod handling;
 mod host;
 mod pool;
 mod route;
@@ -86,6 +87,28 @@ pub enum Key {
     LbCookie,
     /// `lb.weight`
     LbWeight,
+    /// `auth.basic`
+    AuthBasic,
+    /// `auth.forward`
+    AuthForward,
+    /// `auth.forward.copy`
+    AuthForwardCopy,
+    /// `allow`
+    Allow,
+    /// `deny`
+    Deny,
+    /// `body_max`
+    BodyMax,
+    /// `caddy.handlers`
+    CaddyHandlers,
+    /// `headers.request.<Name>`
+    RequestHeader,
+    /// `headers.response.<Name>`
+    ResponseHeader,
+    /// `compress`
+    Compress,
+    /// `error.<status>`
+    ErrorPage,
     /// `tls`
     Tls,
     /// `tls.min`
@@ -98,6 +121,33 @@ pub enum Key {
     RedirectHttps,
     /// `redirect.from`
     RedirectFrom,
+}
+
+impl Key {
+    /// Whether it keeps requests from the container: where such a label is wrong the route is
+    /// closed, never served without it.
+    #[must_use]
+    pub fn protects(self) -> bool {
+        matches!(
+            self,
+            Self::AuthBasic
+                | Self::AuthForward
+                | Self::AuthForwardCopy
+                | Self::Allow
+                | Self::Deny
+                | Self::BodyMax
+                | Self::CaddyHandlers
+        )
+    }
+
+    /// Whether its value may be a secret, which is never shown.
+    #[must_use]
+    pub fn is_secret(self) -> bool {
+        matches!(
+            self,
+            Self::AuthBasic | Self::CaddyHandlers | Self::RequestHeader | Self::ResponseHeader
+        )
+    }
 }
 
 /// One row of the table.
@@ -199,7 +249,13 @@ const fn key(
 }
 
 /// The table in its parts, in the order in which it is documented.
-const TABLES: [&[KeyInfo]; 4] = [route::KEYS, pool::KEYS, host::KEYS, container::KEYS];
+const TABLES: [&[KeyInfo]; 5] = [
+    route::KEYS,
+    handling::KEYS,
+    pool::KEYS,
+    host::KEYS,
+    container::KEYS,
+];
 
 /// Every key that a label may have.
 pub fn keys() -> impl Iterator<Item = &'static KeyInfo> + Clone {

@@ -9,8 +9,8 @@ use super::host::{HostRules, HostSpec};
 use super::value;
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    AppKey, ContainerRef, HealthRules, Hostname, LbPolicy, NameError, PathPrefix, Port, ReadyCheck,
-    RouteName, Scheme, Weight,
+    AppKey, ContainerRef, Handling, HealthRules, Hostname, LbPolicy, NameError, PathPrefix, Port,
+    Protection, ReadyCheck, RouteName, Scheme, Weight,
 };
 
 /// Where a host's certificate is asked to come from.
@@ -83,12 +83,58 @@ pub struct RouteSpec {
     pub policy: LbPolicy,
     /// Whether the matched prefix is removed.
     pub strip: bool,
+    /// What else happens to its requests.
+    pub handling: Handling,
     /// What it says about its hosts, whoever serves them.
     pub host: HostSpec,
     /// The name in the container's certificate; `None` means the first host.
     pub upstream_server_name: Option<Hostname>,
     /// Whether any certificate of the container will do.
     pub upstream_skip_verify: bool,
+}
+
+/// What became of the labels of one route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// All of them are right.
+    Right(Box<RouteSpec>),
+    /// Some are wrong, and none of them protects.
+    Wrong,
+    /// Some are wrong, and some protect, or were meant to: the route must not be served with less.
+    Closed(Box<Closed>),
+}
+
+impl Reading {
+    /// What the route asks for, where all is right.
+    #[must_use]
+    pub fn right(&self) -> Option<&RouteSpec> {
+        match self {
+            Self::Right(spec) => Some(spec),
+            Self::Wrong | Self::Closed(_) => None,
+        }
+    }
+
+    /// What the route asks for, where all is right.
+    #[must_use]
+    pub fn into_right(self) -> Option<RouteSpec> {
+        match self {
+            Self::Right(spec) => Some(*spec),
+            Self::Wrong | Self::Closed(_) => None,
+        }
+    }
+}
+
+/// A route that is answered 503 because of its labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// What could be read, for the requests that are meant; hosts may be missing, even all.
+    pub spec: RouteSpec,
+    /// Whether all its paths are known; else the requests that are meant may be any.
+    pub paths_are_known: bool,
+    /// What protects it, where just other labels are wrong.
+    pub protection: Option<Protection>,
+    /// What is wrong, lowercase and without a full stop.
+    pub why: String,
 }
 
 /// What one container asks for.
@@ -104,10 +150,13 @@ pub struct ContainerSpec {
     pub share: Vec<String>,
     /// Its share of requests in relation to the other replicas'.
     pub weight: Weight,
-    /// Its routes; `None` for one whose labels are wrong.
-    pub routes: BTreeMap<RouteName, Option<RouteSpec>>,
+    /// Its routes.
+    pub routes: BTreeMap<RouteName, Reading>,
     /// What routes whose labels are wrong ask for their hosts: it protects other routes of them.
     pub spoiled: BTreeMap<RouteName, (Vec<Hostname>, HostRules)>,
+    /// Why none of its routes may be served, also those that are not named here: a label that
+    /// protects is wrong in a way that does not tell whose it is.
+    pub closed: Option<Box<str>>,
     /// Whether something was not understood, so that routes may be missing here which were meant.
     pub doubtful: bool,
 }

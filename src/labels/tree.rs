@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::hints::unknown_key_help;
+use super::hints;
 use super::schema::{self, Key, Scope};
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
 use crate::model::{Container, RouteName};
@@ -20,6 +20,8 @@ pub(super) struct Scoped {
     single: BTreeMap<Key, LabelRef>,
     /// By family and member.
     members: BTreeMap<(Key, String), LabelRef>,
+    /// Whether a key that is not known looks like one that protects.
+    guarded_by_unknown: bool,
 }
 
 impl Scoped {
@@ -36,6 +38,16 @@ impl Scoped {
     pub(super) fn family(&self, key: Key) -> impl Iterator<Item = (&str, &LabelRef)> {
         let own = self.members.iter().filter(move |((of, _), _)| *of == key);
         own.map(|((_, member), label)| (member.as_str(), label))
+    }
+
+    /// Whether a label that is not known was probably meant to protect.
+    pub(super) fn is_guarded_by_unknown(&self) -> bool {
+        self.guarded_by_unknown
+    }
+
+    /// Whether there is a label that protects, right or wrong, or was probably meant to.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.guarded_by_unknown || self.single.keys().any(|key| key.protects())
     }
 
     /// The first label, in the order of keys.
@@ -66,13 +78,41 @@ pub(super) struct Tree {
     pub(super) routes: BTreeMap<RouteName, Scoped>,
     /// Whether a key was not understood, so that something may be missing here.
     pub(super) doubtful: bool,
+    /// Whether a label that was probably meant to protect belongs to no route.
+    pub(super) unplaced_guard: bool,
     /// Whether there are so many labels that only some were read.
     pub(super) is_cut: bool,
+}
+
+impl Tree {
+    /// Notes that a label which has no place was probably meant to protect: this route, or who
+    /// knows which.
+    fn guard(&mut self, route: Option<&RouteName>) {
+        let scope = route.and_then(|route| self.routes.get_mut(route));
+        let is_default = route == Some(&RouteName::Default);
+        match scope.filter(|scope| !is_default || scope.has(Key::Host)) {
+            Some(scope) => scope.guarded_by_unknown = true,
+            None => self.unplaced_guard = true,
+        }
+    }
+}
+
+/// Whether the value of this label may be a secret.
+pub(super) fn is_secret(key: &str, prefix: &str) -> bool {
+    let rest = key.strip_prefix(prefix);
+    let Some(rest) = rest.and_then(|rest| rest.strip_prefix('.')) else {
+        return false;
+    };
+    match place(rest) {
+        Ok((_, place)) => place.key.is_secret(),
+        Err(_) => hints::looks_protecting(rest),
+    }
 }
 
 /// Sorts all labels under `<prefix>.`; what is not understood becomes a diagnostic.
 pub(super) fn sort(container: &Container, prefix: &str, found: &mut Vec<Diagnostic>) -> Tree {
     let mut tree = Tree::default();
+    let mut guarded = Vec::new();
     let own = container.labels.iter().filter_map(|(whole, value)| {
         let rest = whole.strip_prefix(prefix)?.strip_prefix('.')?;
         Some((whole, rest, value))
@@ -95,9 +135,15 @@ pub(super) fn sort(container: &Container, prefix: &str, found: &mut Vec<Diagnost
                 if let Wrong::Key { route: Some(route) } = &wrong {
                     tree.routes.entry(route.clone()).or_default();
                 }
+                if hints::looks_protecting(rest) {
+                    guarded.push(wrong.route(rest));
+                }
                 found.push(wrong.diagnostic(container, prefix, rest, label));
             }
         }
+    }
+    for route in guarded {
+        tree.guard(route.as_ref());
     }
     tree
 }
@@ -164,6 +210,16 @@ fn place(rest: &str) -> Result<(Option<RouteName>, Place), Wrong> {
 }
 
 impl Wrong {
+    /// The route that the label was meant for, as far as it can be told.
+    fn route(&self, rest: &str) -> Option<RouteName> {
+        match self {
+            Self::Key { route: Some(route) } => Some(route.clone()),
+            Self::Key { route: None } if hints::looks_named(rest) => None,
+            Self::Key { route: None } => Some(RouteName::Default),
+            Self::RouteName | Self::ContainerKey => None,
+        }
+    }
+
     fn diagnostic(
         self,
         container: &Container,
@@ -175,7 +231,7 @@ impl Wrong {
         let (message, help) = match self {
             Self::Key { route: _ } => (
                 format!("`{whole}` is not a label of the agent"),
-                unknown_key_help(prefix, rest),
+                hints::unknown_key_help(prefix, rest),
             ),
             Self::RouteName => (
                 format!("the route name in `{whole}` is not one"),
@@ -193,10 +249,12 @@ impl Wrong {
             }
         };
         let container = container.reference();
+        let is_secret = is_secret(&label.key, prefix);
+        let shown = if is_secret { label.hidden() } else { label };
         Diagnostic {
             container,
             code: Code::UnknownKey,
-            label: Some(label),
+            label: Some(shown),
             message,
             help,
         }

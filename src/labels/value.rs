@@ -1,5 +1,7 @@
 //! Readers of single values. Each says what was expected and what was found.
 
+mod protection;
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use crate::model::{
     FOUND_CHARS_MAX, Hostname, NameError, PathPrefix, ReadyCheck, Scheme, StatusSet, TlsVersion,
     Token, shown,
 };
+
+pub(super) use protection::{accounts, address_ranges, error_status, page, size};
 
 /// Items of one list that are read: above any real list, and two lists multiplied (hosts and
 /// paths) stay small.
@@ -59,6 +63,14 @@ pub(super) fn exact_host(text: &str) -> Result<Hostname, NameError> {
             found: format!("`{host}`"),
         }),
     }
+}
+
+/// The names of a list that are right, where others are wrong.
+pub(super) fn right_hosts(text: &str) -> Vec<Hostname> {
+    let parts = text.split(',').take(LIST_ITEMS_MAX);
+    parts
+        .filter_map(|part| Hostname::parse(part).ok())
+        .collect()
 }
 
 /// Path prefixes; empty when one of them is `/`, which matches everything.

@@ -104,6 +104,8 @@ where
             network: &self.options.network,
             default_tls: self.options.default_tls,
             allow_catch_all: self.options.allow_catch_all,
+            allow_raw_caddy: self.options.allow_raw_caddy,
+            allow_auth_urls: self.options.allow_auth_urls,
             certificate_names: &certificates.names,
             client_cas: &certificates.client_cas,
             has_dns_provider: self.options.render.acme.dns_provider.is_some(),

@@ -50,7 +50,8 @@ fn form(id: &RouteId, labels: &Labels, inputs: &Inputs<'_>) -> Option<Form> {
     let Standing::Asks(mut spec) = parse(&container, inputs.prefix).standing else {
         return None;
     };
-    let mut route = spec.routes.remove(&id.route).flatten()?;
+    let reading = spec.routes.remove(&id.route)?;
+    let mut route = { reading.into_right() }.filter(|route| inputs.forbidden(route).is_none())?;
     let is_own = |host: &Hostname| {
         let claim = inputs.claims.get(host);
         claim.is_some_and(|claim| claim.owner == id.app.owner)
@@ -63,6 +64,7 @@ fn form(id: &RouteId, labels: &Labels, inputs: &Inputs<'_>) -> Option<Form> {
         labels: labels.clone(),
         is_last_good: true,
         is_absent: true,
+        shut: None,
         definer: container.reference(),
         created: 0,
         share: BTreeSet::new(),

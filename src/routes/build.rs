@@ -19,7 +19,7 @@ use super::table::RouteTable;
 use super::trials;
 use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
-use crate::labels::{RouteSpec, Standing, TlsSetting, parse};
+use crate::labels::{Standing, TlsSetting, parse};
 use crate::model::{
     AppKey, Container, ContainerRef, FileName, Hostname, Labels, Owner, RouteId, RouteName,
     Snapshot,
@@ -52,6 +52,10 @@ pub struct Inputs<'a> {
     pub default_tls: TlsSetting,
     /// Whether `*` is allowed.
     pub allow_catch_all: bool,
+    /// Whether handlers in Caddy's own JSON are allowed.
+    pub allow_raw_caddy: bool,
+    /// Whether any URL may be asked about requests.
+    pub allow_auth_urls: bool,
     /// The names for which the certificate directory has a certificate.
     pub certificate_names: &'a BTreeSet<Hostname>,
     /// The files in it with authorities of client certificates.
@@ -122,7 +126,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     let linger_ends = absent::ends(&forms, &absent, inputs.linger_seconds);
     let good = forms
         .iter()
-        .filter(|form| !form.is_last_good && placed.ids.contains(&form.id))
+        .filter(|form| !form.is_last_good && form.shut.is_none() && placed.ids.contains(&form.id))
         .map(|form| (form.id.clone(), form.labels.clone()))
         .collect();
     let lacks_address = |c: &&Candidate<'_>| matches!(c.ip, Err(NotReady::NoAddress { .. }));
@@ -339,23 +343,6 @@ impl Inputs<'_> {
             .collect()
     }
 
-    /// Says when a route asks for `*` and the agent's settings do not allow it.
-    pub(super) fn check_catch_all(
-        &self,
-        definer: &Candidate<'_>,
-        route: &RouteName,
-        spec: &RouteSpec,
-    ) -> Option<Diagnostic> {
-        let is_wrong = !self.allow_catch_all && spec.hosts.iter().any(Hostname::is_catch_all);
-        is_wrong.then(|| Diagnostic {
-            container: definer.container.reference(),
-            code: Code::CatchAll,
-            label: self.host_label(&definer.container.labels, route),
-            message: "the host `*` would take every request that no other route takes".to_owned(),
-            help: "name the hosts, or start the agent with `--allow-catch-all`".to_owned(),
-        })
-    }
-
     /// Whether a public certificate for this host cannot be had: a wildcard needs one from the
     /// directory where no DNS provider is set, which the stock Caddy has none of.
     pub(super) fn lacks_certificate(&self, host: &Hostname) -> bool {
@@ -379,7 +366,7 @@ impl Inputs<'_> {
         }
     }
 
-    fn host_label(&self, labels: &Labels, route: &RouteName) -> Option<LabelRef> {
+    pub(super) fn host_label(&self, labels: &Labels, route: &RouteName) -> Option<LabelRef> {
         let default = format!("{}.host", self.prefix);
         let key = match route {
             RouteName::Default => default.clone(),

@@ -7,18 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::build::Inputs;
+use super::choose::{Chosen, Shut, choose};
 use super::gates::{Gates, Trial, Watch};
 use super::health;
 use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::labels::{ContainerSpec, RouteSpec, Standing, parse};
+use crate::labels::{ContainerSpec, Reading, RouteSpec};
 use crate::model::{
     AppKey, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
-    Port, ReadyCheck, RouteId, RouteName, Weight, shown,
+    Port, ReadyCheck, RouteId, RouteName, Weight,
 };
-
-/// Characters of Caddy's refusal that are shown: its chains of causes are about 200 long.
-const REFUSAL_CHARS_MAX: usize = 500;
 
 /// A container that asks for routes.
 #[derive(Debug)]
@@ -91,6 +89,8 @@ pub(super) struct Form {
     pub(super) is_last_good: bool,
     /// Whether its app has no container now.
     pub(super) is_absent: bool,
+    /// Why its requests are turned away; `None` when they are not.
+    pub(super) shut: Option<Shut>,
     /// The container whose labels define it.
     pub(super) definer: ContainerRef,
     /// Creation of the app's oldest container.
@@ -101,6 +101,16 @@ pub(super) struct Form {
 }
 
 impl Form {
+    /// Whether it stands for more requests than its labels name.
+    pub(super) fn is_guess(&self) -> bool {
+        self.shut.as_ref().is_some_and(|shut| shut.is_guess)
+    }
+
+    /// Why its requests are turned away.
+    pub(super) fn why_shut(&self) -> &str {
+        self.shut.as_ref().map_or("", |shut| &shut.why)
+    }
+
     /// The containers of its app.
     pub(super) fn containers(&self) -> BTreeSet<ContainerId> {
         let members = self.members.iter();
@@ -171,113 +181,16 @@ pub(super) fn of_app(
             labels: chosen.labels,
             is_last_good: chosen.is_last_good,
             is_absent: false,
+            shut: chosen.shut,
             definer: definer.container.reference(),
             created: created.unwrap_or_default(),
             share: chosen.share,
         })
     };
     let forms = names.into_iter().filter_map(|route| form(route, found));
-    forms.collect()
-}
-
-struct Chosen {
-    spec: RouteSpec,
-    share: BTreeSet<String>,
-    labels: Labels,
-    is_last_good: bool,
-}
-
-/// The definer's own form of the route if it is right, else the last good one.
-fn choose(
-    id: &RouteId,
-    definer: &Candidate<'_>,
-    labels: &Labels,
-    inputs: &Inputs<'_>,
-    found: &mut Vec<Diagnostic>,
-) -> Option<Chosen> {
-    let Some(spec) = definer.spec.routes.get(&id.route).and_then(Option::as_ref) else {
-        return last_good(id, definer, inputs);
-    };
-    let refusal = inputs.refused.get(id).and_then(|forms| forms.get(labels));
-    let has_no_port = port(definer.container, spec).is_none();
-    let has_address = definer.ip.as_ref().err().is_none_or(NotReady::has_address);
-    let checks = [
-        inputs.check_catch_all(definer, &id.route, spec),
-        refusal.map(|message| refused(definer, id, message)),
-        (has_no_port && has_address).then(|| lacks_port(definer, id, inputs.prefix)),
-    ];
-    let mut wrong = checks.into_iter().flatten().peekable();
-    if wrong.peek().is_some() {
-        found.extend(wrong);
-        return last_good(id, definer, inputs);
-    }
-    let present = || Chosen {
-        spec: spec.clone(),
-        share: definer.spec.share.iter().cloned().collect(),
-        labels: labels.clone(),
-        is_last_good: false,
-    };
-    // Only a running container tells which ports it exposes. Until then the form may turn out to
-    // lack one, and must not take the place of one that is known to be good.
-    let unproven = has_no_port.then(|| last_good(id, definer, inputs));
-    unproven.flatten().or_else(|| Some(present()))
-}
-
-/// The form by which the route was last accepted, if it still may be served.
-fn last_good(id: &RouteId, definer: &Candidate<'_>, inputs: &Inputs<'_>) -> Option<Chosen> {
-    let labels = inputs.last_good.get(id)?.clone();
-    let refusals = inputs.refused.get(id);
-    if refusals.is_some_and(|refusals| refusals.contains_key(&labels)) {
-        return None;
-    }
-    let before = Container {
-        labels: labels.clone(),
-        ..definer.container.clone()
-    };
-    let Standing::Asks(mut before) = parse(&before, inputs.prefix).standing else {
-        return None;
-    };
-    let spec = before.routes.remove(&id.route).flatten()?;
-    let is_allowed = inputs.check_catch_all(definer, &id.route, &spec).is_none();
-    is_allowed.then(|| Chosen {
-        spec,
-        share: before.share.into_iter().collect(),
-        labels,
-        is_last_good: true,
-    })
-}
-
-fn refused(definer: &Candidate<'_>, id: &RouteId, message: &str) -> Diagnostic {
-    let message = shown(message, REFUSAL_CHARS_MAX);
-    Diagnostic {
-        container: definer.container.reference(),
-        code: Code::RefusedByCaddy,
-        label: None,
-        message: format!("Caddy refused the route `{}`: {message}", id.route),
-        help: "change the route's labels; it is tried again when they change".to_owned(),
-    }
-}
-
-fn lacks_port(definer: &Candidate<'_>, id: &RouteId, prefix: &str) -> Diagnostic {
-    let container = definer.container;
-    let exposed: Vec<String> = container.ports.iter().map(ToString::to_string).collect();
-    let found = match (&container.network_mode, exposed.as_slice()) {
-        (NetworkMode::Host, _) => "it uses the host's network".to_owned(),
-        (_, []) => "it exposes none".to_owned(),
-        (_, several) => format!("it exposes {}", several.join(", ")),
-    };
-    let key = match &id.route {
-        RouteName::Default => "port".to_owned(),
-        RouteName::Named(name) => format!("routes.{name}.port"),
-    };
-    let example = exposed.first().map_or("8080", String::as_str);
-    Diagnostic {
-        container: container.reference(),
-        code: Code::NoPort,
-        label: None,
-        message: format!("the container's port is not known: {found}"),
-        help: format!("add `{prefix}.{key}={example}`, with the port the app listens on"),
-    }
+    let mut forms: Vec<Form> = forms.collect();
+    shut_siblings(&mut forms);
+    forms
 }
 
 pub(super) fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
@@ -290,15 +203,50 @@ pub(super) fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
     spec.port.or_else(exposed)
 }
 
+/// Where a route is shut whose paths are not known, the app's other routes under its hosts are, too:
+/// its requests must not be answered by a route with less protection.
+fn shut_siblings(forms: &mut [Form]) {
+    let of_form = |form: &Form| {
+        let shut = form.shut.as_ref().filter(|shut| shut.is_guess)?;
+        Some((
+            form.id.route.clone(),
+            form.spec.hosts.clone(),
+            shut.why.clone(),
+        ))
+    };
+    let guesses: Vec<_> = forms.iter().filter_map(of_form).collect();
+    for (name, hosts, why) in guesses {
+        let shares = |form: &Form| form.spec.hosts.iter().any(|host| hosts.contains(host));
+        for form in forms
+            .iter_mut()
+            .filter(|form| form.shut.is_none() && shares(form))
+        {
+            let why = format!("its requests may be meant for the route `{name}`: {why}");
+            form.shut = Some(Shut {
+                why,
+                is_guess: false,
+            });
+            for member in &mut form.members {
+                member.trial = None;
+                member.watch = None;
+            }
+        }
+    }
+}
+
 /// Whether and where this container serves the chosen form. Its own labels say its port, unless
 /// they are wrong.
 fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: &Gates) -> Member {
+    if chosen.shut.is_some() {
+        let address = candidate.ip.clone().and(Err(NotReady::OtherRoute));
+        return Member::new(candidate, address);
+    }
     let own = match candidate.spec.routes.get(route) {
-        Some(Some(own)) if own.scheme == chosen.spec.scheme => Some(own),
+        Some(Reading::Right(own)) if own.scheme == chosen.spec.scheme => Some(own.as_ref()),
         // Its labels are wrong, or say less than they were meant to: it serves the last good form.
-        Some(None) => None,
+        Some(Reading::Wrong | Reading::Closed(_)) => None,
         None if candidate.spec.doubtful => None,
-        Some(Some(_)) | None => {
+        Some(Reading::Right(_)) | None => {
             let address = candidate.ip.clone().and(Err(NotReady::OtherRoute));
             return Member::new(candidate, address);
         }
@@ -374,8 +322,8 @@ type Comparable<'a> = (BTreeMap<&'a RouteName, RouteSpec>, BTreeSet<&'a String>)
 
 /// What replicas should agree on; `None` when a route is wrong.
 fn comparable(spec: &ContainerSpec) -> Option<Comparable<'_>> {
-    let without_port = |(name, route): (_, &Option<RouteSpec>)| {
-        let route = route.as_ref()?.clone();
+    let without_port = |(name, route): (_, &Reading)| {
+        let route = route.right()?.clone();
         Some((
             name,
             RouteSpec {

@@ -1,5 +1,7 @@
 //! Puts forms under their keys: who may serve a host, and who wins a key.
 
+mod serving;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::build::Inputs;
@@ -9,7 +11,8 @@ use super::policies::{Policies, Spoiled};
 use super::redirects;
 use super::report::{Row, RowState};
 use super::table::{
-    HOLD, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, Upstream, UpstreamTls,
+    Asked, HOLD, Passed, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, Serving, Upstream,
+    UpstreamTls,
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{HostRules, RouteSpec, TlsSetting};
@@ -39,7 +42,8 @@ pub(super) fn place(
     let mut placed = Placed::default();
     let mut winners: BTreeMap<RouteKey, &Form> = BTreeMap::new();
     let mut sorted: Vec<&Form> = forms.iter().collect();
-    sorted.sort_by(|a, b| a.id.cmp(&b.id));
+    // A route that stands for more than it was meant to takes no key from another.
+    sorted.sort_by_key(|form| (form.is_guess(), &form.id));
     for form in &sorted {
         for host in &form.spec.hosts {
             let has_path = !form.spec.paths.is_empty();
@@ -60,14 +64,17 @@ pub(super) fn place(
                         lose(first, &key, form, &mut placed, found);
                         winners.insert(key, form);
                     }
+                    // It is shut anyway, and has said so.
+                    Some(_) if form.is_guess() => placed.refuse(form, &key, form.why_shut()),
                     Some(first) => lose(form, &key, first, &mut placed, found),
                 }
             }
         }
     }
     let policies = Policies::decide(&winners, spoiled, claims, inputs);
-    for (key, form) in winners {
-        placed.add(key, form, &policies, inputs, found);
+    for (key, form) in &winners {
+        let asked = serving::asked(key, form, &winners, &policies, inputs);
+        placed.add(key.clone(), form, asked, &policies, inputs, found);
     }
     for form in sorted {
         redirects::place(form, &mut placed, &policies, claims, inputs.prefix, found);
@@ -138,6 +145,7 @@ impl Placed {
         &mut self,
         key: RouteKey,
         form: &Form,
+        asked: Result<Option<Asked>, Box<Diagnostic>>,
         policies: &Policies,
         inputs: &Inputs<'_>,
         found: &mut Vec<Diagnostic>,
@@ -153,37 +161,25 @@ impl Placed {
             return;
         }
         let conflict = policies.objection(&key.host, form, inputs.prefix);
-        let reason = conflict
-            .as_ref()
-            .map(|diagnostic| diagnostic.message.clone());
-        let is_served = conflict.is_none();
-        let upstreams = if is_served {
-            upstreams(&form.members)
-        } else {
-            Vec::new()
+        let (asked, unasked) = match asked {
+            Ok(asked) => (asked, None),
+            Err(diagnostic) => (None, Some(*diagnostic)),
         };
-        found.extend(conflict);
+        let wrong: Vec<Diagnostic> = conflict.into_iter().chain(unasked).collect();
+        let shut = form.shut.as_ref().map(|shut| shut.why.clone());
+        let reason = shut.or_else(|| wrong.first().map(|first| first.message.clone()));
+        found.extend(wrong);
         for member in &form.members {
             self.rows.push(row(&key, form, member, reason.as_deref()));
         }
-        let spec = &form.spec;
-        let pool = Pool {
-            key: pool_key(form, is_served),
-            is_starting: is_served && form.members.iter().any(Member::is_starting),
-            expected: form.members.iter().filter(|m| m.is_expected()).count(),
-            is_weighted: form.members.iter().any(|m| m.weight != Weight::default()),
-            scheme: spec.scheme,
-            tls: upstream_tls(spec),
-            hold: spec.hold.unwrap_or(HOLD),
-            retry: spec.retry.unwrap_or(RETRY),
-            policy: spec.policy.clone(),
-            upstreams,
-            health: PoolHealth {
-                passive: spec.health.passive,
-                resting: form.members.iter().filter(|m| m.is_resting()).count(),
-            },
+        let strip = form.spec.strip && key.path.is_some();
+        let is_served = reason.is_none();
+        let handling = form.spec.handling.clone();
+        let serving = if is_served {
+            Serving::Passed(Box::new(Passed { handling, asked }))
+        } else {
+            Serving::Closed
         };
-        let strip = spec.strip && key.path.is_some();
         self.ids.insert(form.id.clone());
         self.table
             .hosts
@@ -192,8 +188,9 @@ impl Placed {
             key,
             Route {
                 id: form.id.clone(),
-                pool,
+                pool: pool(form, is_served),
                 strip,
+                serving,
             },
         );
     }
@@ -250,6 +247,32 @@ fn pool_key(form: &Form, is_served: bool) -> PoolKey {
     let refused = if is_served { "" } else { " refused" };
     let port = format!("{port} {}{refused}", form.id.route);
     PoolKey::new(&form.id.app, form.spec.scheme, &port)
+}
+
+/// The pool of a form, with nobody in it where the form must not be served.
+fn pool(form: &Form, is_served: bool) -> Pool {
+    let spec = &form.spec;
+    let members = form.members.iter();
+    Pool {
+        key: pool_key(form, is_served),
+        is_starting: is_served && members.clone().any(Member::is_starting),
+        expected: members.clone().filter(|m| m.is_expected()).count(),
+        is_weighted: members.clone().any(|m| m.weight != Weight::default()),
+        scheme: spec.scheme,
+        tls: upstream_tls(spec),
+        hold: spec.hold.unwrap_or(HOLD),
+        retry: spec.retry.unwrap_or(RETRY),
+        policy: spec.policy.clone(),
+        upstreams: if is_served {
+            upstreams(&form.members)
+        } else {
+            Vec::new()
+        },
+        health: PoolHealth {
+            passive: spec.health.passive,
+            resting: members.filter(|m| m.is_resting()).count(),
+        },
+    }
 }
 
 fn upstreams(members: &[Member]) -> Vec<Upstream> {

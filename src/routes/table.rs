@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::model::{
-    ContainerRef, FileName, Hostname, LbPolicy, PassiveChecks, PathPrefix, PoolKey, RouteId,
-    Scheme, TlsVersion, Weight,
+    ContainerRef, FileName, Handling, Hostname, LbPolicy, PassiveChecks, PathPrefix, PoolKey, Port,
+    RouteId, Scheme, TlsVersion, Weight,
 };
 
 /// Which requests a route answers. `Ord` puts the more specific first: exact host before wildcard
@@ -163,6 +163,48 @@ pub struct PoolHealth {
     pub resting: usize,
 }
 
+/// What becomes of a route's requests. There is no way to pass them on without saying how they are
+/// protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Serving {
+    /// They are passed on, after all of this.
+    Passed(Box<Passed>),
+    /// All are answered 503: the route cannot be protected as its labels ask.
+    Closed,
+}
+
+impl Default for Serving {
+    /// Passed on as they are.
+    fn default() -> Self {
+        Self::Passed(Box::default())
+    }
+}
+
+/// What happens to requests before they are passed on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Passed {
+    /// What the labels say.
+    pub handling: Handling,
+    /// Who is asked first, where the labels say that somebody is.
+    pub asked: Option<Asked>,
+}
+
+/// Who is asked about requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// The containers of another app.
+    Pool(Pool),
+    /// A server anywhere, by name or address.
+    Server {
+        /// Whether it is spoken to over TLS.
+        is_https: bool,
+        /// Its name or address.
+        host: Hostname,
+        /// Its port.
+        port: Port,
+    },
+}
+
 /// What is served under one key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Route {
@@ -172,6 +214,9 @@ pub struct Route {
     pub pool: Pool,
     /// Whether the matched path prefix is removed before the request is passed on.
     pub strip: bool,
+    /// What happens to its requests. Never shown: it holds what protects the route.
+    #[serde(skip)]
+    pub serving: Serving,
 }
 
 /// All routes and redirects, and what holds for each of their hosts.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::forms::{Candidate, Form, port};
 use super::gates::{Gates, READY_TIMEOUT, Trial, TrialCheck};
 use super::upstream;
-use crate::labels::{ContainerSpec, RouteSpec};
+use crate::labels::{ContainerSpec, Reading, RouteSpec};
 use crate::model::{Health, ReadyCheck, StatusSet};
 
 /// How long one answer of a container that starts may take.
@@ -47,7 +47,7 @@ impl Candidate<'_> {
 
     /// The trials of its own routes.
     fn trials(&self) -> impl Iterator<Item = Trial> {
-        let specs = self.spec.routes.values().flatten();
+        let specs = self.spec.routes.values().filter_map(Reading::right);
         specs.filter_map(|spec| self.trial(spec))
     }
 
@@ -61,7 +61,7 @@ impl Candidate<'_> {
 
 /// Whether a HEALTHCHECK that has not passed yet keeps the container from all its routes.
 pub(super) fn waits_for_health(spec: &ContainerSpec) -> bool {
-    let mut routes = spec.routes.values().flatten();
+    let mut routes = spec.routes.values().filter_map(Reading::right);
     routes.all(|route| matches!(route.ready, Some(ReadyCheck::Health) | None))
 }
 

@@ -1,6 +1,7 @@
 //! Route tables for tests: a short way to write one, and the samples whose configs are pinned as
 //! golden files and given to a real Caddy.
 
+mod handled;
 mod hosts;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use sh0_agent::model::{
     PoolKey, RouteId, RouteName, Scheme, Token, Weight,
 };
 use sh0_agent::routes::{
-    HostPolicy, Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+    HostPolicy, Pool, PoolHealth, Route, RouteKey, RouteTable, Serving, TlsMode, Upstream,
+    UpstreamTls,
 };
 
 /// One route to be, and its host's policy.
@@ -67,6 +69,7 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
                 health: PoolHealth::default(),
             },
             strip: false,
+            serving: Serving::default(),
         },
         policy: HostPolicy::new(TlsMode::Off),
     }
@@ -183,6 +186,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
         ("no_routes", plain(vec![])),
         ("pools", plain(pools())),
         ("slots", slots(base)),
+        ("handled", plain(handled::handled())),
         ("one_site", plain(vec![site("app.example.com", A).public()])),
         ("without_tls", plain(vec![site("app.example.com", A)])),
         (

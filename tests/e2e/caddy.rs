@@ -2,6 +2,7 @@
 //! are a second Caddy that answers with what it was asked.
 
 pub(crate) mod client;
+mod handling;
 mod serving;
 
 use std::net::{IpAddr, TcpListener};
@@ -83,9 +84,13 @@ async fn a_refusal_names_the_route_to_blame() {
         };
         let mut request = HeaderOps::default();
         request.replace.insert("X-Wrong", vec![wrong]);
-        route
-            .handle
-            .insert(0, Handler::Headers(Headers { request }));
+        route.handle.insert(
+            0,
+            Handler::Headers(Headers {
+                request,
+                ..Headers::default()
+            }),
+        );
     });
     let bad_matcher = damaged(&rendered, 3, |route| {
         let wrong = Pattern {

@@ -24,8 +24,8 @@ mod tables;
 #[path = "../contract/values.rs"]
 mod values;
 
-mod any_labels;
 mod acme;
+mod any_labels;
 mod balance;
 mod caddy;
 mod caddy_trouble;

@@ -20,6 +20,8 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
         network: "sh0-net",
         default_tls: TlsSetting::Off,
         allow_catch_all: false,
+        allow_raw_caddy: false,
+        allow_auth_urls: false,
         certificate_names: &BTreeSet::new(),
         client_cas: &std::collections::BTreeMap::new(),
         has_dns_provider: false,

@@ -15,8 +15,11 @@
 //!
 //! Lines that begin with `==` make a story. Each does something; then the agent looks again at
 //! the containers below it, or at the same as before, or at none where it says `nobody`:
-//! `== later 30s`, `== restart`, `== caddy refuses <route id>`, `== allow *`, `== tls off`,
+//! `== later 30s`, `== restart`, `== caddy refuses <route id>`, `== allow *`,
+//! `== allow raw` and `== forbid raw` (Caddy's JSON), `== allow urls`, `== tls off`,
 //! `== certificate *.example.com`, `== authority partners.pem`, `== dns provider`.
+
+mod serving;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -43,6 +46,8 @@ pub(crate) struct Agent {
     /// The last good forms before the last look, which a refusal brings back.
     accepted_before: LastGood,
     allow_catch_all: bool,
+    allow_raw_caddy: bool,
+    allow_auth_urls: bool,
     default_tls: TlsSetting,
     certificates: BTreeSet<Hostname>,
     client_cas: BTreeMap<FileName, PathBuf>,
@@ -59,6 +64,8 @@ impl Default for Agent {
             now: 1_000,
             accepted_before: LastGood::new(),
             allow_catch_all: false,
+            allow_raw_caddy: false,
+            allow_auth_urls: false,
             default_tls: TlsSetting::Auto,
             certificates: BTreeSet::new(),
             client_cas: BTreeMap::new(),
@@ -80,6 +87,8 @@ impl Agent {
             network: "sh0-net",
             default_tls: self.default_tls,
             allow_catch_all: self.allow_catch_all,
+            allow_raw_caddy: self.allow_raw_caddy,
+            allow_auth_urls: self.allow_auth_urls,
             certificate_names: &self.certificates,
             client_cas: &self.client_cas,
             has_dns_provider: self.has_dns_provider,
@@ -121,6 +130,9 @@ impl Agent {
                 forms.insert(labels.clone(), "loading module: no such thing".to_owned());
             }
             ["allow", "*"] => self.allow_catch_all = true,
+            ["allow", "raw"] => self.allow_raw_caddy = true,
+            ["forbid", "raw"] => self.allow_raw_caddy = false,
+            ["allow", "urls"] => self.allow_auth_urls = true,
             ["tls", setting] => {
                 self.default_tls = TlsSetting::parse(setting).expect("a setting");
             }
@@ -289,11 +301,12 @@ pub(crate) fn show(built: &Built) -> String {
             .map(|(key, time, _)| format!(" {key}={time:?}"))
             .collect();
         let patience = patience.concat();
+        let serving = serving::show(&route.serving);
         let scheme = format!("{:?}", pool.scheme).to_lowercase();
         let id = &route.id;
         writeln!(
             shown,
-            "{key} [{tls}]{strip} {id} -> {scheme} {upstreams}{check}{policy}{patience}"
+            "{key} [{tls}]{strip} {id} -> {scheme} {upstreams}{check}{policy}{patience}{serving}"
         )
         .expect("strings take everything");
     }

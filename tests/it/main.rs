@@ -32,6 +32,7 @@ mod explain;
 mod fake_engine;
 mod health;
 mod model;
+mod never_open;
 mod plan;
 mod probe;
 mod properties;

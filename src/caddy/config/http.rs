@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::handlers::{
+    Authentication, ClientIp, Encode, ProxyRewrite, RequestBody, ResponseHandler, ResponseOps,
+    Subroute,
+};
 use super::{CaddyDuration, TlsConnectionPolicy};
 
 /// The web servers.
@@ -109,6 +113,12 @@ pub struct Matcher {
     /// One of these paths; `*` at the end is any rest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<String>,
+    /// The client's address is one of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ip: Option<ClientIp>,
+    /// These placeholders have one of these values.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars: BTreeMap<String, Vec<String>>,
     /// These header fields match.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub header_regexp: BTreeMap<&'static str, Pattern>,
@@ -146,14 +156,14 @@ pub struct Pattern {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "handler", rename_all = "snake_case")]
 pub enum Handler {
+    /// Goes on only for those who give a name and its password.
+    Authentication(Authentication),
+    /// Compresses answers.
+    Encode(Encode),
     /// Changes header fields.
     Headers(Headers),
-    /// Sets header fields of the response, in place of the upstream's own.
-    #[serde(rename = "headers")]
-    ResponseHeaders {
-        /// Which.
-        response: ResponseHeaders,
-    },
+    /// Limits the body.
+    RequestBody(RequestBody),
     /// Changes the path.
     Rewrite {
         /// Removed from the path's beginning, without regard to case.
@@ -163,30 +173,44 @@ pub enum Handler {
     ReverseProxy(Box<ReverseProxy>),
     /// Answers.
     StaticResponse(StaticResponse),
+    /// Routes of its own, after which it goes on unless one of them has answered.
+    Subroute(Subroute),
+    /// Does nothing: a route must have a handler.
+    Vars {},
+    /// What an operator wrote.
+    #[serde(untagged)]
+    Raw(serde_json::Value),
 }
 
 /// Changes of header fields.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Headers {
     /// Of the request.
+    #[serde(skip_serializing_if = "HeaderOps::is_nothing")]
     pub request: HeaderOps,
+    /// Of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<ResponseOps>,
 }
 
-/// Header fields of a response.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ResponseHeaders {
-    /// Set to these values. Placeholders are expanded.
-    pub set: BTreeMap<&'static str, Vec<String>>,
-    /// Whether they are set last, just before the response is sent.
-    pub deferred: bool,
+impl HeaderOps {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is done to header fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct HeaderOps {
+    /// These values are added.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub add: BTreeMap<String, Vec<String>>,
     /// Set to these values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub set: BTreeMap<&'static str, Vec<String>>,
+    pub set: BTreeMap<String, Vec<String>>,
+    /// Removed, after all else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delete: Vec<String>,
     /// Replacements within the value, one after another.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub replace: BTreeMap<&'static str, Vec<Replacement>>,
@@ -224,6 +248,12 @@ pub struct ReverseProxy {
     pub load_balancing: LoadBalancing,
     /// How to speak.
     pub transport: Transport,
+    /// What is asked for instead of what the client asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rewrite: Option<ProxyRewrite>,
+    /// What becomes of answers; the first that matches counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub handle_response: Vec<ResponseHandler>,
     /// Header fields set on the way to the upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<Headers>,

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::chain::{self, Last};
 use super::{RenderOptions, SlotOptions};
 use crate::caddy::config::{
     CaddyDuration, Handler, HeaderOps, Headers, HealthChecks, LoadBalancing, Matcher,
-    PassiveHealthChecks, Replacement, ResponseHeaders, ReverseProxy, SelectionPolicy,
-    StaticResponse, Transport, TransportTls, Upstream as ConfigUpstream,
+    PassiveHealthChecks, Replacement, ResponseOps, ReverseProxy, SelectionPolicy, StaticResponse,
+    Transport, TransportTls, Upstream as ConfigUpstream,
 };
 use crate::model::{Hostname, LbPolicy, Scheme};
-use crate::routes::{Pool, Route, RouteKey, UpstreamTls};
+use crate::routes::{Pool, Route, RouteKey, Serving, UpstreamTls};
 use crate::slots::{Assignment, Demand, Replica, Slot, SlotCount, Target, assign};
 
 /// The pause between two tries. Caddy's 250 ms would be added to every request whose first choice
@@ -30,16 +31,20 @@ const RETRY_AFTER_SECONDS: &str = "5";
 
 /// Everything that happens to the requests of one route.
 pub(super) fn handlers(key: &RouteKey, route: &Route, options: &RenderOptions) -> Vec<Handler> {
-    if options.slots.is_none() && route.pool.upstreams.is_empty() {
-        return vec![not_ready(&key.host)];
-    }
-    passed_on(key, route, reverse_proxy(&route.pool, options))
+    let has_nobody = options.slots.is_none() && route.pool.upstreams.is_empty();
+    let last = if has_nobody {
+        Last::Answer(not_ready(&key.host))
+    } else {
+        Last::Proxy(Box::new(reverse_proxy(&route.pool, options)))
+    };
+    chain::chain(key, route, options, last)
 }
 
 /// What happens to the requests of a route all of whose upstreams are left out by passive checks:
 /// they go to them all the same. Failures are counted by slot, so those of containers that stopped
 /// would otherwise tell against the ones that took their places, and a site that answers sometimes
-/// is better than one that never does. `None` without passive checks.
+/// is better than one that never does. They are checked once more by all that protects the route.
+/// `None` without passive checks, and where nobody is let in.
 pub(super) fn last_resort(
     key: &RouteKey,
     route: &Route,
@@ -48,15 +53,8 @@ pub(super) fn last_resort(
     let mut proxy = reverse_proxy(&route.pool, options);
     proxy.health_checks.take()?;
     proxy.load_balancing.try_duration = try_duration(route.pool.retry);
-    Some(passed_on(key, route, proxy))
-}
-
-fn passed_on(key: &RouteKey, route: &Route, proxy: ReverseProxy) -> Vec<Handler> {
-    let strip = (route.strip.then_some(()).and(key.path.as_ref())).map(|path| Handler::Rewrite {
-        strip_path_prefix: percent_encoded(path.as_str()),
-    });
-    let proxy = Handler::ReverseProxy(Box::new(proxy));
-    strip.into_iter().chain([proxy]).collect()
+    let is_passed = matches!(route.serving, Serving::Passed(_));
+    is_passed.then(|| chain::chain(key, route, options, Last::Proxy(Box::new(proxy))))
 }
 
 /// What Caddy dials for a pool: its upstreams' addresses, or the files that hold them. The only
@@ -104,16 +102,20 @@ fn retry_match(options: &RenderOptions) -> Vec<Matcher> {
     options.slots.iter().map(of_slots).collect()
 }
 
-fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
+pub(super) fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
     let upstreams = dials(pool, options).into_iter();
     let upstreams: Vec<_> = upstreams.map(|dial| ConfigUpstream { dial }).collect();
     // Towards an `https` upstream Caddy sets Host to the upstream's address (from 2.11 on,
     // `RequestHeaderOps` in reverseproxy/httptransport.go); applications want to see their own.
     let host_header = || Headers {
         request: HeaderOps {
-            set: BTreeMap::from([("Host", vec!["{http.request.hostport}".to_owned()])]),
+            set: BTreeMap::from([(
+                "Host".to_owned(),
+                vec!["{http.request.hostport}".to_owned()],
+            )]),
             ..HeaderOps::default()
         },
+        ..Headers::default()
     };
     let is_retried = !pool.retry.is_zero();
     let health_checks = health_checks(pool, upstreams.len());
@@ -135,6 +137,8 @@ fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
             },
         },
         transport: transport(pool, options),
+        rewrite: None,
+        handle_response: Vec::new(),
         headers: (pool.scheme == Scheme::Https).then(host_header),
         stream_close_delay: CaddyDuration(options.stream_close_delay),
     }
@@ -206,19 +210,6 @@ fn transport_tls(tls: Option<&UpstreamTls>, is_slot: bool) -> TransportTls {
     }
 }
 
-/// Beyond ASCII, Caddy's `strip_path_prefix` compares only with the percent-encoded form
-/// (`trimPathPrefix` in modules/caddyhttp/rewrite/rewrite.go).
-fn percent_encoded(path: &str) -> String {
-    let encode = |byte: u8| {
-        if byte.is_ascii() {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    };
-    path.bytes().map(encode).collect()
-}
-
 /// Puts the request's host into the form that later matchers compare with: in lower case and
 /// without a trailing dot, the port kept. Caddy has no placeholder for a text in lower case.
 pub(super) fn normalise_host() -> Handler {
@@ -235,6 +226,7 @@ pub(super) fn normalise_host() -> Handler {
             replace: BTreeMap::from([("Host", lower.chain([trailing_dot]).collect())]),
             ..HeaderOps::default()
         },
+        ..Headers::default()
     })
 }
 
@@ -249,12 +241,17 @@ pub(super) fn redirect(origin: &str) -> Handler {
 
 /// Tells browsers to keep to HTTPS. The text has no placeholders: it is written from parts.
 pub(super) fn hsts(text: &str) -> Handler {
-    Handler::ResponseHeaders {
-        response: ResponseHeaders {
-            set: BTreeMap::from([("Strict-Transport-Security", vec![text.to_owned()])]),
+    let name = "Strict-Transport-Security".to_owned();
+    Handler::Headers(Headers {
+        response: Some(ResponseOps {
+            ops: HeaderOps {
+                set: BTreeMap::from([(name, vec![text.to_owned()])]),
+                ..HeaderOps::default()
+            },
             deferred: true,
-        },
-    }
+        }),
+        ..Headers::default()
+    })
 }
 
 /// The answer to a request that came over another host's connection (RFC 9110, section 15.5.20):
@@ -312,7 +309,7 @@ fn not_ready(host: &Hostname) -> Handler {
 }
 
 /// A page of plain text for a person; nothing of the request is in it.
-fn page(status_code: u16, body: &str) -> Handler {
+pub(super) fn page(status_code: u16, body: &str) -> Handler {
     let one = |value: &str| vec![value.to_owned()];
     let mut headers = BTreeMap::from([
         ("Cache-Control", one("no-store")),

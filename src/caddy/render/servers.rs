@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::{RenderOptions, connections, handlers};
+use super::{RenderOptions, auth, body, connections, handlers};
 use crate::caddy::config::{
     AutomaticHttps, Errors, Handler, Matcher, Pattern, Route, Server, ServerName,
 };
-use crate::model::Hostname;
-use crate::routes::{HostPolicy, RouteKey, RouteTable};
+use crate::model::{Hostname, Protection};
+use crate::routes::{HostPolicy, RouteKey, RouteTable, Serving};
 
 mod hosts;
 
@@ -110,8 +110,39 @@ fn errors(table: &RouteTable, options: &RenderOptions) -> Option<Errors> {
         })
     };
     let others = table.routes.iter().filter_map(last_resort);
-    let routes: Vec<Route> = held.into_iter().chain(others).collect();
+    let routes: Vec<Route> = pages(table).chain(held).chain(others).collect();
     (!routes.is_empty()).then_some(Errors { routes })
+}
+
+/// Pages for requests that a route turned away by an error of Caddy's own; they stand first, for
+/// such a request is not tried again.
+fn pages(table: &RouteTable) -> impl Iterator<Item = Route> {
+    let any = |is_protected: fn(&Protection) -> bool| {
+        let mut routes = table.routes.values();
+        routes.any(|route| match &route.serving {
+            Serving::Passed(passed) => is_protected(&passed.handling.protection),
+            Serving::Closed => false,
+        })
+    };
+    let page = |status: &str, handler: Handler| Route {
+        id: None,
+        matchers: vec![Matcher {
+            vars_regexp: BTreeMap::from([(
+                "{http.error.status_code}",
+                Pattern {
+                    pattern: format!("^{status}$"),
+                },
+            )]),
+            ..Matcher::default()
+        }],
+        handle: vec![handler],
+        terminal: true,
+    };
+    let names = any(|protection| !protection.accounts.is_empty());
+    let limits = any(|protection| protection.body_bytes_max.is_some());
+    let names = names.then(|| page("401", auth::unauthorized()));
+    let limits = limits.then(|| page("413", body::too_long()));
+    names.into_iter().chain(limits)
 }
 
 /// The requests of a key that no upstream has answered, nor may have seen. Caddy says 503 of one

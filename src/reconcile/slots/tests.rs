@@ -52,6 +52,7 @@ fn table(sites: &[(&str, &[&str])]) -> RouteTable {
             id,
             pool,
             strip: false,
+            serving: crate::routes::Serving::default(),
         };
         table.routes.insert(RouteKey { host, path: None }, route);
     }

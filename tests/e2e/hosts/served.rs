@@ -198,6 +198,8 @@ fn built(labels: &str, backends: &Backends, options: &RenderOptions) -> Built {
         network: "sh0-net",
         default_tls: TlsSetting::Auto,
         allow_catch_all: true,
+        allow_raw_caddy: false,
+        allow_auth_urls: false,
         certificate_names: &BTreeSet::new(),
         client_cas: &options.client_cas,
         has_dns_provider: false,

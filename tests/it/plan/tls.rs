@@ -61,7 +61,7 @@ fn the_default_route_of_the_owner_decides_and_another_value_is_a_503() {
           sh0.routes.open.tls=off
         ",
         expect![[r#"
-            a.example/open [internal] shop/web:open -> http 503
+            a.example/open [internal] shop/web:open -> http 503 closed
             a.example/api [internal] shop/web:api -> http 10.0.0.1:80
             a.example [internal] shop/web:default -> http 10.0.0.1:80
             | a.example shop-web-1 routed
@@ -81,7 +81,7 @@ fn the_default_route_of_the_owner_decides_and_another_value_is_a_503() {
           sh0.tls=off
         ",
         expect![[r#"
-            a.example/blog [public] blog/web:default -> http 503
+            a.example/blog [public] blog/web:default -> http 503 closed
             a.example [public] shop/web:default -> http 10.0.0.1:80
             | a.example shop-web-1 routed
             | a.example/blog blog-web-1 refused: the route `default` asks for `tls=off`, but `shop/web:default` decides `tls=auto` for the host `a.example`; the route answers 503
@@ -98,7 +98,7 @@ fn the_default_route_of_the_owner_decides_and_another_value_is_a_503() {
           sh0.host=a.example
         ",
         expect![[r#"
-            a.example/api [public] shop/api:api -> http 503
+            a.example/api [public] shop/api:api -> http 503 closed
             a.example [public] shop/web:default -> http 10.0.0.2:80
             | a.example shop-web-1 routed
             | a.example/api shop-api-1 refused: the route `api` asks for `tls=off`, but `shop/web:default` decides `tls=auto` for the host `a.example`; the route answers 503
@@ -153,7 +153,7 @@ fn the_owners_word_stays_in_force_while_it_has_no_container() {
             | a.example shop-web-1 routed
             | a.example/blog blog-web-1 routed
             == later 5s
-            a.example/blog [internal] blog/web:default -> http 503
+            a.example/blog [internal] blog/web:default -> http 503 closed
             | a.example/blog blog-web-1 refused: the route `default` asks for `tls=off`, but project `shop` decides `tls=internal` for the host `a.example`; the route answers 503
             ! E009 blog-web-1 (c1): the route `default` asks for `tls=off`, but project `shop` decides `tls=internal` for the host `a.example`; the route answers 503; remove the label, or write `sh0.tls=off` at the host's default route
             == restart

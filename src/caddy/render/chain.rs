@@ -1,0 +1,175 @@
+//! The order in which things happen to a request: the only place that decides it.
+//!
+//! What turns requests away comes first, so that nothing behind it is reached by them: addresses,
+//! then names and passwords, then another app's word, then the length of the body. Then an
+//! operator's own handlers, the answer's header fields and compression, and the way to the
+//! container. Request header fields are changed by the proxy itself, on its copy of the request: a
+//! request that is tried again (`last_resort`) passes this chain as the client sent it.
+
+use super::RenderOptions;
+use super::auth;
+use super::body;
+use super::fields;
+use super::handlers::page;
+use crate::caddy::config::{
+    ClientIp, Encode, Encodings, Handler, Matcher, ProxyRewrite, ResponseHandler, ResponseMatcher,
+    ReverseProxy, Route as ConfigRoute, Subroute,
+};
+use crate::model::{AddressRange, Handling, Protection};
+use crate::routes::{Passed, Route, RouteKey, Serving};
+
+/// Where the chain ends.
+pub(super) enum Last {
+    /// At the containers.
+    Proxy(Box<ReverseProxy>),
+    /// At an answer of Caddy's own.
+    Answer(Handler),
+}
+
+/// Everything that happens to the requests of a route.
+pub(super) fn chain(
+    key: &RouteKey,
+    route: &Route,
+    options: &RenderOptions,
+    last: Last,
+) -> Vec<Handler> {
+    let Serving::Passed(passed) = &route.serving else {
+        return vec![closed()];
+    };
+    let Passed { handling, asked } = passed.as_ref();
+    let protection = &handling.protection;
+    let asks = match (&protection.forward, asked) {
+        (None, _) => Vec::new(),
+        (Some(forward), Some(asked)) => auth::forward(forward, asked, protection, options),
+        // Nobody can say whether the request may come in.
+        (Some(_), None) => return vec![closed()],
+    };
+    let strip = (route.strip.then_some(()).and(key.path.as_ref())).map(|path| Handler::Rewrite {
+        strip_path_prefix: percent_encoded(path.as_str()),
+    });
+    let last = match last {
+        Last::Answer(answer) => answer,
+        Last::Proxy(proxy) => Handler::ReverseProxy(Box::new(proxied(*proxy, handling))),
+    };
+    addresses(protection)
+        .into_iter()
+        .chain(auth::basic(&protection.accounts))
+        .chain(asks)
+        .chain(body::limit(protection.body_bytes_max))
+        .chain(protection.raw.iter().cloned().map(Handler::Raw))
+        .chain(fields::of_response(&handling.response_headers))
+        .chain(handling.compress.then(compress))
+        .chain(strip)
+        .chain([last])
+        .collect()
+}
+
+/// The answer of a route that cannot be protected as its labels ask.
+fn closed() -> Handler {
+    page(
+        503,
+        "This site is closed: a label of its container is wrong. The log of sh0-agent says which.\n",
+    )
+}
+
+/// Turns away clients by their address. The two forms of an IPv4 address are compared one by one
+/// (`netip.Prefix.Contains`).
+fn addresses(protection: &Protection) -> Option<Handler> {
+    let ranges = |ranges: &[AddressRange]| {
+        let both = ranges.iter();
+        let both = both.flat_map(|range| [Some(range.to_string()), range.mapped()]);
+        Matcher {
+            client_ip: Some(ClientIp {
+                ranges: both.flatten().collect(),
+            }),
+            ..Matcher::default()
+        }
+    };
+    let is_denied = (!protection.deny.is_empty()).then(|| ranges(&protection.deny));
+    let is_stranger = (!protection.allow.is_empty()).then(|| Matcher {
+        not: vec![ranges(&protection.allow)],
+        ..Matcher::default()
+    });
+    let matchers: Vec<Matcher> = is_denied.into_iter().chain(is_stranger).collect();
+    let forbidden = page(403, "Forbidden: this site does not serve your address.\n");
+    (!matchers.is_empty()).then(|| gate(matchers, forbidden))
+}
+
+/// Answers requests that match, and lets others go on.
+pub(super) fn gate(matchers: Vec<Matcher>, answer: Handler) -> Handler {
+    Handler::Subroute(Subroute {
+        routes: vec![ConfigRoute {
+            id: None,
+            matchers,
+            handle: vec![answer],
+            terminal: true,
+        }],
+    })
+}
+
+fn compress() -> Handler {
+    Handler::Encode(Encode {
+        encodings: Encodings::default(),
+        prefer: ["zstd", "gzip"],
+    })
+}
+
+/// The proxy with the request's header fields changed, and pages for some of the answers.
+fn proxied(proxy: ReverseProxy, handling: &Handling) -> ReverseProxy {
+    let proxy = fields::of_request(proxy, handling);
+    let pages = handling.error_pages.iter();
+    let pages = pages.map(|(status, path)| ResponseHandler {
+        matcher: Some(ResponseMatcher {
+            status_code: vec![*status],
+        }),
+        status_code: None,
+        routes: vec![ConfigRoute {
+            id: None,
+            matchers: Vec::new(),
+            handle: vec![page_of_app(proxy.clone(), *status, path)],
+            terminal: false,
+        }],
+    });
+    let handle_response = pages.collect();
+    ReverseProxy {
+        handle_response,
+        ..proxy
+    }
+}
+
+/// Asks the app for a page, and passes it on with the status that it stands for. What comes back is
+/// not looked at again, so a page that is missing is no loop.
+fn page_of_app(proxy: ReverseProxy, status: u16, path: &str) -> Handler {
+    let proxy = fields::without_conditions(proxy);
+    Handler::ReverseProxy(Box::new(ReverseProxy {
+        rewrite: Some(asking(path)),
+        handle_response: vec![ResponseHandler {
+            matcher: None,
+            status_code: Some(status),
+            routes: Vec::new(),
+        }],
+        ..proxy
+    }))
+}
+
+/// A `GET` of this path without the client's query, which Caddy keeps where a path says none.
+pub(super) fn asking(path: &str) -> ProxyRewrite {
+    let end = if path.contains('?') { "" } else { "?" };
+    ProxyRewrite {
+        method: "GET",
+        uri: format!("{path}{end}"),
+    }
+}
+
+/// Beyond ASCII, Caddy's `strip_path_prefix` compares only with the percent-encoded form
+/// (`trimPathPrefix` in modules/caddyhttp/rewrite/rewrite.go).
+fn percent_encoded(path: &str) -> String {
+    let encode = |byte: u8| {
+        if byte.is_ascii() {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    path.bytes().map(encode).collect()
+}

@@ -1,0 +1,167 @@
+//! Routes that are closed: some of their labels are wrong, and some protect.
+
+use std::collections::BTreeMap;
+
+use super::Reader;
+use crate::labels::schema::Key;
+use crate::labels::spec::{Closed, Reading, RouteSpec};
+use crate::labels::tree::{Scoped, Tree};
+use crate::labels::value;
+use crate::model::{Protection, RouteName};
+
+/// Why a route is closed that has a label of an unknown name which looks like one that protects.
+pub(super) fn unknown() -> String {
+    "a label that is not known was probably meant to protect it".to_owned()
+}
+
+/// Why routes are spoilt by too many labels.
+pub(super) fn too_many() -> String {
+    "the container has too many labels".to_owned()
+}
+
+/// Why a route is wrong whose host, said at the default route, is.
+pub(super) fn no_host() -> String {
+    "the default route's host, which it takes, is wrong".to_owned()
+}
+
+/// The labels that a route depends on.
+pub(super) struct Scopes<'a> {
+    /// Its own.
+    pub(super) own: &'a Scoped,
+    /// Those that say its host.
+    pub(super) host: &'a Scoped,
+    /// The default route's.
+    pub(super) default: &'a Scoped,
+    /// Whether a label that protects may be meant for any route of the container.
+    pub(super) all_are_guarded: bool,
+}
+
+impl Scopes<'_> {
+    /// Why the route is not right, where what was said about its labels is `wrong`.
+    pub(super) fn why_not(&self, wrong: Option<String>) -> Option<String> {
+        let unknown = || self.own.is_guarded_by_unknown().then(unknown);
+        wrong.or_else(unknown)
+    }
+
+    /// The reading of a route with something wrong: `why`. Requests are turned away rather too many
+    /// than too few: where a name in its own list of hosts is wrong, also those for the default
+    /// route's hosts.
+    pub(super) fn reading(
+        &self,
+        spec: RouteSpec,
+        protection: Option<Protection>,
+        why: String,
+    ) -> Reading {
+        if !self.own.is_guarded() && !self.all_are_guarded {
+            return Reading::Wrong;
+        }
+        let mut hosts = spec.hosts.clone();
+        if hosts.is_empty() {
+            let labels = [self.host, self.default].into_iter();
+            let labels = labels.filter_map(|scope| scope.get(Key::Host));
+            for host in labels.flat_map(|label| value::right_hosts(&label.value)) {
+                if !hosts.contains(&host) {
+                    hosts.push(host);
+                }
+            }
+        }
+        let path = self.own.get(Key::Path);
+        let is_right = path.is_none_or(|label| value::paths(&label.value).is_ok());
+        let paths_are_known = is_right && hosts.len() * spec.paths.len() <= super::HOST_PATHS_MAX;
+        let paths = if paths_are_known {
+            spec.paths.clone()
+        } else {
+            Vec::new()
+        };
+        Reading::Closed(Box::new(Closed {
+            spec: RouteSpec {
+                hosts,
+                paths,
+                ..spec
+            },
+            paths_are_known,
+            protection,
+            why,
+        }))
+    }
+}
+
+/// The routes of a container whose own labels may be wrong, and all of whose routes may be closed:
+/// each for a reason.
+pub(super) fn settled(
+    routes: BTreeMap<RouteName, Reading>,
+    why_spoilt: Option<&str>,
+    why_closed: Option<&str>,
+) -> BTreeMap<RouteName, Reading> {
+    let settle = |route: Reading| {
+        let route = match why_spoilt {
+            Some(why) => spoilt(route, why),
+            None => route,
+        };
+        match why_closed {
+            Some(why) => closed(route, why),
+            None => route,
+        }
+    };
+    let routes = routes.into_iter();
+    routes.map(|(name, route)| (name, settle(route))).collect()
+}
+
+/// A route of a container whose own labels are wrong.
+fn spoilt(route: Reading, why: &str) -> Reading {
+    match route {
+        Reading::Right(spec) if spec.handling.protection.is_any() => {
+            let protection = Some(spec.handling.protection.clone());
+            Reading::Closed(Box::new(Closed {
+                spec: *spec,
+                paths_are_known: true,
+                protection,
+                why: why.to_owned(),
+            }))
+        }
+        Reading::Right(_) | Reading::Wrong => Reading::Wrong,
+        Reading::Closed(closed) => Reading::Closed(closed),
+    }
+}
+
+/// A route of a container all of whose routes are closed.
+fn closed(route: Reading, why: &str) -> Reading {
+    match route {
+        Reading::Right(spec) => Reading::Closed(Box::new(Closed {
+            spec: *spec,
+            paths_are_known: true,
+            protection: None,
+            why: why.to_owned(),
+        })),
+        Reading::Closed(closed) => Reading::Closed(Box::new(Closed {
+            protection: None,
+            ..*closed
+        })),
+        Reading::Wrong => Reading::Wrong,
+    }
+}
+
+impl Reader<'_> {
+    /// Why all routes of the container are closed, where a label that protects does not say which
+    /// of them.
+    pub(super) fn guard_of_all(&self, tree: &Tree) -> Option<String> {
+        let prefix = self.prefix;
+        if tree.is_cut {
+            let why = "the container has so many labels that some that protect may not be read";
+            return Some(why.to_owned());
+        }
+        if tree.unplaced_guard {
+            let why = "a label that is not known was probably meant to protect one of the routes";
+            return Some(why.to_owned());
+        }
+        let default = tree.routes.get(&RouteName::Default);
+        let is_idle = default.is_some_and(|scope| scope.is_guarded() && !scope.has(Key::Host));
+        let has_others = tree.routes.len() > 1;
+        (is_idle && has_others).then(|| {
+            format!(
+                "labels directly under `{prefix}.` protect a route that has no host: each of the \
+                 others needs its own"
+            )
+        })
+    }
+}

@@ -1,0 +1,285 @@
+//! Which labels a route is served by: its definer's present ones, the last good ones, or none, with
+//! its requests turned away.
+//!
+//! Owns the rule that a route is never served with less protection than its present labels ask for:
+//! not by an older form, and not by another route that would get its requests if it were not there.
+
+use std::collections::BTreeSet;
+
+use super::build::Inputs;
+use super::forms::{Candidate, port};
+use super::upstream::NotReady;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::labels::{Closed, Reading, RouteSpec, Standing, parse};
+use crate::model::{
+    Container, ForwardAuth, Hostname, Labels, NetworkMode, Protection, RouteId, RouteName, shown,
+};
+
+/// Characters of Caddy's refusal that are shown: its chains of causes are about 200 long.
+const REFUSAL_CHARS_MAX: usize = 500;
+
+/// The labels that a route is served by, and what they ask for.
+pub(super) struct Chosen {
+    pub(super) spec: RouteSpec,
+    pub(super) share: BTreeSet<String>,
+    pub(super) labels: Labels,
+    pub(super) is_last_good: bool,
+    /// Why its requests are turned away; `None` when they are not.
+    pub(super) shut: Option<Shut>,
+}
+
+/// Why a route's requests are turned away.
+#[derive(Debug, Clone)]
+pub(super) struct Shut {
+    /// Lowercase, without a full stop.
+    pub(super) why: String,
+    /// Whether its paths are not known, so that it stands for every path of its hosts.
+    pub(super) is_guess: bool,
+}
+
+/// The definer's own form of the route if it is right, else the last good one, unless that protects
+/// it less: then it is shut.
+pub(super) fn choose(
+    id: &RouteId,
+    definer: &Candidate<'_>,
+    labels: &Labels,
+    inputs: &Inputs<'_>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Chosen> {
+    let case = Case {
+        id,
+        definer,
+        labels,
+        inputs,
+    };
+    match definer.spec.routes.get(&id.route) {
+        Some(Reading::Right(spec)) => case.right(spec, found),
+        Some(Reading::Closed(closed)) => case.closed(closed, found),
+        Some(Reading::Wrong) | None => {
+            let chosen = case.last_good()?;
+            match &definer.spec.closed {
+                Some(why) => case.shut(&chosen.spec, why, true, found),
+                None => Some(chosen),
+            }
+        }
+    }
+}
+
+struct Case<'a, 'b> {
+    id: &'a RouteId,
+    definer: &'a Candidate<'b>,
+    labels: &'a Labels,
+    inputs: &'a Inputs<'b>,
+}
+
+impl Case<'_, '_> {
+    fn right(&self, spec: &RouteSpec, found: &mut Vec<Diagnostic>) -> Option<Chosen> {
+        let definer = self.definer;
+        let refusals = self.inputs.refused.get(self.id);
+        let refusal = refusals.and_then(|forms| forms.get(self.labels));
+        let has_no_port = port(definer.container, spec).is_none();
+        let has_address = definer.ip.as_ref().err().is_none_or(NotReady::has_address);
+        let checks = [
+            { self.inputs.forbidden(spec) }.map(|forbidden| self.forbidden(forbidden)),
+            refusal.map(|message| self.refused(message)),
+            (has_no_port && has_address).then(|| self.lacks_port()),
+        ];
+        let wrong: Vec<Diagnostic> = checks.into_iter().flatten().collect();
+        let protection = &spec.handling.protection;
+        if let Some(first) = wrong.first() {
+            let why = first.message.clone();
+            found.extend(wrong);
+            if !protection.is_any() {
+                return self.last_good();
+            }
+            let kept = self.last_as_protected(protection);
+            return kept.or_else(|| self.shut(spec, &why, true, found));
+        }
+        // Only a running container tells which ports it exposes. Until then the form may turn out
+        // to lack one, and must not take the place of one that is known to be good.
+        let unproven = has_no_port.then(|| self.last_as_protected(protection));
+        unproven
+            .flatten()
+            .or_else(|| Some(self.present(spec, None)))
+    }
+
+    fn closed(&self, closed: &Closed, found: &mut Vec<Diagnostic>) -> Option<Chosen> {
+        let kept = closed.protection.as_ref();
+        let kept = kept.and_then(|protection| self.last_as_protected(protection));
+        if kept.is_some() {
+            return kept;
+        }
+        let mut spec = closed.spec.clone();
+        // What the last good form served is known to be meant.
+        if let Some(last) = self.last_good().filter(|_| spec.hosts.is_empty()) {
+            spec.hosts = last.spec.hosts;
+        }
+        self.shut(&spec, &closed.why, closed.paths_are_known, found)
+    }
+
+    fn present(&self, spec: &RouteSpec, shut: Option<Shut>) -> Chosen {
+        Chosen {
+            spec: spec.clone(),
+            share: self.definer.spec.share.iter().cloned().collect(),
+            labels: self.labels.clone(),
+            is_last_good: false,
+            shut,
+        }
+    }
+
+    /// The route with its requests turned away, and said; `None` when it is not known which.
+    fn shut(
+        &self,
+        spec: &RouteSpec,
+        why: &str,
+        paths_are_known: bool,
+        found: &mut Vec<Diagnostic>,
+    ) -> Option<Chosen> {
+        let name = &self.id.route;
+        let mut spec = spec.clone();
+        let may_have = |host: &Hostname| self.inputs.allow_catch_all || !host.is_catch_all();
+        spec.hosts.retain(may_have);
+        let effect = match spec.hosts.as_slice() {
+            [] => "is not served",
+            _ => "answers 503",
+        };
+        found.push(Diagnostic {
+            container: self.definer.container.reference(),
+            code: Code::Closed,
+            label: None,
+            message: format!("the route `{name}` {effect}: {why}"),
+            help: "correct its labels; it is never served with less protection than they ask for"
+                .to_owned(),
+        });
+        let shut = Shut {
+            why: format!("it answers 503: {why}"),
+            is_guess: !paths_are_known,
+        };
+        (!spec.hosts.is_empty()).then(|| self.present(&spec, Some(shut)))
+    }
+
+    /// The last good form, if it protects the route as it is to be protected now.
+    fn last_as_protected(&self, protection: &Protection) -> Option<Chosen> {
+        self.last_good()
+            .filter(|last| last.spec.handling.protection == *protection)
+    }
+
+    /// The form by which the route was last accepted, if it still may be served.
+    fn last_good(&self) -> Option<Chosen> {
+        let labels = self.inputs.last_good.get(self.id)?.clone();
+        let refusals = self.inputs.refused.get(self.id);
+        if refusals.is_some_and(|refusals| refusals.contains_key(&labels)) {
+            return None;
+        }
+        let before = Container {
+            labels: labels.clone(),
+            ..self.definer.container.clone()
+        };
+        let Standing::Asks(mut before) = parse(&before, self.inputs.prefix).standing else {
+            return None;
+        };
+        let spec = before.routes.remove(&self.id.route)?.into_right()?;
+        let is_allowed = self.inputs.forbidden(&spec).is_none();
+        is_allowed.then(|| Chosen {
+            spec,
+            share: before.share.into_iter().collect(),
+            labels,
+            is_last_good: true,
+            shut: None,
+        })
+    }
+
+    fn forbidden(&self, forbidden: Forbidden) -> Diagnostic {
+        let container = self.definer.container;
+        let (code, label, message, help) = match forbidden {
+            Forbidden::CatchAll => (
+                Code::CatchAll,
+                self.inputs.host_label(&container.labels, &self.id.route),
+                "the host `*` would take every request that no other route takes",
+                "name the hosts, or start the agent with `--allow-catch-all`",
+            ),
+            Forbidden::RawCaddy => (
+                Code::NotAllowed,
+                None,
+                "`caddy.handlers` can do whatever Caddy can, and the agent does not allow it",
+                "use other labels, or start the agent with `--allow-raw-caddy`",
+            ),
+            Forbidden::AuthUrl => (
+                Code::NotAllowed,
+                None,
+                "`auth.forward` names a URL, which may lead anywhere, and the agent does not allow it",
+                "name an app that the agent routes to, or start it with `--allow-auth-urls`",
+            ),
+        };
+        Diagnostic {
+            container: container.reference(),
+            code,
+            label,
+            message: message.to_owned(),
+            help: help.to_owned(),
+        }
+    }
+
+    fn refused(&self, message: &str) -> Diagnostic {
+        let message = shown(message, REFUSAL_CHARS_MAX);
+        let route = &self.id.route;
+        Diagnostic {
+            container: self.definer.container.reference(),
+            code: Code::RefusedByCaddy,
+            label: None,
+            message: format!("Caddy refused the route `{route}`: {message}"),
+            help: "change the route's labels; it is tried again when they change".to_owned(),
+        }
+    }
+
+    fn lacks_port(&self) -> Diagnostic {
+        let container = self.definer.container;
+        let exposed: Vec<String> = container.ports.iter().map(ToString::to_string).collect();
+        let found = match (&container.network_mode, exposed.as_slice()) {
+            (NetworkMode::Host, _) => "it uses the host's network".to_owned(),
+            (_, []) => "it exposes none".to_owned(),
+            (_, several) => format!("it exposes {}", several.join(", ")),
+        };
+        let key = match &self.id.route {
+            RouteName::Default => "port".to_owned(),
+            RouteName::Named(name) => format!("routes.{name}.port"),
+        };
+        let example = exposed.first().map_or("8080", String::as_str);
+        let prefix = self.inputs.prefix;
+        Diagnostic {
+            container: container.reference(),
+            code: Code::NoPort,
+            label: None,
+            message: format!("the container's port is not known: {found}"),
+            help: format!("add `{prefix}.{key}={example}`, with the port the app listens on"),
+        }
+    }
+}
+
+/// What the agent's settings do not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forbidden {
+    /// The host `*`.
+    CatchAll,
+    /// Handlers in Caddy's own JSON.
+    RawCaddy,
+    /// A URL that is asked about requests.
+    AuthUrl,
+}
+
+impl Inputs<'_> {
+    /// What the route asks for that the settings do not allow.
+    pub(super) fn forbidden(&self, spec: &RouteSpec) -> Option<Forbidden> {
+        let protection = &spec.handling.protection;
+        let asks_url = protection.forward.as_ref().is_some_and(ForwardAuth::is_url);
+        if !self.allow_catch_all && spec.hosts.iter().any(Hostname::is_catch_all) {
+            Some(Forbidden::CatchAll)
+        } else if !self.allow_raw_caddy && !protection.raw.is_empty() {
+            Some(Forbidden::RawCaddy)
+        } else if !self.allow_auth_urls && asks_url {
+            Some(Forbidden::AuthUrl)
+        } else {
+            None
+        }
+    }
+}
