@@ -244,9 +244,10 @@ fn hmac(text: &str) -> Result<String, String> {
 /// A provider as JSON, or the file with it.
 fn dns_provider(text: &str) -> Result<DnsProvider, String> {
     let read = |path| std::fs::read_to_string(path).map_err(|error| format!("no file: {error}"));
-    let json = match text.trim_start().starts_with('{') {
-        true => text.to_owned(),
-        false => read(text)?,
+    let json = if text.trim_start().starts_with('{') {
+        text.to_owned()
+    } else {
+        read(text)?
     };
     DnsProvider::parse(&json).map_err(|found| {
         format!("expected JSON such as `{{\"name\": \"cloudflare\"}}`, found {found}")

@@ -86,7 +86,7 @@ impl Reader<'_> {
                 }
             }
         }
-        Standing::Asks(ContainerSpec {
+        Standing::Asks(Box::new(ContainerSpec {
             container: self.container.reference(),
             app: self.app(app.as_ref()),
             network: network.map(|name| name.as_str().to_owned()),
@@ -95,7 +95,7 @@ impl Reader<'_> {
             routes,
             spoiled: std::mem::take(&mut self.spoiled),
             doubtful: tree.doubtful || container_is_wrong,
-        })
+        }))
     }
 
     /// The app by label, compose service, swarm service or container name.

@@ -181,7 +181,7 @@ fn candidates<'a>(
                 );
                 let candidate = Candidate {
                     container,
-                    spec,
+                    spec: *spec,
                     ip,
                 };
                 apps.entry(candidate.spec.app.clone())

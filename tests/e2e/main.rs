@@ -34,6 +34,7 @@ mod engine_proxy;
 mod health;
 mod hold;
 mod hosts;
+mod http3;
 mod labels;
 mod last_known;
 mod lifecycle;
