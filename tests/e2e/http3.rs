@@ -13,6 +13,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::harness::{patience, until};
 use crate::hosts::served::Served;
 
 const HOST: &str = "app.internal";
@@ -25,7 +26,7 @@ struct Client {
 }
 
 impl Client {
-    async fn connect(served: &Served) -> Self {
+    async fn connect(served: &Served) -> Result<Self, String> {
         let root = { &served.options.storage_dir }.join("pki/authorities/local/root.crt");
         let mut roots = RootCertStore::empty();
         let root = CertificateDer::from_pem_file(root).expect("Caddy made it");
@@ -41,18 +42,20 @@ impl Client {
         endpoint.set_default_client_config(ClientConfig::new(Arc::new(tls)));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, served.options.https_port));
         let connecting = endpoint.connect(address, HOST).expect("an address");
-        let connection = h3_quinn::Connection::new(connecting.await.expect("Caddy speaks QUIC"));
-        let (mut driver, requests) = h3::client::new(connection).await.expect("and HTTP/3");
+        let connection = connecting.await.map_err(|error| error.to_string())?;
+        let connection = h3_quinn::Connection::new(connection);
+        let (mut driver, requests) =
+            { h3::client::new(connection).await }.map_err(|error| error.to_string())?;
         let mut tasks = tokio::task::JoinSet::new();
         tasks.spawn(async move {
             // It ends with the connection.
             drop(std::future::poll_fn(|context| driver.poll_close(context)).await);
         });
-        Self {
+        Ok(Self {
             requests,
             _endpoint: endpoint,
             _driver: tasks,
-        }
+        })
     }
 
     /// The first word of the answer to a request, or why there is none.
@@ -79,7 +82,7 @@ impl Client {
 async fn requests_over_quic_are_served_across_a_load() {
     let labels = "alpha\nhost=app.internal";
     let served = Served::start(labels).await;
-    let mut client = Client::connect(&served).await;
+    let mut client = answered(&served).await;
     for _ in 0..3 {
         assert_eq!(client.get().await.as_deref(), Ok("alpha"));
     }
@@ -87,6 +90,17 @@ async fn requests_over_quic_are_served_across_a_load() {
     // The connection may be told to end, as over HTTP/2; the next one is served.
     let same = client.get().await;
     println!("over the old connection: {same:?}");
-    let mut client = Client::connect(&served).await;
-    assert_eq!(client.get().await.as_deref(), Ok("alpha"));
+    answered(&served).await;
+}
+
+/// A connection over which a request was answered.
+async fn answered(served: &Served) -> Client {
+    until("a request over QUIC is answered", patience(), async || {
+        let mut client = Client::connect(served).await?;
+        match client.get().await?.as_str() {
+            "alpha" => Ok(client),
+            other => Err(other.to_owned()),
+        }
+    })
+    .await
 }
