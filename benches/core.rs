@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use sh0_agent::caddy::render::render;
-use sh0_agent::labels::{TlsSetting, parse};
+use sh0_agent::labels::{Permits, TlsSetting, parse};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
 };
@@ -52,9 +52,7 @@ fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
         prefix: "sh0",
         network: "sh0-net",
         default_tls: TlsSetting::Auto,
-        allow_catch_all: false,
-        allow_raw_caddy: false,
-        allow_auth_urls: false,
+        permits: Permits::default(),
         certificate_names: &BTreeSet::new(),
         client_cas: &std::collections::BTreeMap::new(),
         has_dns_provider: false,

@@ -257,6 +257,8 @@ fn covers(leaf: &ParsedCertificate<'_>, name: &Hostname) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
     use super::*;
 
     fn problems(files: &[(&str, &str)]) -> Vec<String> {
@@ -285,6 +287,69 @@ mod tests {
             said.iter().all(|text| text.contains("no host name")),
             "{said:?}"
         );
+    }
+
+    /// A certificate for `a.example` from the first day of 2026 for thirty days, and its key.
+    fn pair() -> (String, String) {
+        let mut params = CertificateParams::new(["a.example".to_owned()]).expect("a name");
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2026, 1, 31);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn a_pair_counts_in_its_time_only_and_its_end_is_said_before() {
+        const NEW_YEAR: u64 = 1_767_225_600;
+        const DAY: u64 = 24 * 3600;
+        let folders = [tempfile::tempdir(), tempfile::tempdir()];
+        let [directory, copies] = folders.map(|folder| folder.expect("a folder"));
+        let (certificate, key) = pair();
+        let (_, other) = pair();
+        for (name, text) in [
+            ("a.example.crt", &certificate),
+            ("a.example.key", &key),
+            ("b.example.crt", &certificate),
+            ("b.example.key", &key),
+            ("c.example.crt", &certificate),
+            ("c.example.key", &other),
+            ("partners.pem", &certificate),
+            ("cut.pem", &"-----BEGIN CERTIFICATE-----".to_owned()),
+            ("my file.pem", &certificate),
+        ] {
+            std::fs::write(directory.path().join(name), text).expect("written");
+        }
+        let seen = |now: u64| {
+            let set = scan(directory.path(), copies.path(), now);
+            assert_eq!(set.names.len(), set.pairs.len());
+            let authorities: Vec<_> = set.client_cas.keys().map(FileName::as_str).collect();
+            assert_eq!(authorities, ["partners.pem"]);
+            let name = |path: &PathBuf| path.file_name().map(ToOwned::to_owned);
+            let said = { set.problems.iter() }.chain(&set.warnings);
+            let said =
+                said.map(|(path, text)| format!("{:?}: {text}", name(path).expect("a file")));
+            said.collect::<Vec<_>>().join("\n")
+        };
+        expect_test::expect![[r#"
+            "b.example.crt": the certificate is not for `b.example`, but for DnsName("a.example"); name the files after the host
+            "c.example.crt": certificate and key do not belong together: keys may not be consistent: KeyMismatch
+            "cut.pem": is not PEM: missing section end marker: [67, 69, 82, 84, 73, 70, 73, 67, 65, 84, 69]
+            "my file.pem": the file's name cannot stand in a label: found `my file.pem`; name it as `partners.pem`"#]].assert_eq(&seen(NEW_YEAR + DAY));
+        for (now, text) in [
+            (NEW_YEAR - 2 * DAY, "counts in 2 days only"),
+            (NEW_YEAR + 33 * DAY, "expired 3 days ago"),
+            (NEW_YEAR + 20 * DAY, "it expires in 10 days"),
+        ] {
+            let said = seen(now);
+            let said = said
+                .lines()
+                .find(|line| line.starts_with("\"a.example.crt"));
+            assert!(
+                said.is_some_and(|said| said.contains(text)),
+                "{text}: {said:?}"
+            );
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod hints;
 mod host;
 mod parse;
+mod permits;
 mod schema;
 mod spec;
 mod tree;
@@ -14,6 +15,7 @@ mod value;
 
 pub use host::{ClientCa, HostRules, HostSpec, Hsts};
 pub use parse::parse;
+pub use permits::Permits;
 pub use schema::{Key, KeyInfo, Scope, key_info, keys};
 pub use spec::{Closed, ContainerSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting};
 pub use value::duration;

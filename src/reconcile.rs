@@ -45,7 +45,7 @@ use crate::caddy::admin::{Admin, AdminError};
 use crate::caddy::render::{RenderOptions, Rendered, render_unavailable};
 use crate::certificates::CertificateSet;
 use crate::discovery::{Engine, EngineError, Notice};
-use crate::labels::TlsSetting;
+use crate::labels::{Permits, TlsSetting};
 use crate::model::Snapshot;
 use crate::on_demand::OnDemand;
 use crate::probe::Probe;
@@ -72,12 +72,8 @@ pub struct Options {
     pub network: String,
     /// The certificate policy of hosts whose labels do not say one.
     pub default_tls: TlsSetting,
-    /// Whether `*` may be claimed.
-    pub allow_catch_all: bool,
-    /// Whether handlers in Caddy's own JSON are allowed.
-    pub allow_raw_caddy: bool,
-    /// Whether any URL may be asked about requests.
-    pub allow_auth_urls: bool,
+    /// What labels may ask for beyond what everybody may.
+    pub permits: Permits,
     /// What every config holds besides routes; its certificates are replaced by those of
     /// [`Channels::certificates`].
     pub render: RenderOptions,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::caddy::render::{AcmeOptions, RenderOptions};
-use crate::labels::TlsSetting;
+use crate::labels::{Permits, TlsSetting};
 use crate::reconcile::DebounceOptions;
 use crate::slots::HoldBounds;
 
@@ -55,13 +55,8 @@ pub struct Settings {
     pub runtime_dir: PathBuf,
     /// The Caddy binary; a bare name is looked up in `PATH`. Default `caddy`.
     pub caddy: PathBuf,
-    /// Whether the host `*` may be claimed. Default false.
-    pub allow_catch_all: bool,
-    /// Whether labels may hold handlers in Caddy's own JSON, which can do whatever Caddy can.
-    /// Default false.
-    pub allow_raw_caddy: bool,
-    /// Whether `auth.forward` may name any URL. Default false.
-    pub allow_auth_urls: bool,
+    /// What labels may ask for beyond what everybody may.
+    pub permits: Permits,
     /// How the config says where an upstream is. Default slots.
     pub upstreams: UpstreamsMode,
     /// How many requests may wait for a container, with slots. Default 1,024 for one app, 16,384 in
@@ -95,9 +90,7 @@ impl Default for Settings {
             state_dir: PathBuf::from("/var/lib/sh0-agent"),
             runtime_dir: PathBuf::from("/run/sh0-agent"),
             caddy: PathBuf::from("caddy"),
-            allow_catch_all: false,
-            allow_raw_caddy: false,
-            allow_auth_urls: false,
+            permits: Permits::default(),
             upstreams: UpstreamsMode::Slots,
             hold: HoldBounds::default(),
             debounce: DebounceOptions::default(),

@@ -16,31 +16,31 @@ const SOON_SECONDS: u64 = 14 * 24 * 3600;
 /// # Errors
 /// Why it does not count.
 pub(super) fn check(leaf: &ParsedCertificate<'_>, now: u64) -> Result<Option<String>, String> {
-    match fault(leaf, now) {
-        Some(CertificateError::ExpiredContext { not_after, .. }) => Err(format!(
-            "the certificate expired {} ago; renew it",
-            span(now.saturating_sub(not_after.as_secs()))
-        )),
-        Some(CertificateError::NotValidYetContext { not_before, .. }) => Err(format!(
-            "the certificate counts in {} only; is the clock right?",
-            span(not_before.as_secs().saturating_sub(now))
-        )),
-        _ => Ok(ends_soon(leaf, now)),
+    let fault_now = fault(leaf, now);
+    if let Some(CertificateError::ExpiredContext { not_after, .. }) = &fault_now {
+        let ago = span(now.saturating_sub(not_after.as_secs()));
+        return Err(format!("the certificate expired {ago} ago; renew it"));
     }
+    if let Some(CertificateError::NotValidYetContext { not_before, .. }) = &fault_now {
+        let left = span(not_before.as_secs().saturating_sub(now));
+        return Err(format!(
+            "the certificate counts in {left} only; is the clock right?"
+        ));
+    }
+    Ok(ends_soon(leaf, now))
 }
 
 fn ends_soon(leaf: &ParsedCertificate<'_>, now: u64) -> Option<String> {
-    match fault(leaf, now.saturating_add(SOON_SECONDS))? {
-        CertificateError::ExpiredContext { not_after, .. } => Some(format!(
-            "it expires in {}; renew it",
-            span(not_after.as_secs().saturating_sub(now))
-        )),
-        _ => None,
-    }
+    let soon = fault(leaf, now.saturating_add(SOON_SECONDS))?;
+    let CertificateError::ExpiredContext { not_after, .. } = soon else {
+        return None;
+    };
+    let left = span(not_after.as_secs().saturating_sub(now));
+    Some(format!("it expires in {left}; renew it"))
 }
 
 /// What webpki says of it at this moment. It looks at dates before it looks for an issuer
-/// (`build_chain_inner` in rustls-webpki's verify_cert.rs), so that no root is needed.
+/// (`build_chain_inner` in rustls-webpki's `verify_cert.rs`), so that no root is needed.
 fn fault(leaf: &ParsedCertificate<'_>, at: u64) -> Option<CertificateError> {
     let nobody = RootCertStore::empty();
     let provider = rustls::crypto::ring::default_provider();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use serde_json::Value;
 
 use super::settings::SettingsArgs;
 use super::{Exit, Failed, runtime};
@@ -35,9 +36,30 @@ pub(crate) fn render(args: RenderArgs) -> Result<(), Failed> {
     for diagnostic in &built.diagnostics {
         super::complain(&diagnostic.to_string());
     }
-    let config: serde_json::Value = serde_json::from_slice(&rendered.json)
+    let mut config: Value = serde_json::from_slice(&rendered.json)
         .map_err(|error| Failed::new(Exit::Failure, error.into(), ""))?;
+    hide_secrets(&mut config);
     super::print(&format!("{config:#}\n"))
+}
+
+/// Takes out what only Caddy may know: the key of an ACME account, and a DNS provider's tokens.
+fn hide_secrets(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match (name.as_str(), &field) {
+                    ("mac_key", _) => *field = Value::from("(secret)"),
+                    ("provider", Value::Object(provider)) => {
+                        let name = provider.get("name").cloned().unwrap_or_default();
+                        *field = serde_json::json!({ "name": name, "(secret)": "" });
+                    }
+                    (_, _) => hide_secrets(field),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide_secrets),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn from_file(file: &PathBuf) -> anyhow::Result<Snapshot> {
@@ -58,4 +80,24 @@ fn from_docker(settings: &Settings) -> Result<Snapshot, Failed> {
         let help = error.help();
         Failed::new(Exit::Unavailable, error.into(), help)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let mut config = serde_json::json!([{
+            "external_account": {"key_id": "kid-1", "mac_key": "s3cret"},
+            "challenges": {"dns": {"provider": {"name": "acmedns", "token": "s3cret"}}},
+            "ca": {"provider": "file"},
+        }]);
+        hide_secrets(&mut config);
+        let printed = config.to_string();
+        assert!(!printed.contains("s3cret"), "{printed}");
+        for kept in ["kid-1", "acmedns", r#""provider":"file""#] {
+            assert!(printed.contains(kept), "{printed}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::caddy::render::{AcmeOptions, DnsProvider, ExternalAccountKey};
-use crate::labels::TlsSetting;
+use crate::labels::{Permits, TlsSetting};
 use crate::reconcile::DebounceOptions;
 use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::HoldBounds;
@@ -168,9 +168,11 @@ impl From<SettingsArgs> for Settings {
             state_dir: args.state_dir,
             runtime_dir: args.runtime_dir,
             caddy: args.caddy,
-            allow_catch_all: args.allow_catch_all,
-            allow_raw_caddy: args.allow_raw_caddy,
-            allow_auth_urls: args.allow_auth_urls,
+            permits: Permits {
+                catch_all: args.allow_catch_all,
+                raw_caddy: args.allow_raw_caddy,
+                auth_urls: args.allow_auth_urls,
+            },
             upstreams: match args.upstreams {
                 Upstreams::Direct => UpstreamsMode::Direct,
                 Upstreams::Slots => UpstreamsMode::Slots,
@@ -252,9 +254,10 @@ fn hmac(text: &str) -> Result<String, String> {
 /// A provider as JSON, or the file with it.
 fn dns_provider(text: &str) -> Result<DnsProvider, String> {
     let read = |path| std::fs::read_to_string(path).map_err(|error| format!("no file: {error}"));
-    let json = match text.trim_start().starts_with('{') {
-        true => text.to_owned(),
-        false => read(text)?,
+    let json = if text.trim_start().starts_with('{') {
+        text.to_owned()
+    } else {
+        read(text)?
     };
     DnsProvider::parse(&json).map_err(|found| {
         format!("expected JSON such as `{{\"name\": \"cloudflare\"}}`, found {found}")

@@ -11,10 +11,6 @@ use crate::settings::Settings;
 
 /// What `trust` takes.
 #[derive(Debug, Args)]
-#[expect(
-    clippy::doc_markdown,
-    reason = "shown on the terminal, where back-ticks are noise"
-)]
 pub(crate) struct TrustArgs {
     /// Directory for what must outlive a restart, as of `sh0-agent run`
     #[arg(
@@ -51,17 +47,20 @@ pub(crate) fn run(args: TrustArgs) -> Result<(), Failed> {
 
 fn read(root: &Path) -> Result<String, Failed> {
     let shown = root.display();
-    std::fs::read_to_string(root).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Failed::new(
-            Exit::Failure,
-            anyhow!("there is no internal authority yet: `{shown}` is not there"),
-            "it is made with the first host that has `tls=internal`, or is internal by its name \
-             (`localhost`, `*.localhost`, `*.internal`, an IP address); see also `--state-dir`",
-        ),
-        _ => Failed::new(
+    std::fs::read_to_string(root).map_err(|error| {
+        if error.kind() == ErrorKind::NotFound {
+            return Failed::new(
+                Exit::Failure,
+                anyhow!("there is no internal authority yet: `{shown}` is not there"),
+                "it is made with the first host that has `tls=internal`, or is internal by its \
+                 name (`localhost`, `*.localhost`, `*.internal`, an IP address); see also \
+                 `--state-dir`",
+            );
+        }
+        Failed::new(
             Exit::Failure,
             anyhow!(error).context(format!("`{shown}` cannot be read")),
             "run this command as the user that the agent runs as",
-        ),
+        )
     })
 }

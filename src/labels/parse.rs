@@ -93,7 +93,7 @@ impl Reader<'_> {
         let closed = self.guard_of_all(&tree);
         let spoilt = container_is_wrong.then(|| own.unwrap_or_else(reading::too_many));
         let routes = reading::settled(routes, spoilt.as_deref(), closed.as_deref());
-        Standing::Asks(ContainerSpec {
+        Standing::Asks(Box::new(ContainerSpec {
             container: self.container.reference(),
             app: self.app(app.as_ref()),
             network: network.map(|name| name.as_str().to_owned()),
@@ -103,7 +103,7 @@ impl Reader<'_> {
             spoiled: std::mem::take(&mut self.spoiled),
             closed: closed.map(String::into_boxed_str),
             doubtful: tree.doubtful || container_is_wrong,
-        })
+        }))
     }
 
     /// The app by label, compose service, swarm service or container name.

@@ -171,7 +171,7 @@ pub enum Standing {
     /// It is a one-off container (`docker-compose run`).
     OneOff,
     /// It asks for routes.
-    Asks(ContainerSpec),
+    Asks(Box<ContainerSpec>),
 }
 
 /// What was read, and everything that is wrong with it, sorted.

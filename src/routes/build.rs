@@ -19,7 +19,7 @@ use super::table::RouteTable;
 use super::trials;
 use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
-use crate::labels::{Standing, TlsSetting, parse};
+use crate::labels::{Permits, Standing, TlsSetting, parse};
 use crate::model::{
     AppKey, Container, ContainerRef, FileName, Hostname, Labels, Owner, RouteId, RouteName,
     Snapshot,
@@ -50,12 +50,8 @@ pub struct Inputs<'a> {
     pub network: &'a str,
     /// The certificate policy of hosts whose labels do not say one.
     pub default_tls: TlsSetting,
-    /// Whether `*` is allowed.
-    pub allow_catch_all: bool,
-    /// Whether handlers in Caddy's own JSON are allowed.
-    pub allow_raw_caddy: bool,
-    /// Whether any URL may be asked about requests.
-    pub allow_auth_urls: bool,
+    /// What labels may ask for beyond what everybody may.
+    pub permits: Permits,
     /// The names for which the certificate directory has a certificate.
     pub certificate_names: &'a BTreeSet<Hostname>,
     /// The files in it with authorities of client certificates.
@@ -185,7 +181,7 @@ fn candidates<'a>(
                 );
                 let candidate = Candidate {
                     container,
-                    spec,
+                    spec: *spec,
                     ip,
                 };
                 apps.entry(candidate.spec.app.clone())

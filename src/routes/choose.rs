@@ -137,7 +137,7 @@ impl Case<'_, '_> {
     ) -> Option<Chosen> {
         let name = &self.id.route;
         let mut spec = spec.clone();
-        let may_have = |host: &Hostname| self.inputs.allow_catch_all || !host.is_catch_all();
+        let may_have = |host: &Hostname| self.inputs.permits.catch_all || !host.is_catch_all();
         spec.hosts.retain(may_have);
         let effect = match spec.hosts.as_slice() {
             [] => "is not served",
@@ -272,11 +272,11 @@ impl Inputs<'_> {
     pub(super) fn forbidden(&self, spec: &RouteSpec) -> Option<Forbidden> {
         let protection = &spec.handling.protection;
         let asks_url = protection.forward.as_ref().is_some_and(ForwardAuth::is_url);
-        if !self.allow_catch_all && spec.hosts.iter().any(Hostname::is_catch_all) {
+        if !self.permits.catch_all && spec.hosts.iter().any(Hostname::is_catch_all) {
             Some(Forbidden::CatchAll)
-        } else if !self.allow_raw_caddy && !protection.raw.is_empty() {
+        } else if !self.permits.raw_caddy && !protection.raw.is_empty() {
             Some(Forbidden::RawCaddy)
-        } else if !self.allow_auth_urls && asks_url {
+        } else if !self.permits.auth_urls && asks_url {
             Some(Forbidden::AuthUrl)
         } else {
             None

@@ -152,6 +152,7 @@ pub(super) fn may_serve<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labels::TlsSetting;
 
     fn ask(owner: &str, created: i64) -> Asking {
         Asking {
@@ -170,6 +171,18 @@ mod tests {
 
     fn owner(claims: &Claims) -> Option<&str> {
         claims.get(&host()).map(|claim| claim.owner.name())
+    }
+
+    #[test]
+    fn a_claim_that_the_first_agents_kept_is_read() {
+        let kept = r#"{"owner":{"project":"shop"},"since":5,"tls":"internal"}"#;
+        let claim: Claim = serde_json::from_str(kept).expect("it is read");
+        let rules = HostRules {
+            tls: Some(TlsSetting::Internal),
+            ..HostRules::default()
+        };
+        assert_eq!(claim.rules, rules);
+        assert_eq!(serde_json::to_string(&claim).ok().as_deref(), Some(kept));
     }
 
     #[test]

@@ -125,13 +125,13 @@ impl Policies {
             return decided.refusal.clone();
         }
         let (key, asked, in_force) = difference(&form.spec.host.rules, &decided.rules)?;
-        let decider = &decided.by;
+        let by = &decided.by;
         Some(Diagnostic {
             container: form.definer.clone(),
             code: Code::TlsDiffers,
             label: None,
             message: format!(
-                "the route `{}` asks for `{key}={asked}`, but {decider} decides \
+                "the route `{}` asks for `{key}={asked}`, but {by} decides \
                  `{key}={in_force}` for the host `{host}`; the route answers 503",
                 form.id.route
             ),

@@ -62,7 +62,7 @@ fn policy(from: &Hostname, target: &HostPolicy) -> HostPolicy {
     let mode = match target.mode {
         TlsMode::Public | TlsMode::Internal if from.is_internal() => TlsMode::Internal,
         // Its target is internal by its name alone, or by its label; the redirect goes with it.
-        mode => mode,
+        TlsMode::Public | TlsMode::Internal | TlsMode::OnDemand | TlsMode::Off => target.mode,
     };
     HostPolicy {
         mode,

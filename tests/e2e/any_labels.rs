@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sh0_agent::caddy::render::{AcmeOptions, SlotOptions, render, render_unavailable};
-use sh0_agent::labels::{KeyInfo, TlsSetting, keys};
+use sh0_agent::labels::{KeyInfo, Permits, TlsSetting, keys};
 use sh0_agent::model::{Container, Snapshot};
 use sh0_agent::plan::plan;
 use sh0_agent::settings::Settings;
@@ -50,7 +50,11 @@ impl Scene {
                 ..AcmeOptions::default()
             },
             default_tls: TlsSetting::Internal,
-            allow_catch_all: true,
+            permits: Permits {
+                catch_all: true,
+                auth_urls: true,
+                ..Permits::default()
+            },
             grace_period: Duration::from_millis(100),
             ..Settings::default()
         };

@@ -37,10 +37,10 @@ pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
 /// A folder and options that use it. ACME goes nowhere: nobody listens at port 1.
 pub(crate) fn place() -> (TempDir, RenderOptions) {
     let dir = tempfile::tempdir().expect("a folder");
-    let [http_port, https_port] = free_ports();
+    let ports: [u16; 2] = free_ports();
     let options = RenderOptions {
-        http_port,
-        https_port,
+        http_port: ports[0],
+        https_port: ports[1],
         listen: vec!["127.0.0.1".parse().expect("an IP")],
         admin_socket: dir.path().join("admin.sock"),
         log_file: dir.path().join("caddy.log"),

@@ -59,35 +59,36 @@ impl Authority {
     }
 }
 
+const GUARDED: &str = "
+alpha
+host=one.internal
+tls.client_ca=one.pem
+routes.api.path=/api
+
+alpha
+app=two
+host=two.internal
+tls.client_ca=two.pem
+
+alpha
+app=any
+host=*.any.internal
+tls.client_ca=one.pem
+
+beta
+app=open
+host=open.internal, open.any.internal, 127.0.0.1
+
+beta
+app=lost
+host=lost.internal
+tls.client_ca=lost.pem
+";
+
 #[tokio::test]
 async fn clients_must_show_a_certificate_of_their_hosts_authority() {
     let [one, two] = ["one", "two"].map(Authority::new);
-    let labels = "
-        alpha
-        host=one.internal
-        tls.client_ca=one.pem
-        routes.api.path=/api
-
-        alpha
-        app=two
-        host=two.internal
-        tls.client_ca=two.pem
-
-        alpha
-        app=any
-        host=*.any.internal
-        tls.client_ca=one.pem
-
-        beta
-        app=open
-        host=open.internal, open.any.internal, 127.0.0.1
-
-        beta
-        app=lost
-        host=lost.internal
-        tls.client_ca=lost.pem
-    ";
-    let served = Served::start_with(labels, &[("one.pem", &one), ("two.pem", &two)]).await;
+    let served = Served::start_with(GUARDED, &[("one.pem", &one), ("two.pem", &two)]).await;
     let folder = served.dir.path();
     let [one, two] = [one.client(folder, "one"), two.client(folder, "two")];
     let [one, two] = [&one, &two].map(|file| file.to_str().expect("a text"));
@@ -171,43 +172,42 @@ async fn the_oldest_tls_version_is_the_hosts_own() {
     }
 }
 
+const REDIRECTED: &str = "
+alpha
+host=app.internal, second.internal
+hsts=true
+redirect.from=www.app.internal, old.internal
+
+alpha
+app=both
+host=both.internal
+redirect.https=false
+hsts=max-age=60; includeSubDomains
+redirect.from=www.both.internal
+
+alpha
+app=any
+host=*.app.internal
+hsts=max-age=30
+
+beta
+app=off
+host=off.internal
+tls=off
+redirect.from=www.off.internal, off.app.internal
+
+beta
+app=none
+host=none.app.internal
+
+beta
+app=late
+host=late.example
+";
+
 #[tokio::test]
 async fn redirects_and_hsts_are_the_hosts_own() {
-    let served = Served::start(
-        "
-        alpha
-        host=app.internal, second.internal
-        hsts=true
-        redirect.from=www.app.internal, old.internal
-
-        alpha
-        app=both
-        host=both.internal
-        redirect.https=false
-        hsts=max-age=60; includeSubDomains
-        redirect.from=www.both.internal
-
-        alpha
-        app=any
-        host=*.app.internal
-        hsts=max-age=30
-
-        beta
-        app=off
-        host=off.internal
-        tls=off
-        redirect.from=www.off.internal, off.app.internal
-
-        beta
-        app=none
-        host=none.app.internal
-
-        beta
-        app=late
-        host=late.example
-        ",
-    )
-    .await;
+    let served = Served::start(REDIRECTED).await;
     let (http, https) = (served.options.http_port, served.options.https_port);
     for (url, expected) in [
         ("https://app.internal:HTTPS/", "200 max-age=31536000 alpha"),

@@ -69,7 +69,7 @@ async fn every_kind_of_wrong_label_is_named_with_its_help() {
         ("sh0.path", "login", "`sh0.path` takes"),
         ("sh0.strip", "maybe", "`true` or `false`"),
         ("sh0.scheme", "ftp", "`http`, `https` or `h2c`"),
-        ("sh0.tls", "on", "`auto`, `internal` or `off`"),
+        ("sh0.tls", "on", "`auto`, `internal`, `on_demand` or `off`"),
         (
             "sh0.lb.policy",
             "header",

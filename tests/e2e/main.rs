@@ -38,6 +38,7 @@ mod golden;
 mod health;
 mod hold;
 mod hosts;
+mod http3;
 mod labels;
 mod last_known;
 mod lifecycle;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sh0_agent::labels::TlsSetting;
+use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{Container, Snapshot};
 use sh0_agent::routes::{Built, Gates, Inputs, LINGER_SECONDS, Refused, build};
 use sh0_agent::state::State;
@@ -19,9 +19,7 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
         prefix: "sh0",
         network: "sh0-net",
         default_tls: TlsSetting::Off,
-        allow_catch_all: false,
-        allow_raw_caddy: false,
-        allow_auth_urls: false,
+        permits: Permits::default(),
         certificate_names: &BTreeSet::new(),
         client_cas: &std::collections::BTreeMap::new(),
         has_dns_provider: false,

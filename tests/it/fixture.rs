@@ -26,7 +26,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sh0_agent::labels::TlsSetting;
+use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, FileName, Health, Hostname, Labels,
     NetworkMode, Snapshot,
@@ -45,9 +45,7 @@ pub(crate) struct Agent {
     pub(crate) now: u64,
     /// The last good forms before the last look, which a refusal brings back.
     accepted_before: LastGood,
-    allow_catch_all: bool,
-    allow_raw_caddy: bool,
-    allow_auth_urls: bool,
+    permits: Permits,
     default_tls: TlsSetting,
     certificates: BTreeSet<Hostname>,
     client_cas: BTreeMap<FileName, PathBuf>,
@@ -63,9 +61,7 @@ impl Default for Agent {
             refused: Refused::new(),
             now: 1_000,
             accepted_before: LastGood::new(),
-            allow_catch_all: false,
-            allow_raw_caddy: false,
-            allow_auth_urls: false,
+            permits: Permits::default(),
             default_tls: TlsSetting::Auto,
             certificates: BTreeSet::new(),
             client_cas: BTreeMap::new(),
@@ -86,9 +82,7 @@ impl Agent {
             prefix: "sh0",
             network: "sh0-net",
             default_tls: self.default_tls,
-            allow_catch_all: self.allow_catch_all,
-            allow_raw_caddy: self.allow_raw_caddy,
-            allow_auth_urls: self.allow_auth_urls,
+            permits: self.permits,
             certificate_names: &self.certificates,
             client_cas: &self.client_cas,
             has_dns_provider: self.has_dns_provider,
@@ -129,10 +123,10 @@ impl Agent {
                 let forms = self.refused.entry(id.clone()).or_default();
                 forms.insert(labels.clone(), "loading module: no such thing".to_owned());
             }
-            ["allow", "*"] => self.allow_catch_all = true,
-            ["allow", "raw"] => self.allow_raw_caddy = true,
-            ["forbid", "raw"] => self.allow_raw_caddy = false,
-            ["allow", "urls"] => self.allow_auth_urls = true,
+            ["allow", "*"] => self.permits.catch_all = true,
+            ["allow", "raw"] => self.permits.raw_caddy = true,
+            ["forbid", "raw"] => self.permits.raw_caddy = false,
+            ["allow", "urls"] => self.permits.auth_urls = true,
             ["tls", setting] => {
                 self.default_tls = TlsSetting::parse(setting).expect("a setting");
             }

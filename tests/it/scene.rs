@@ -8,7 +8,7 @@ use std::time::Duration;
 use sh0_agent::caddy::Fingerprint;
 use sh0_agent::caddy::render::{RenderOptions, render, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
-use sh0_agent::labels::TlsSetting;
+use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{Container, ContainerId};
 use sh0_agent::on_demand::OnDemand;
 use sh0_agent::reconcile::{Channels, DebounceOptions, Options, Slots, World, reconcile};
@@ -106,9 +106,7 @@ pub(crate) fn options() -> Options {
         prefix: "sh0".to_owned(),
         network: "sh0-net".to_owned(),
         default_tls: TlsSetting::Off,
-        allow_catch_all: false,
-        allow_raw_caddy: false,
-        allow_auth_urls: false,
+        permits: Permits::default(),
         render: render_options(),
         debounce: DebounceOptions::default(),
         resync_interval: Duration::from_mins(1),
@@ -269,9 +267,7 @@ impl Scene {
             prefix: "sh0",
             network: "sh0-net",
             default_tls: TlsSetting::Off,
-            allow_catch_all: false,
-            allow_raw_caddy: false,
-            allow_auth_urls: false,
+            permits: Permits::default(),
             certificate_names: &std::collections::BTreeSet::new(),
             client_cas: &std::collections::BTreeMap::new(),
             has_dns_provider: false,

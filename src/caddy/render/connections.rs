@@ -21,26 +21,26 @@ fn terms(policy: &HostPolicy) -> Terms {
 /// with terms is named even when it has none of its own.
 pub(super) fn policies(table: &RouteTable, options: &RenderOptions) -> Vec<TlsConnectionPolicy> {
     let usual = Terms::default();
-    let named = |openness: u8| {
+    let of_kind = |openness: u8| {
         let hosts = table.hosts.iter();
         hosts.filter(move |(host, policy)| {
             policy.has_tls() && host.openness() == openness && host.has_server_name()
         })
     };
-    let wildcards: BTreeSet<&Hostname> = named(1)
+    let wildcards: BTreeSet<&Hostname> = of_kind(1)
         .filter(|(_, policy)| terms(policy) != usual)
         .map(|(host, _)| host)
         .collect();
     let mut exact: BTreeMap<Terms, Vec<String>> = BTreeMap::new();
-    for (host, policy) in named(0) {
+    for (host, policy) in of_kind(0) {
         let is_covered = { host.covering_wildcard() }.is_some_and(|w| wildcards.contains(&w));
         if terms(policy) != usual || is_covered {
-            let names = exact.entry(terms(policy)).or_default();
-            names.push(host.to_string());
+            let sni = exact.entry(terms(policy)).or_default();
+            sni.push(host.to_string());
         }
     }
     let mut open: BTreeMap<Terms, Vec<String>> = BTreeMap::new();
-    for (host, policy) in named(1).filter(|(host, _)| wildcards.contains(host)) {
+    for (host, policy) in of_kind(1).filter(|(host, _)| wildcards.contains(host)) {
         open.entry(terms(policy))
             .or_default()
             .push(host.to_string());

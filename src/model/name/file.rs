@@ -36,7 +36,7 @@ impl FileName {
                 )
             }
             _ if text.starts_with('.')
-                || !text.ends_with(".pem")
+                || text.strip_suffix(".pem").is_none()
                 || !text.bytes().all(is_plain) =>
             {
                 format!("`{}`", shown(text, FOUND_CHARS_MAX))

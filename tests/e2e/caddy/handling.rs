@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Response};
 use reqwest::Method;
 use sh0_agent::caddy::render::render;
-use sh0_agent::labels::TlsSetting;
+use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Snapshot,
 };
@@ -109,9 +109,11 @@ fn built(containers: Vec<Container>) -> Built {
         prefix: "sh0",
         network: "sh0-net",
         default_tls: TlsSetting::Off,
-        allow_catch_all: false,
-        allow_raw_caddy: true,
-        allow_auth_urls: true,
+        permits: Permits {
+            catch_all: false,
+            raw_caddy: true,
+            auth_urls: true,
+        },
         certificate_names: &BTreeSet::new(),
         client_cas: &BTreeMap::new(),
         has_dns_provider: false,

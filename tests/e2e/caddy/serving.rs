@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::client::{Backends, get, get_tls};
 use crate::child::{CaddyChild, free_port, place};
+use crate::harness::{patience, until};
 use crate::tables::{Site, site, table};
 
 const NOT_FOUND: &str = "Not found: there is no site at this address.\n";
@@ -216,6 +217,18 @@ async fn hosts_with_tls_are_served_there_and_redirected_to_it() {
 
     let root = options.storage_dir.join("pki/authorities/local/root.crt");
     let secure = async |host: &str| get_tls(&root, https, host, "/x").await;
+    // Certificates are issued one after another once Caddy serves.
+    for host in ["app.internal", "any.site.internal", "127.0.0.1"] {
+        until("it has its certificate", patience(), async || {
+            let answer = secure(host).await;
+            if answer.ends_with("200") {
+                Ok(())
+            } else {
+                Err(answer)
+            }
+        })
+        .await;
+    }
     assert_eq!(
         secure("app.internal").await,
         format!("alpha: GET app.internal:{https} /x HTTP/1.1 https\n200")

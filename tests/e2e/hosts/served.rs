@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sh0_agent::caddy::admin::Admin;
 use sh0_agent::caddy::render::{RenderOptions, render};
 use sh0_agent::certificates::scan;
-use sh0_agent::labels::TlsSetting;
+use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{
     Container, ContainerId, ContainerState, Health, Hostname, Labels, NetworkMode, Snapshot,
 };
@@ -197,9 +197,11 @@ fn built(labels: &str, backends: &Backends, options: &RenderOptions) -> Built {
         prefix: "sh0",
         network: "sh0-net",
         default_tls: TlsSetting::Auto,
-        allow_catch_all: true,
-        allow_raw_caddy: false,
-        allow_auth_urls: false,
+        permits: Permits {
+            catch_all: true,
+            raw_caddy: false,
+            auth_urls: false,
+        },
         certificate_names: &BTreeSet::new(),
         client_cas: &options.client_cas,
         has_dns_provider: false,

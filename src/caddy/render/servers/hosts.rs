@@ -40,9 +40,10 @@ impl RouteList {
         }
         for (to, from) in sources {
             let policy = table.hosts.get(to);
-            let origin = match policy.is_some_and(HostPolicy::has_tls) {
-                true => format!("https://{}{}", bracketed(to), port(options.https_port, 443)),
-                false => format!("http://{}{}", bracketed(to), port(options.http_port, 80)),
+            let origin = if policy.is_some_and(HostPolicy::has_tls) {
+                format!("https://{}{}", bracketed(to), port(options.https_port, 443))
+            } else {
+                format!("http://{}{}", bracketed(to), port(options.http_port, 80))
             };
             self.push(matching_hosts(&from), handlers::redirect(&origin));
         }
@@ -102,7 +103,7 @@ impl RouteList {
             hosts.push(host);
         }
         for ((openness, hsts), hosts) in told {
-            let Some(hsts) = hsts else { continue };
+            let Some(text) = hsts else { continue };
             let more_exact = table.hosts.keys().filter(|host| {
                 let wildcard = host.covering_wildcard();
                 match openness {
@@ -126,7 +127,7 @@ impl RouteList {
                     .into_iter()
                     .filter(|m| *m != Matcher::default())
                     .collect(),
-                handle: vec![handlers::hsts(hsts)],
+                handle: vec![handlers::hsts(text)],
                 terminal: false,
             });
         }
