@@ -1,6 +1,7 @@
 //! The directory of certificates that a person keeps.
 //!
-//! Owns the reading and checking of `<name>.crt` and `<name>.key` pairs, and their copies under
+//! Owns the reading and checking of `<name>.crt` and `<name>.key` pairs and of authorities in
+//! `<name>.pem`, and their copies under
 //! content names: Caddy reads a file again only when its name in the config changes, and panics at
 //! key files under 40 bytes, so what it gets is checked first. A pair that is wrong is said by
 //! name and left out.
@@ -32,6 +33,8 @@ pub struct CertificateSet {
     pub names: BTreeSet<Hostname>,
     /// The copies for Caddy, sorted.
     pub pairs: Vec<CertificatePair>,
+    /// By name: the copies of files `<name>.pem`, authorities of containers' certificates.
+    pub authorities: BTreeMap<String, PathBuf>,
     /// By copy of a certificate: the file it was made from.
     pub sources: BTreeMap<PathBuf, PathBuf>,
     /// By file: what is wrong and what to do.
@@ -51,12 +54,14 @@ pub fn scan(directory: &Path, copies: &Path) -> CertificateSet {
             return set;
         }
     };
-    let mut certificates: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "crt"))
-        .take(PAIRS_MAX)
-        .collect();
-    certificates.sort();
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let ends_in = |path: &PathBuf, ending: &str| path.extension().is_some_and(|own| own == ending);
+    let files = files.filter(|path| ends_in(path, "crt") || ends_in(path, "pem"));
+    let mut files: Vec<PathBuf> = files.take(PAIRS_MAX).collect();
+    files.sort();
+    let (certificates, authorities): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|path| ends_in(path, "crt"));
+    set.read_authorities(authorities, copies);
     for certificate in certificates {
         match usable(&certificate, copies) {
             Ok((name, pair)) => {
@@ -69,6 +74,48 @@ pub fn scan(directory: &Path, copies: &Path) -> CertificateSet {
     }
     set.pairs.sort_by(|a, b| a.certificate.cmp(&b.certificate));
     set
+}
+
+impl CertificateSet {
+    fn read_authorities(&mut self, files: Vec<PathBuf>, copies: &Path) {
+        for file in files {
+            let name = file.file_stem().and_then(|stem| stem.to_str());
+            let name = name.unwrap_or_default().to_owned();
+            match authority(&file, copies) {
+                Ok(copy) => drop(self.authorities.insert(name, copy)),
+                Err(problem) => drop(self.problems.insert(file, problem)),
+            }
+        }
+    }
+}
+
+/// Copies a file with authorities, if it is one. Caddy refuses every config with one that it cannot
+/// read.
+fn authority(file: &Path, copies: &Path) -> Result<PathBuf, String> {
+    let pem = read(file)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found = found.map_err(|e| format!("is not PEM: {e}"))?;
+    if found.is_empty() {
+        return Err("holds no certificate (`BEGIN CERTIFICATE`)".to_owned());
+    }
+    for certificate in &found {
+        ParsedCertificate::try_from(certificate)
+            .map_err(|error| format!("a certificate in it cannot be read: {error}"))?;
+    }
+    let path = copies.join(format!("{}.pem", content_name(&[&pem])));
+    if !path.exists() {
+        replace_file(&path, &pem).map_err(|e| format!("cannot be copied: {e}"))?;
+    }
+    Ok(path)
+}
+
+/// A name for files of this content.
+fn content_name(parts: &[&[u8]]) -> String {
+    let digest = { parts.iter() }.fold(Sha256::new(), Sha256::chain_update);
+    let digest = digest.finalize();
+    let (name, _) = digest.split_at(16);
+    let name = u128::from_be_bytes(name.try_into().expect("sixteen bytes"));
+    format!("{name:032x}")
 }
 
 /// Whether the file holds a certificate; if not, what is wrong with it.
@@ -102,13 +149,8 @@ fn usable(certificate: &Path, copies: &Path) -> Result<(Hostname, CertificatePai
     let key_pem = read(&key).map_err(|e| format!("its key `{}` {e}", key.display()))?;
     check(&certificate_pem, &key_pem, &name)?;
     let copy = |extension: &str, pem: &[u8]| -> Result<PathBuf, String> {
-        let digest = Sha256::new()
-            .chain_update(&certificate_pem)
-            .chain_update(&key_pem)
-            .finalize();
-        let (name, _) = digest.split_at(16);
-        let name = u128::from_be_bytes(name.try_into().expect("sixteen bytes"));
-        let path = copies.join(format!("{name:032x}.{extension}"));
+        let name = content_name(&[&certificate_pem, &key_pem]);
+        let path = copies.join(format!("{name}.{extension}"));
         if !path.exists() {
             replace_file(&path, pem).map_err(|e| format!("cannot be copied: {e}"))?;
         }

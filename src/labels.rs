@@ -13,5 +13,5 @@ mod value;
 
 pub use parse::parse;
 pub use schema::{Key, KeyInfo, Scope, key_info, keys};
-pub use spec::{ContainerSpec, Parsed, RouteSpec, Standing, TlsSetting};
+pub use spec::{ContainerSpec, MatchingSpec, Parsed, RouteSpec, Standing, TlsSetting};
 pub use value::duration;

@@ -6,6 +6,7 @@
 mod app;
 mod container;
 mod health;
+mod matching;
 mod name;
 mod pool;
 mod route;
@@ -18,8 +19,11 @@ pub use container::{
     Snapshot,
 };
 pub use health::{HealthCheck, HealthRules, PassiveChecks, StatusSet};
+pub use matching::{Matching, Method, PathMatch, QueryName, TextMatch};
 pub(crate) use name::FOUND_CHARS_MAX;
-pub use name::{Hostname, NameError, PathPrefix, Port, Token};
+pub use name::{
+    Cidr, ExactPath, Hostname, NameError, NewPath, PathPrefix, PathRegexp, Port, Token,
+};
 pub use pool::PoolKey;
 pub use route::{LbPolicy, ReadyCheck, RouteId, RouteName, Scheme, Weight};
 pub(crate) use shown::shown;

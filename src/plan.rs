@@ -32,12 +32,14 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         default_tls: settings.default_tls,
         allow_catch_all: settings.allow_catch_all,
         certificate_names: &certificates.names,
+        authorities: &certificates.authorities,
         gates: &Gates::open(),
         linger_seconds: 0,
         now: wall_clock(),
     });
     let mut options = settings.render_options();
     options.certificates = certificates.pairs;
+    options.authorities = certificates.authorities;
     let rendered = render(&built.table, &options);
     (built, rendered)
 }

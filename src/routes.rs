@@ -4,10 +4,12 @@
 //! Docker nor Caddy: it takes a snapshot and gives a table with diagnostics.
 
 mod absent;
+mod authority;
 mod build;
 mod claims;
 mod forms;
 mod gates;
+mod guests;
 mod health;
 mod place;
 mod report;
@@ -20,4 +22,6 @@ pub use build::{Built, Inputs, LastGood, Refused, build};
 pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
 pub use gates::{Crashes, Gates, READY_TIMEOUT, ReadyLast, Trial, TrialCheck, Watch};
 pub use report::{Row, RowState};
-pub use table::{Pool, PoolHealth, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls};
+pub use table::{
+    Pool, PoolHealth, Route, RouteKey, RouteTable, Timeouts, TlsMode, Upstream, UpstreamTls,
+};

@@ -3,12 +3,14 @@
 //! Plain data with defaults. Deliberately knows no flag and no environment variable: `cli` reads
 //! those, and a program that embeds the agent fills this in by hand.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::caddy::render::{AcmeOptions, RenderOptions};
 use crate::labels::TlsSetting;
+use crate::model::Cidr;
 use crate::reconcile::DebounceOptions;
 use crate::slots::HoldBounds;
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub runtime_dir: PathBuf,
     /// The Caddy binary; a bare name is looked up in `PATH`. Default `caddy`.
     pub caddy: PathBuf,
+    /// Proxies before this one, whose `X-Forwarded-*` header fields are believed. Default none.
+    pub trusted_proxies: Vec<Cidr>,
     /// Whether the host `*` may be claimed. Default false.
     pub allow_catch_all: bool,
     /// How the config says where an upstream is. Default slots.
@@ -85,6 +89,7 @@ impl Default for Settings {
             state_dir: PathBuf::from("/var/lib/sh0-agent"),
             runtime_dir: PathBuf::from("/run/sh0-agent"),
             caddy: PathBuf::from("caddy"),
+            trusted_proxies: Vec::new(),
             allow_catch_all: false,
             upstreams: UpstreamsMode::Slots,
             hold: HoldBounds::default(),
@@ -154,6 +159,8 @@ impl Settings {
             stream_close_delay: self.stream_close_delay,
             acme: self.acme.clone(),
             certificates: Vec::new(),
+            authorities: BTreeMap::new(),
+            trusted_proxies: self.trusted_proxies.clone(),
             slots: None,
         }
     }

@@ -13,9 +13,10 @@ mod http;
 mod tls;
 
 pub use http::{
-    AutomaticHttps, Errors, Handler, HeaderOps, Headers, HealthChecks, Http, LoadBalancing,
-    Matcher, PassiveHealthChecks, Pattern, Replacement, ReverseProxy, Route, SelectionPolicy,
-    Server, ServerName, StaticResponse, TlsConnectionPolicy, Transport, TransportTls, Upstream,
+    AccessLog, AutomaticHttps, CaPool, Errors, Handler, HeaderOps, Headers, HealthChecks, Http,
+    IpRanges, LoadBalancing, Matcher, PassiveHealthChecks, PathReplacement, Pattern, Replacement,
+    ReverseProxy, Rewrite, Route, SelectionPolicy, Server, ServerName, StaticResponse,
+    TlsConnectionPolicy, Transport, TransportTls, TrustedProxies, Upstream,
 };
 pub use tls::{
     Acme, Automation, AutomationPolicy, CertificateAuthority, CertificateFile, Certificates,

@@ -16,11 +16,12 @@ use super::config::{
     LogWriter, Logging, Logs, Matcher, Pattern, Pki, Server, ServerName, Storage, Tls,
 };
 use super::{Fingerprint, message};
-use crate::model::PoolKey;
+use crate::model::{Cidr, PoolKey};
 use crate::routes::{RouteKey, RouteTable};
 use crate::slots::hold_folder;
 
 mod handlers;
+mod paths;
 mod servers;
 mod tls;
 
@@ -51,6 +52,10 @@ pub struct RenderOptions {
     pub acme: AcmeOptions,
     /// Certificates that the operator gave.
     pub certificates: Vec<CertificatePair>,
+    /// By name: authorities of upstreams' certificates, as PEM files.
+    pub authorities: BTreeMap<String, PathBuf>,
+    /// Whose `X-Forwarded-*` header fields are believed.
+    pub trusted_proxies: Vec<Cidr>,
     /// Where upstreams' addresses are; `None` is in the config itself.
     pub slots: Option<SlotOptions>,
 }

@@ -1,6 +1,7 @@
 //! The labels of one container, read into types.
 
 mod health;
+mod matching;
 
 use std::collections::BTreeMap;
 
@@ -165,12 +166,14 @@ impl Reader<'_> {
             upstream_skip_verify: self
                 .read(scope, Key::UpstreamSkipVerify, value::boolean)
                 .unwrap_or_default(),
+            matching: self.matching(scope),
         };
-        self.say_too_many(scope, spec.hosts.len() * spec.paths.len());
+        self.say_too_many(scope, spec.hosts.len() * spec.path_matches().len());
         self.say_nothing_to_verify(scope, &spec);
         let is_right = hosts.is_some() && self.found.len() == before;
         if is_right {
             self.say_what_has_no_effect(scope, &spec);
+            self.say_what_matching_leaves_out(scope, &spec);
         }
         is_right.then_some(spec)
     }
@@ -244,7 +247,7 @@ impl Reader<'_> {
         let rules = [
             (
                 Key::Strip,
-                spec.strip && spec.paths.is_empty(),
+                spec.strip && spec.paths.is_empty() && spec.matching.exact.is_empty(),
                 "without `path`",
             ),
             (

@@ -2,6 +2,7 @@
 
 mod container;
 mod host;
+mod matching;
 mod pool;
 mod route;
 
@@ -48,8 +49,26 @@ pub enum Key {
     Host,
     /// `path`
     Path,
+    /// `path.exact`
+    PathExact,
+    /// `path.regexp`
+    PathRegexp,
+    /// `match.method`
+    MatchMethod,
+    /// `match.header.<Name>`
+    MatchHeader,
+    /// `match.query.<name>`
+    MatchQuery,
+    /// `match.client_ip`
+    MatchClientIp,
+    /// `priority`
+    Priority,
     /// `strip`
     Strip,
+    /// `rewrite`
+    Rewrite,
+    /// `log`
+    Log,
     /// `port`
     Port,
     /// `scheme`
@@ -58,6 +77,12 @@ pub enum Key {
     UpstreamServerName,
     /// `upstream.tls.skip_verify`
     UpstreamSkipVerify,
+    /// `upstream.tls.ca`
+    UpstreamCa,
+    /// `timeout.connect`
+    TimeoutConnect,
+    /// `timeout.response`
+    TimeoutResponse,
     /// `ready`
     Ready,
     /// `ready.timeout`
@@ -149,7 +174,14 @@ const fn key(
 }
 
 /// The table in its parts, in the order in which it is documented.
-const TABLES: [&[KeyInfo]; 4] = [route::KEYS, pool::KEYS, host::KEYS, container::KEYS];
+const TABLES: [&[KeyInfo]; 6] = [
+    route::KEYS,
+    matching::ROUTE_KEYS,
+    pool::KEYS,
+    matching::POOL_KEYS,
+    host::KEYS,
+    container::KEYS,
+];
 
 /// Every key that a label may have.
 pub fn keys() -> impl Iterator<Item = &'static KeyInfo> + Clone {

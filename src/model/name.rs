@@ -1,10 +1,14 @@
 //! Names that parse: a value of these types cannot be wrong, so nothing later checks again.
 
+mod cidr;
 mod host;
 mod path;
+mod regexp;
 
+pub use cidr::Cidr;
 pub use host::Hostname;
-pub use path::PathPrefix;
+pub use path::{ExactPath, NewPath, PathPrefix};
+pub use regexp::PathRegexp;
 
 use std::fmt;
 use std::num::NonZeroU16;

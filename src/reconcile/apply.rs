@@ -105,6 +105,7 @@ where
             default_tls: self.options.default_tls,
             allow_catch_all: self.options.allow_catch_all,
             certificate_names: &certificates.names,
+            authorities: &certificates.authorities,
             gates,
             linger_seconds: self.world.slots.as_ref().map_or(0, |_| LINGER_SECONDS),
             now: (self.world.wall_clock)(),
@@ -133,14 +134,12 @@ where
         self.say_diagnostics(&built.diagnostics);
         let pairs = self.refusals.left_in(&certificates.pairs);
         self.options.render.certificates.clone_from(&pairs);
+        { &mut self.options.render.authorities }.clone_from(&certificates.authorities);
         if let Some(slots) = &mut self.world.slots {
             slots.settle(&built.table, Instant::now());
         }
         let rendered = self.render(&built.table);
-        let before = self
-            .desired
-            .as_ref()
-            .map(|desired| &desired.rendered.fingerprint);
+        let before = { self.desired.as_ref() }.map(|desired| &desired.rendered.fingerprint);
         let is_new = before != Some(&rendered.fingerprint);
         self.status.generation += u64::from(is_new);
         self.status.rows = Arc::new(built.rows.clone());
@@ -189,10 +188,7 @@ where
             counts,
         });
         let rendered = render(table, &self.options.render);
-        let before = self
-            .desired
-            .as_ref()
-            .map(|desired| &desired.rendered.fingerprint);
+        let before = { self.desired.as_ref() }.map(|desired| &desired.rendered.fingerprint);
         if before == Some(&rendered.fingerprint) {
             return rendered;
         }

@@ -5,6 +5,7 @@
 //! order give the same table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::absent::{self, Absent};
 use super::claims::{self, Asking, Claims};
@@ -19,7 +20,8 @@ use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
 use crate::labels::{RouteSpec, Standing, TlsSetting, parse};
 use crate::model::{
-    AppKey, Container, ContainerRef, Hostname, Labels, Owner, RouteId, RouteName, Snapshot,
+    AppKey, Container, ContainerRef, Hostname, Labels, Owner, PathMatch, RouteId, RouteName,
+    Snapshot,
 };
 
 /// The labels under the prefix by which each route was last accepted.
@@ -51,6 +53,8 @@ pub struct Inputs<'a> {
     pub allow_catch_all: bool,
     /// The names for which the certificate directory has a certificate.
     pub certificate_names: &'a BTreeSet<Hostname>,
+    /// By name: the authorities in the certificate directory.
+    pub authorities: &'a BTreeMap<String, PathBuf>,
     /// Who has shown that it is ready, and who is stopping.
     pub gates: &'a Gates,
     /// How long a route outlives its app's last container; 0 where requests cannot wait.
@@ -265,7 +269,7 @@ fn asking(forms: &[Form]) -> Vec<Asking> {
             host: host.clone(),
             owner: form.id.app.owner.clone(),
             created: form.created,
-            only_paths: !form.spec.paths.is_empty(),
+            only_paths: !form.spec.path_matches().contains(&PathMatch::Every),
             share: form.share.clone(),
             containers: match form.id.app.owner {
                 Owner::Project(_) => BTreeSet::new(),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use super::authority;
 use super::build::Inputs;
 use super::gates::{Gates, Trial, Watch};
 use super::health;
@@ -203,6 +204,7 @@ fn choose(
     let has_address = definer.ip.as_ref().err().is_none_or(NotReady::has_address);
     let checks = [
         inputs.check_catch_all(definer, &id.route, spec),
+        authority::check(definer, &id.route, spec, inputs),
         refusal.map(|message| refused(definer, id, message)),
         (has_no_port && has_address).then(|| lacks_port(definer, id, inputs.prefix)),
     ];
@@ -238,7 +240,8 @@ fn last_good(id: &RouteId, definer: &Candidate<'_>, inputs: &Inputs<'_>) -> Opti
         return None;
     };
     let spec = before.routes.remove(&id.route).flatten()?;
-    let is_allowed = inputs.check_catch_all(definer, &id.route, &spec).is_none();
+    let is_allowed = inputs.check_catch_all(definer, &id.route, &spec).is_none()
+        && authority::check(definer, &id.route, &spec, inputs).is_none();
     is_allowed.then(|| Chosen {
         spec,
         share: before.share.into_iter().collect(),

@@ -1,17 +1,20 @@
 //! Puts forms under their keys: who may serve a host, who wins a key, which certificate a host has.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::build::Inputs;
 use super::claims::{self, Claim, Claims};
 use super::forms::{Form, Member};
+use super::guests::{self, Owned};
 use super::report::{Row, RowState};
 use super::table::{
-    HOLD, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, TlsMode, Upstream, UpstreamTls,
+    HOLD, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, Timeouts, TlsMode, Upstream,
+    UpstreamTls,
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{RouteSpec, TlsSetting};
-use crate::model::{Hostname, PathPrefix, PoolKey, RouteId, RouteName, Scheme, Weight, shown};
+use crate::model::{Hostname, PoolKey, RouteId, RouteName, Scheme, Weight, shown};
 
 /// Characters of a project's name that are shown in a label to type; `share` takes no longer ones.
 const SHARE_CHARS_MAX: usize = 128;
@@ -37,20 +40,29 @@ pub(super) fn place(
     let mut winners: BTreeMap<RouteKey, &Form> = BTreeMap::new();
     let mut sorted: Vec<&Form> = forms.iter().collect();
     sorted.sort_by(|a, b| a.id.cmp(&b.id));
+    let of_owners = Owned::of(&sorted, claims);
     for form in sorted {
         for host in &form.spec.hosts {
-            let has_path = !form.spec.paths.is_empty();
             let owner = &form.id.app.owner;
-            if let Err(claim) = claims::may_serve(claims, host, owner, has_path) {
+            let adds_paths = guests::adds_paths(&form.spec);
+            if let Err(claim) = claims::may_serve(claims, host, owner, adds_paths) {
                 let diagnostic = host_taken(form, host, claim, inputs.prefix);
-                for key in keys(host, &form.spec.paths) {
+                for key in keys(host, &form.spec) {
                     placed.refuse(form, &key, &diagnostic.message);
                 }
                 found.push(diagnostic);
                 continue;
             }
-            for key in keys(host, &form.spec.paths) {
+            for key in keys(host, &form.spec) {
                 let owns = claims.get(host).is_some_and(|claim| claim.owner == *owner);
+                if let Some(first) = of_owners
+                    .get(host)
+                    .filter(|_| !owns)
+                    .and_then(|own| own.blocks(&key))
+                {
+                    lose(form, &key, first, &mut placed, found);
+                    continue;
+                }
                 match winners.get(&key).copied() {
                     None => drop(winners.insert(key, form)),
                     Some(first) if owns && first.id.app.owner != *owner => {
@@ -71,12 +83,15 @@ pub(super) fn place(
     placed
 }
 
-fn keys<'a>(host: &'a Hostname, paths: &'a [PathPrefix]) -> impl Iterator<Item = RouteKey> + 'a {
-    let every = paths.is_empty().then_some(None);
-    let each = every.into_iter().chain(paths.iter().cloned().map(Some));
-    each.map(|path| RouteKey {
+pub(super) fn keys<'a>(
+    host: &'a Hostname,
+    spec: &'a RouteSpec,
+) -> impl Iterator<Item = RouteKey> + 'a {
+    spec.path_matches().into_iter().map(|path| RouteKey {
         host: host.clone(),
         path,
+        priority: spec.matching.priority,
+        matching: spec.matching.conditions.clone(),
     })
 }
 
@@ -92,7 +107,8 @@ fn host_taken(form: &Form, host: &Hostname, claim: &Claim, prefix: &str) -> Diag
         RouteName::Named(name) => format!("routes.{name}.path"),
     };
     let help = if shares {
-        format!("it shares paths of the host only: add for example `{prefix}.{key}=/api`")
+        let only = "it shares paths of the host only, without `path.regexp` and `priority`";
+        format!("{only}: add for example `{prefix}.{key}=/api`")
     } else {
         let share = shown(claimant.name(), SHARE_CHARS_MAX);
         format!(
@@ -229,7 +245,8 @@ impl Placed {
             is_weighted: form.members.iter().any(|m| m.weight != Weight::default()),
             scheme: spec.scheme,
             tls: upstream_tls(spec),
-            hold: spec.hold.unwrap_or(HOLD),
+            hold: (spec.hold.unwrap_or(HOLD))
+                .min(spec.matching.response_timeout.unwrap_or(Duration::MAX)),
             retry: spec.retry.unwrap_or(RETRY),
             policy: spec.policy.clone(),
             upstreams,
@@ -237,8 +254,11 @@ impl Placed {
                 passive: spec.health.passive,
                 resting: form.members.iter().filter(|m| m.is_resting()).count(),
             },
+            timeouts: timeouts(spec),
+            authority: { spec.matching.authority.clone() }
+                .filter(|_| spec.scheme == Scheme::Https && !spec.upstream_skip_verify),
         };
-        let strip = spec.strip && key.path.is_some();
+        let strip = spec.strip && key.path.plain().is_some();
         self.ids.insert(form.id.clone());
         self.table
             .tls
@@ -249,6 +269,8 @@ impl Placed {
                 id: form.id.clone(),
                 pool,
                 strip,
+                rewrite: spec.matching.rewrite.clone(),
+                log: spec.matching.log,
             },
         );
     }
@@ -257,7 +279,7 @@ impl Placed {
         for member in &form.members {
             self.rows.push(Row {
                 host: key.host.to_string(),
-                path: key.path.as_ref().map_or(String::new(), ToString::to_string),
+                path: key.beyond_host(),
                 app: Some(form.id.app.clone()),
                 route: Some(form.id.route.clone()),
                 ..Row::refused(member.container.clone(), reason)
@@ -284,7 +306,7 @@ fn row(key: &RouteKey, form: &Form, member: &Member, conflict: Option<&str>) -> 
     };
     Row {
         host: key.host.to_string(),
-        path: key.path.as_ref().map_or(String::new(), ToString::to_string),
+        path: key.beyond_host(),
         app: Some(form.id.app.clone()),
         route: Some(form.id.route.clone()),
         container: member.container.clone(),
@@ -320,6 +342,14 @@ fn upstreams(members: &[Member]) -> Vec<Upstream> {
     upstreams.sort();
     upstreams.dedup_by_key(|upstream| upstream.address);
     upstreams
+}
+
+fn timeouts(spec: &RouteSpec) -> Timeouts {
+    let default = Timeouts::default();
+    Timeouts {
+        connect: spec.matching.connect_timeout.unwrap_or(default.connect),
+        response: spec.matching.response_timeout,
+    }
 }
 
 fn upstream_tls(spec: &RouteSpec) -> Option<UpstreamTls> {

@@ -2,6 +2,7 @@
 //! are a second Caddy that answers with what it was asked.
 
 pub(crate) mod client;
+mod matching;
 mod serving;
 
 use std::net::{IpAddr, TcpListener};
@@ -94,7 +95,9 @@ async fn a_refusal_names_the_route_to_blame() {
         let wrong = Pattern {
             pattern: "(permission denied".to_owned(),
         };
-        route.matchers[0].header_regexp.insert("X-Wrong", wrong);
+        route.matchers[0]
+            .header_regexp
+            .insert("X-Wrong".to_owned(), wrong);
     });
     for (json, key) in [
         (bad_handler, "b.example.com/api"),

@@ -1,5 +1,6 @@
 //! A real Caddy for a test, on free ports of the loopback, in a folder of its own.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,8 @@ pub(crate) fn place() -> (TempDir, RenderOptions) {
             ca: Some("https://127.0.0.1:1/directory".to_owned()),
             ..AcmeOptions::default()
         },
+        authorities: BTreeMap::new(),
+        trusted_proxies: Vec::new(),
         slots: None,
         certificates: Vec::new(),
     };

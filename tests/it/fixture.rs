@@ -75,6 +75,7 @@ impl Agent {
             default_tls: self.default_tls,
             allow_catch_all: self.allow_catch_all,
             certificate_names: &self.certificates,
+            authorities: &BTreeMap::from([("corp".to_owned(), "/corp.pem".into())]),
             gates: &Gates::open(),
             linger_seconds: 0,
             now: self.now,
@@ -254,7 +255,13 @@ pub(crate) fn show(built: &Built) -> String {
         let pool = &route.pool;
         let tls = built.table.tls.get(&key.host);
         let tls = tls.map_or("?".to_owned(), |tls| format!("{tls:?}").to_lowercase());
-        let strip = if route.strip { " strip" } else { "" };
+        let rewrite = route.rewrite.as_ref();
+        let strip = [
+            if route.strip { " strip" } else { "" }.to_owned(),
+            rewrite.map_or(String::new(), |path| format!(" rewrite={}", path.as_str())),
+            if route.log { " log" } else { "" }.to_owned(),
+        ]
+        .concat();
         let upstreams: Vec<String> = pool.upstreams.iter().map(show_upstream).collect();
         let upstreams = match upstreams.as_slice() {
             [] => "503".to_owned(),
@@ -274,7 +281,13 @@ pub(crate) fn show(built: &Built) -> String {
             .filter(|(_, time, default)| *time != Duration::from_secs(*default))
             .map(|(key, time, _)| format!(" {key}={time:?}"))
             .collect();
-        let patience = patience.concat();
+        let times = pool.timeouts;
+        let connect = Some(times.connect).filter(|time| *time != Duration::from_millis(900));
+        let times = [("connect", connect), ("response", times.response)];
+        let times = times.map(|(key, time)| time.map(|time| format!(" {key}={time:?}")));
+        let authority = { pool.authority.as_ref() }.map(|name| format!(" ca={}", name.as_str()));
+        let times = times.into_iter().chain([authority]).flatten();
+        let patience: String = patience.into_iter().chain(times).collect();
         let scheme = format!("{:?}", pool.scheme).to_lowercase();
         let id = &route.id;
         writeln!(

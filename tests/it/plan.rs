@@ -6,6 +6,7 @@
 mod health;
 mod keys;
 mod last_good;
+mod matching;
 mod networks;
 mod owners;
 mod pools;

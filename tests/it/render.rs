@@ -1,7 +1,7 @@
 //! The route table as Caddy JSON: whole configs pinned, one golden file per behaviour. With
 //! `UPDATE_EXPECT=1` the files are written anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ fn options() -> RenderOptions {
         grace_period: Duration::from_secs(30),
         stream_close_delay: Duration::from_mins(10),
         acme: AcmeOptions::default(),
+        authorities: BTreeMap::new(),
+        trusted_proxies: Vec::new(),
         slots: None,
         certificates: Vec::new(),
     }

@@ -267,6 +267,7 @@ impl Scene {
             default_tls: TlsSetting::Off,
             allow_catch_all: false,
             certificate_names: &std::collections::BTreeSet::new(),
+            authorities: &std::collections::BTreeMap::new(),
             gates: &sh0_agent::routes::Gates::open(),
             linger_seconds: 0,
             now: NOW,

@@ -34,7 +34,10 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("settings", &["caddy", "labels", "reconcile", "slots"]),
+    (
+        "settings",
+        &["caddy", "labels", "model", "reconcile", "slots"],
+    ),
     (
         "plan",
         &[
@@ -98,6 +101,7 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ),
     ("process_wrap", &["src/supervise/child.rs"]),
     ("std::process::Command", &[]),
+    ("regex_syntax", &["src/model/name/regexp.rs"]),
     ("axum", &["src/status/server.rs"]),
     ("rustls", &["src/certificates.rs", "src/probe/"]),
     ("tokio_rustls", &["src/probe.rs", "src/probe/"]),
