@@ -209,7 +209,8 @@ async fn a_request_goes_to_the_route_whose_conditions_it_meets() {
         options.trusted_proxies = vec![Cidr::parse("127.0.0.0/8").expect("a range")];
     })
     .await;
-    for (asked, expected) in ROWS {
-        assert_eq!(ask(options.http_port, asked).await, expected, "{asked:?}");
+    for &(asked, expected) in ROWS {
+        let answer = ask(options.http_port, asked).await;
+        assert_eq!(answer, expected, "{asked:?}");
     }
 }

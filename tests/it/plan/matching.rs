@@ -104,8 +104,8 @@ fn a_wrong_condition_is_said_with_what_to_write() {
             ! E001 p0-web-1 (c1): `sh0.path.exact` takes a path such as `/login`, beginning with `/`, found a `*` (a prefix matches everything below it anyway) [sh0.path.exact="/a*"]; write for example `sh0.path.exact=/login`
             ! E001 p0-web-1 (c1): `sh0.path.regexp` takes a pattern (RE2) such as `^/users/[0-9]+$`, found look-around, including look-ahead and look-behind, is not supported at character 2 [sh0.path.regexp="/(?=x)"]; write for example `sh0.path.regexp=^/users/[0-9]+$`
             ! E001 p1-web-1 (c2): `sh0.match.client_ip` takes an IP address or a range such as `10.0.0.0/8`, found `10.0.0.0/33` [sh0.match.client_ip="10.0.0.0/33"]; write for example `sh0.match.client_ip=10.0.0.0/8, 2001:db8::1`
-            ! E001 p1-web-1 (c2): `sh0.match.header.Host` must end in a header's name, not Host (write it as the label `host`) or Transfer-Encoding, found `Host` [sh0.match.header.Host="x"]; write for example `match.header.X-Version`
-            ! E001 p1-web-1 (c2): `sh0.match.header.X Y` must end in a name of letters, digits and `-_.`, found the character ` ` [sh0.match.header.X Y="2"]; write for example `match.header.X-Version`
+            ! E001 p1-web-1 (c2): `sh0.match.header.Host` must end in a header's name, not Host (write it as the label `host`) or Transfer-Encoding, found `Host` [sh0.match.header.Host="x"]; write for example `match.header.version`
+            ! E001 p1-web-1 (c2): `sh0.match.header.X Y` must end in a name of letters, digits and `-_.`, found the character ` ` [sh0.match.header.X Y="2"]; write for example `match.header.version`
             ! E001 p1-web-1 (c2): `sh0.match.header.x-a` says again what another label says, in another spelling [sh0.match.header.x-a="2"]; keep one of the two
             ! E001 p1-web-1 (c2): `sh0.match.method` takes a method such as `GET`, found `GET POST` [sh0.match.method="GET POST"]; write for example `sh0.match.method=GET, HEAD`
             ! E001 p1-web-1 (c2): `sh0.match.query.a` takes a text of at most 256 bytes, or `*` for any, found nothing [sh0.match.query.a=""]; write for example `sh0.match.query.a=2`
