@@ -54,6 +54,7 @@ fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
         default_tls: TlsSetting::Auto,
         allow_catch_all: false,
         certificate_names: &BTreeSet::new(),
+        authorities: &std::collections::BTreeMap::new(),
         gates: &sh0_agent::routes::Gates::open(),
         linger_seconds: 0,
         now: 1_700_000_000,
