@@ -54,7 +54,7 @@ fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
         default_tls: TlsSetting::Auto,
         permits: Permits::default(),
         certificate_names: &BTreeSet::new(),
-        client_cas: &std::collections::BTreeMap::new(),
+        authorities: &std::collections::BTreeMap::new(),
         has_dns_provider: false,
         gates: &sh0_agent::routes::Gates::open(),
         linger_seconds: 0,

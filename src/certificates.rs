@@ -1,6 +1,7 @@
 //! The directory of certificates that a person keeps.
 //!
-//! Owns the reading and checking of `<name>.crt` and `<name>.key` pairs, and their copies under
+//! Owns the reading and checking of `<name>.crt` and `<name>.key` pairs and of authorities in
+//! `<name>.pem`, and their copies under
 //! content names: Caddy reads a file again only when its name in the config changes, and panics at
 //! key files under 40 bytes, so what it gets is checked first. A pair that is wrong is said by
 //! name and left out.
@@ -36,8 +37,8 @@ pub struct CertificateSet {
     pub pairs: Vec<CertificatePair>,
     /// By copy of a certificate: the file it was made from.
     pub sources: BTreeMap<PathBuf, PathBuf>,
-    /// The copies of files with authorities of client certificates.
-    pub client_cas: BTreeMap<FileName, PathBuf>,
+    /// The copies of files with authorities, of client certificates or of containers'.
+    pub authorities: BTreeMap<FileName, PathBuf>,
     /// By file: what is wrong and what to do.
     pub problems: BTreeMap<PathBuf, String>,
     /// By file that is used: what will soon be wrong.
@@ -70,7 +71,7 @@ pub fn scan(directory: &Path, copies: &Path, now: u64) -> CertificateSet {
     };
     for file in of_kind("pem") {
         match authorities(&file, copies) {
-            Ok((name, copy)) => drop(set.client_cas.insert(name, copy)),
+            Ok((name, copy)) => drop(set.authorities.insert(name, copy)),
             Err(problem) => drop(set.problems.insert(file, problem)),
         }
     }
@@ -323,7 +324,7 @@ mod tests {
         let seen = |now: u64| {
             let set = scan(directory.path(), copies.path(), now);
             assert_eq!(set.names.len(), set.pairs.len());
-            let authorities: Vec<_> = set.client_cas.keys().map(FileName::as_str).collect();
+            let authorities: Vec<_> = set.authorities.keys().map(FileName::as_str).collect();
             assert_eq!(authorities, ["partners.pem"]);
             let name = |path: &PathBuf| path.file_name().map(ToOwned::to_owned);
             let said = { set.problems.iter() }.chain(&set.warnings);

@@ -17,5 +17,7 @@ pub use host::{ClientCa, HostRules, HostSpec, Hsts};
 pub use parse::parse;
 pub use permits::Permits;
 pub use schema::{Key, KeyInfo, Scope, key_info, keys};
-pub use spec::{Closed, ContainerSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting};
+pub use spec::{
+    Closed, ContainerSpec, MatchingSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting,
+};
 pub use value::duration;

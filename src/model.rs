@@ -7,6 +7,7 @@ mod app;
 mod container;
 mod handling;
 mod health;
+mod matching;
 mod name;
 mod pool;
 mod route;
@@ -25,8 +26,11 @@ pub use handling::{
     HeaderName, HeaderText, PasswordHash, Piece, Protection, RawHandlers, RequestValue,
 };
 pub use health::{HealthCheck, HealthRules, PassiveChecks, StatusSet};
+pub use matching::{Matching, Method, PathMatch, QueryName, TextMatch};
 pub(crate) use name::FOUND_CHARS_MAX;
-pub use name::{FileName, Hostname, NameError, PathPrefix, Port, Token};
+pub use name::{
+    Cidr, ExactPath, FileName, Hostname, NameError, NewPath, PathPrefix, PathRegexp, Port, Token,
+};
 pub use pool::PoolKey;
 pub use route::{LbPolicy, ReadyCheck, RouteId, RouteName, Scheme, Weight};
 pub(crate) use shown::shown;

@@ -32,7 +32,7 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         default_tls: settings.default_tls,
         permits: settings.permits,
         certificate_names: &certificates.names,
-        client_cas: &certificates.client_cas,
+        authorities: &certificates.authorities,
         has_dns_provider: settings.acme.dns_provider.is_some(),
         gates: &Gates::open(),
         linger_seconds: 0,
@@ -41,7 +41,7 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
     let mut options = settings.render_options();
     options.certificates = certificates.pairs;
     options.certificate_names = certificates.names;
-    options.client_cas = certificates.client_cas;
+    options.authorities = certificates.authorities;
     let rendered = render(&built.table, &options);
     (built, rendered)
 }

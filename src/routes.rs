@@ -4,11 +4,13 @@
 //! Docker nor Caddy: it takes a snapshot and gives a table with diagnostics.
 
 mod absent;
+mod authority;
 mod build;
 mod choose;
 mod claims;
 mod forms;
 mod gates;
+mod guests;
 mod health;
 mod place;
 mod policies;
@@ -24,6 +26,6 @@ pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
 pub use gates::{Crashes, Gates, READY_TIMEOUT, ReadyLast, Trial, TrialCheck, Watch};
 pub use report::{Row, RowState};
 pub use table::{
-    Asked, HostPolicy, Passed, Pool, PoolHealth, Route, RouteKey, RouteTable, Serving, TlsMode,
-    Upstream, UpstreamTls,
+    Asked, HostPolicy, Passed, Pool, PoolHealth, Route, RouteKey, RouteTable, Serving, Timeouts,
+    TlsMode, Upstream, UpstreamTls,
 };

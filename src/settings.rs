@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::caddy::render::{AcmeOptions, RenderOptions};
 use crate::labels::{Permits, TlsSetting};
+use crate::model::Cidr;
 use crate::reconcile::DebounceOptions;
 use crate::slots::HoldBounds;
 
@@ -55,6 +56,8 @@ pub struct Settings {
     pub runtime_dir: PathBuf,
     /// The Caddy binary; a bare name is looked up in `PATH`. Default `caddy`.
     pub caddy: PathBuf,
+    /// Proxies before this one, whose `X-Forwarded-*` header fields are believed. Default none.
+    pub trusted_proxies: Vec<Cidr>,
     /// What labels may ask for beyond what everybody may.
     pub permits: Permits,
     /// How the config says where an upstream is. Default slots.
@@ -90,6 +93,7 @@ impl Default for Settings {
             state_dir: PathBuf::from("/var/lib/sh0-agent"),
             runtime_dir: PathBuf::from("/run/sh0-agent"),
             caddy: PathBuf::from("caddy"),
+            trusted_proxies: Vec::new(),
             permits: Permits::default(),
             upstreams: UpstreamsMode::Slots,
             hold: HoldBounds::default(),
@@ -166,8 +170,9 @@ impl Settings {
             acme: self.acme.clone(),
             certificates: Vec::new(),
             certificate_names: BTreeSet::new(),
-            client_cas: BTreeMap::new(),
+            authorities: BTreeMap::new(),
             ask: None,
+            trusted_proxies: self.trusted_proxies.clone(),
             slots: None,
         }
     }

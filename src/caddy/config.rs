@@ -16,13 +16,14 @@ mod tls;
 
 pub use connection::{ClientAuthentication, ClientAuthorities, SniMatch, TlsConnectionPolicy};
 pub use handlers::{
-    Account, Authentication, ClientIp, Empty, Encode, Encodings, Hash, HttpBasic, Providers,
-    ProxyRewrite, RequestBody, ResponseHandler, ResponseMatcher, ResponseOps, Subroute,
+    Account, Authentication, Empty, Encode, Encodings, Hash, HttpBasic, Providers, ProxyRewrite,
+    RequestBody, ResponseHandler, ResponseMatcher, ResponseOps, Subroute,
 };
 pub use http::{
-    AutomaticHttps, Errors, FileMatch, Handler, HeaderOps, Headers, HealthChecks, Http,
-    LoadBalancing, Matcher, PassiveHealthChecks, Pattern, Replacement, ReverseProxy, Route,
-    SelectionPolicy, Server, ServerName, StaticResponse, Transport, TransportTls, Upstream,
+    AccessLog, AutomaticHttps, CaPool, Errors, FileMatch, Handler, HeaderOps, Headers,
+    HealthChecks, Http, IpRanges, LoadBalancing, Matcher, PassiveHealthChecks, PathReplacement,
+    Pattern, Replacement, ReverseProxy, Rewrite, Route, SelectionPolicy, Server, ServerName,
+    StaticResponse, Transport, TransportTls, TrustedProxies, Upstream,
 };
 pub use tls::{
     Acme, Automation, AutomationPolicy, CertificateAuthority, CertificateFile, Certificates,

@@ -16,7 +16,7 @@ use super::config::{
     LogWriter, Logging, Logs, Matcher, Pattern, Pki, Server, ServerName, Storage, Tls,
 };
 use super::{Fingerprint, message};
-use crate::model::{FileName, Hostname, PoolKey};
+use crate::model::{Cidr, FileName, Hostname, PoolKey};
 use crate::routes::{RouteKey, RouteTable};
 use crate::slots::hold_folder;
 
@@ -27,6 +27,7 @@ mod chain;
 mod connections;
 mod fields;
 mod handlers;
+mod paths;
 mod servers;
 mod tls;
 
@@ -61,10 +62,12 @@ pub struct RenderOptions {
     pub certificates: Vec<CertificatePair>,
     /// The hosts that those certificates are named for.
     pub certificate_names: BTreeSet<Hostname>,
-    /// The files with authorities of client certificates.
-    pub client_cas: BTreeMap<FileName, PathBuf>,
+    /// Files with authorities, of client certificates or of upstreams'.
+    pub authorities: BTreeMap<FileName, PathBuf>,
     /// The URL that Caddy asks about names at their first handshake; `None` says no to all.
     pub ask: Option<String>,
+    /// Whose `X-Forwarded-*` header fields are believed.
+    pub trusted_proxies: Vec<Cidr>,
     /// Where upstreams' addresses are; `None` is in the config itself.
     pub slots: Option<SlotOptions>,
 }

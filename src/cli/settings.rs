@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::caddy::render::{AcmeOptions, DnsProvider, ExternalAccountKey};
 use crate::labels::{Permits, TlsSetting};
+use crate::model::Cidr;
 use crate::reconcile::DebounceOptions;
 use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::HoldBounds;
@@ -106,6 +107,10 @@ pub(crate) struct SettingsArgs {
     /// Caddy binary, 2.11.4 or newer
     #[arg(long, env = "SH0_CADDY", default_value = "caddy", value_name = "PATH")]
     caddy: PathBuf,
+    /// Proxies before this one whose X-Forwarded-* headers are believed: addresses, ranges, or the
+    /// word private
+    #[arg(long, env = "SH0_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR", value_parser = proxies)]
+    trusted_proxies: Vec<Proxies>,
     /// Let labels claim the host `*`
     #[arg(long, env = "SH0_ALLOW_CATCH_ALL")]
     allow_catch_all: bool,
@@ -168,6 +173,9 @@ impl From<SettingsArgs> for Settings {
             state_dir: args.state_dir,
             runtime_dir: args.runtime_dir,
             caddy: args.caddy,
+            trusted_proxies: { args.trusted_proxies.into_iter() }
+                .flat_map(|proxies| proxies.0)
+                .collect(),
             permits: Permits {
                 catch_all: args.allow_catch_all,
                 raw_caddy: args.allow_raw_caddy,
@@ -237,6 +245,20 @@ fn prefix(text: &str) -> Result<String, String> {
         return Err("expected a prefix without a dot at its ends, such as `sh0`".to_owned());
     }
     name(text)
+}
+
+/// What one word of `--trusted-proxies` stands for.
+#[derive(Debug, Clone)]
+struct Proxies(Vec<Cidr>);
+
+fn proxies(text: &str) -> Result<Proxies, String> {
+    match text.trim() {
+        "" => Ok(Proxies(Vec::new())),
+        "private" => Ok(Proxies(Cidr::PRIVATE.to_vec())),
+        range => { Cidr::parse(range) }
+            .map(|range| Proxies(vec![range]))
+            .map_err(|error| format!("expected {}, or `private`", error.expected)),
+    }
 }
 
 fn tls(text: &str) -> Result<TlsSetting, String> {

@@ -3,6 +3,7 @@
 mod handling;
 mod health;
 mod host;
+mod matching;
 mod reading;
 
 use std::collections::BTreeMap;
@@ -154,6 +155,9 @@ impl Reader<'_> {
         let client_ca = self.client_ca(scope);
         let before = self.found.len();
         let protection = self.protection(scope);
+        let before_matching = self.found.len();
+        let matching = self.matching(scope);
+        let matching_is_right = self.found.len() == before_matching;
         let host_scope = if scope.has(Key::Host) { scope } else { default };
         let hosts = match (host_scope.has(Key::Host), name) {
             (false, _) => {
@@ -190,8 +194,9 @@ impl Reader<'_> {
             upstream_skip_verify: self
                 .read(scope, Key::UpstreamSkipVerify, value::boolean)
                 .unwrap_or_default(),
+            matching,
         };
-        self.say_too_many(scope, spec.hosts.len() * spec.paths.len());
+        self.say_too_many(scope, spec.hosts.len() * spec.path_matches().len());
         self.say_nothing_to_verify(scope, &spec);
         self.say_no_redirect(scope, &spec);
         let wrong = self.found.get(before).map(|first| first.message.clone());
@@ -200,11 +205,13 @@ impl Reader<'_> {
             host: host_scope,
             default,
             all_are_guarded,
+            matching_is_right,
         };
         let wrong = wrong.or_else(|| hosts.is_none().then(reading::no_host));
         match scopes.why_not(wrong) {
             None => {
                 self.say_what_has_no_effect(scope, &spec);
+                self.say_what_matching_leaves_out(scope, &spec);
                 self.say_idle_host_labels(scope, &spec);
                 self.say_all_denied(scope, &spec.handling.protection);
                 Reading::Right(Box::new(spec))
@@ -293,7 +300,7 @@ impl Reader<'_> {
         let rules = [
             (
                 Key::Strip,
-                spec.strip && spec.paths.is_empty(),
+                spec.strip && spec.paths.is_empty() && spec.matching.exact.is_empty(),
                 "without `path`",
             ),
             (

@@ -3,6 +3,7 @@
 mod container;
 mod handling;
 mod host;
+mod matching;
 mod pool;
 mod route;
 
@@ -49,8 +50,26 @@ pub enum Key {
     Host,
     /// `path`
     Path,
+    /// `path.exact`
+    PathExact,
+    /// `path.regexp`
+    PathRegexp,
+    /// `match.method`
+    MatchMethod,
+    /// `match.header.<Name>`
+    MatchHeader,
+    /// `match.query.<name>`
+    MatchQuery,
+    /// `match.client_ip`
+    MatchClientIp,
+    /// `priority`
+    Priority,
     /// `strip`
     Strip,
+    /// `rewrite`
+    Rewrite,
+    /// `log`
+    Log,
     /// `port`
     Port,
     /// `scheme`
@@ -59,6 +78,12 @@ pub enum Key {
     UpstreamServerName,
     /// `upstream.tls.skip_verify`
     UpstreamSkipVerify,
+    /// `upstream.tls.ca`
+    UpstreamCa,
+    /// `timeout.connect`
+    TimeoutConnect,
+    /// `timeout.response`
+    TimeoutResponse,
     /// `ready`
     Ready,
     /// `ready.timeout`
@@ -249,10 +274,12 @@ const fn key(
 }
 
 /// The table in its parts, in the order in which it is documented.
-const TABLES: [&[KeyInfo]; 5] = [
+const TABLES: [&[KeyInfo]; 7] = [
     route::KEYS,
+    matching::ROUTE_KEYS,
     handling::KEYS,
     pool::KEYS,
+    matching::POOL_KEYS,
     host::KEYS,
     container::KEYS,
 ];

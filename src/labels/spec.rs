@@ -9,8 +9,9 @@ use super::host::{HostRules, HostSpec};
 use super::value;
 use crate::diagnostic::Diagnostic;
 use crate::model::{
-    AppKey, ContainerRef, Handling, HealthRules, Hostname, LbPolicy, NameError, PathPrefix, Port,
-    Protection, ReadyCheck, RouteName, Scheme, Weight,
+    AppKey, ContainerRef, ExactPath, FileName, Handling, HealthRules, Hostname, LbPolicy, Matching,
+    NameError, NewPath, PathMatch, PathPrefix, PathRegexp, Port, Protection, ReadyCheck, RouteName,
+    Scheme, Weight,
 };
 
 /// Where a host's certificate is asked to come from.
@@ -91,6 +92,47 @@ pub struct RouteSpec {
     pub upstream_server_name: Option<Hostname>,
     /// Whether any certificate of the container will do.
     pub upstream_skip_verify: bool,
+    /// Which requests it answers beyond prefixes, and how the container is spoken to.
+    pub matching: MatchingSpec,
+}
+
+impl RouteSpec {
+    /// The paths it answers, each a route of its own.
+    #[must_use]
+    pub fn path_matches(&self) -> Vec<PathMatch> {
+        let exact = self.matching.exact.iter().cloned().map(PathMatch::Exact);
+        let prefixes = self.paths.iter().cloned().map(PathMatch::Prefix);
+        let pattern = self.matching.regexp.iter().cloned().map(PathMatch::Regexp);
+        let all: Vec<PathMatch> = exact.chain(prefixes).chain(pattern).collect();
+        if all.is_empty() {
+            vec![PathMatch::Every]
+        } else {
+            all
+        }
+    }
+}
+
+/// Which requests a route answers beyond prefixes, and how its container is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MatchingSpec {
+    /// Whole paths.
+    pub exact: Vec<ExactPath>,
+    /// A pattern of paths.
+    pub regexp: Option<PathRegexp>,
+    /// What else must hold.
+    pub conditions: Matching,
+    /// What stands first among the routes of one host.
+    pub priority: i32,
+    /// What stands in the place of the matched path prefix.
+    pub rewrite: Option<NewPath>,
+    /// Whether requests are logged.
+    pub log: bool,
+    /// How long the container may take to accept a connection; `None` is the default.
+    pub connect_timeout: Option<Duration>,
+    /// How long the container may take to begin its answer; `None` is for ever.
+    pub response_timeout: Option<Duration>,
+    /// The authority of the container's certificate; `None` is the host's trust store.
+    pub authority: Option<FileName>,
 }
 
 /// What became of the labels of one route.

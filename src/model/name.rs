@@ -1,12 +1,16 @@
 //! Names that parse: a value of these types cannot be wrong, so nothing later checks again.
 
+mod cidr;
 mod file;
 mod host;
 mod path;
+mod regexp;
 
+pub use cidr::Cidr;
 pub use file::FileName;
 pub use host::Hostname;
-pub use path::PathPrefix;
+pub use path::{ExactPath, NewPath, PathPrefix};
+pub use regexp::PathRegexp;
 
 use std::fmt;
 use std::num::NonZeroU16;

@@ -105,7 +105,7 @@ where
             default_tls: self.options.default_tls,
             permits: self.options.permits,
             certificate_names: &certificates.names,
-            client_cas: &certificates.client_cas,
+            authorities: &certificates.authorities,
             has_dns_provider: self.options.render.acme.dns_provider.is_some(),
             gates,
             linger_seconds: self.world.slots.as_ref().map_or(0, |_| LINGER_SECONDS),
@@ -128,16 +128,13 @@ where
         self.options.render.certificates.clone_from(&pairs);
         let options = &mut self.options.render;
         options.certificate_names.clone_from(&certificates.names);
-        options.client_cas.clone_from(&certificates.client_cas);
+        options.authorities.clone_from(&certificates.authorities);
         options.ask = self.world.on_demand.settle(&built.table);
         if let Some(slots) = &mut self.world.slots {
             slots.settle(&built.table, Instant::now());
         }
         let rendered = self.render(&built.table);
-        let before = self
-            .desired
-            .as_ref()
-            .map(|desired| &desired.rendered.fingerprint);
+        let before = { self.desired.as_ref() }.map(|desired| &desired.rendered.fingerprint);
         let is_new = before != Some(&rendered.fingerprint);
         self.status.generation += u64::from(is_new);
         self.status.rows = Arc::new(built.rows.clone());
@@ -186,10 +183,7 @@ where
             counts,
         });
         let rendered = render(table, &self.options.render);
-        let before = self
-            .desired
-            .as_ref()
-            .map(|desired| &desired.rendered.fingerprint);
+        let before = { self.desired.as_ref() }.map(|desired| &desired.rendered.fingerprint);
         if before == Some(&rendered.fingerprint) {
             return rendered;
         }

@@ -21,8 +21,8 @@ use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
 use crate::labels::{Permits, Standing, TlsSetting, parse};
 use crate::model::{
-    AppKey, Container, ContainerRef, FileName, Hostname, Labels, Owner, RouteId, RouteName,
-    Snapshot,
+    AppKey, Container, ContainerRef, FileName, Hostname, Labels, Owner, PathMatch, RouteId,
+    RouteName, Snapshot,
 };
 
 /// The labels under the prefix by which each route was last accepted.
@@ -54,8 +54,8 @@ pub struct Inputs<'a> {
     pub permits: Permits,
     /// The names for which the certificate directory has a certificate.
     pub certificate_names: &'a BTreeSet<Hostname>,
-    /// The files in it with authorities of client certificates.
-    pub client_cas: &'a BTreeMap<FileName, PathBuf>,
+    /// The files in it with authorities, of client certificates or of containers'.
+    pub authorities: &'a BTreeMap<FileName, PathBuf>,
     /// Whether public certificates for wildcards can be had, by a DNS provider.
     pub has_dns_provider: bool,
     /// Who has shown that it is ready, and who is stopping.
@@ -274,7 +274,7 @@ fn asking(forms: &[Form]) -> Vec<Asking> {
             host: host.clone(),
             owner: form.id.app.owner.clone(),
             created: form.created,
-            only_paths: !form.spec.paths.is_empty(),
+            only_paths: !form.spec.path_matches().contains(&PathMatch::Every),
             share: form.share.clone(),
             containers: match form.id.app.owner {
                 Owner::Project(_) => BTreeSet::new(),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::authority;
 use super::build::Inputs;
 use super::forms::{Candidate, port};
 use super::upstream::NotReady;
@@ -81,6 +82,7 @@ impl Case<'_, '_> {
         let has_address = definer.ip.as_ref().err().is_none_or(NotReady::has_address);
         let checks = [
             { self.inputs.forbidden(spec) }.map(|forbidden| self.forbidden(forbidden)),
+            authority::check(definer, &self.id.route, spec, self.inputs),
             refusal.map(|message| self.refused(message)),
             (has_no_port && has_address).then(|| self.lacks_port()),
         ];
@@ -179,7 +181,8 @@ impl Case<'_, '_> {
             return None;
         };
         let spec = before.routes.remove(&self.id.route)?.into_right()?;
-        let is_allowed = self.inputs.forbidden(&spec).is_none();
+        let is_allowed = self.inputs.forbidden(&spec).is_none()
+            && authority::check(self.definer, &self.id.route, &spec, self.inputs).is_none();
         is_allowed.then(|| Chosen {
             spec,
             share: before.share.into_iter().collect(),

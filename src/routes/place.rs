@@ -3,20 +3,22 @@
 mod serving;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::build::Inputs;
 use super::claims::{self, Claim, Claims};
 use super::forms::{Form, Member};
+use super::guests::{self, Owned};
 use super::policies::{Policies, Spoiled};
 use super::redirects;
 use super::report::{Row, RowState};
 use super::table::{
-    Asked, HOLD, Passed, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, Serving, Upstream,
-    UpstreamTls,
+    Asked, HOLD, Passed, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, Serving, Timeouts,
+    Upstream, UpstreamTls,
 };
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{HostRules, RouteSpec, TlsSetting};
-use crate::model::{Hostname, PathPrefix, PoolKey, RouteId, RouteName, Scheme, Weight, shown};
+use crate::model::{Hostname, PoolKey, RouteId, RouteName, Scheme, Weight, shown};
 
 /// Characters of a project's name that are shown in a label to type; `share` takes no longer ones.
 const SHARE_CHARS_MAX: usize = 128;
@@ -44,20 +46,29 @@ pub(super) fn place(
     let mut sorted: Vec<&Form> = forms.iter().collect();
     // A route that stands for more than it was meant to takes no key from another.
     sorted.sort_by_key(|form| (form.is_guess(), &form.id));
+    let of_owners = Owned::of(&sorted, claims);
     for form in &sorted {
         for host in &form.spec.hosts {
-            let has_path = !form.spec.paths.is_empty();
             let owner = &form.id.app.owner;
-            if let Err(claim) = claims::may_serve(claims, host, owner, has_path) {
+            let adds_paths = guests::adds_paths(&form.spec);
+            if let Err(claim) = claims::may_serve(claims, host, owner, adds_paths) {
                 let diagnostic = host_taken(form, host, claim, inputs.prefix);
-                for key in keys(host, &form.spec.paths) {
+                for key in keys(host, &form.spec) {
                     placed.refuse(form, &key, &diagnostic.message);
                 }
                 found.push(diagnostic);
                 continue;
             }
-            for key in keys(host, &form.spec.paths) {
+            for key in keys(host, &form.spec) {
                 let owns = claims.get(host).is_some_and(|claim| claim.owner == *owner);
+                if let Some(first) = of_owners
+                    .get(host)
+                    .filter(|_| !owns)
+                    .and_then(|own| own.blocks(&key))
+                {
+                    lose(form, &key, first, &mut placed, found);
+                    continue;
+                }
                 match winners.get(&key).copied() {
                     None => drop(winners.insert(key, form)),
                     Some(first) if owns && first.id.app.owner != *owner => {
@@ -83,12 +94,15 @@ pub(super) fn place(
     placed
 }
 
-fn keys<'a>(host: &'a Hostname, paths: &'a [PathPrefix]) -> impl Iterator<Item = RouteKey> + 'a {
-    let every = paths.is_empty().then_some(None);
-    let each = every.into_iter().chain(paths.iter().cloned().map(Some));
-    each.map(|path| RouteKey {
+pub(super) fn keys<'a>(
+    host: &'a Hostname,
+    spec: &'a RouteSpec,
+) -> impl Iterator<Item = RouteKey> + 'a {
+    spec.path_matches().into_iter().map(|path| RouteKey {
         host: host.clone(),
         path,
+        priority: spec.matching.priority,
+        matching: spec.matching.conditions.clone(),
     })
 }
 
@@ -104,7 +118,8 @@ pub(super) fn host_taken(form: &Form, host: &Hostname, claim: &Claim, prefix: &s
         RouteName::Named(name) => format!("routes.{name}.path"),
     };
     let help = if shares {
-        format!("it shares paths of the host only: add for example `{prefix}.{key}=/api`")
+        let only = "it shares paths of the host only, without `path.regexp` and `priority`";
+        format!("{only}: add for example `{prefix}.{key}=/api`")
     } else {
         let share = shown(claimant.name(), SHARE_CHARS_MAX);
         format!(
@@ -172,7 +187,7 @@ impl Placed {
         for member in &form.members {
             self.rows.push(row(&key, form, member, reason.as_deref()));
         }
-        let strip = form.spec.strip && key.path.is_some();
+        let strip = form.spec.strip && key.path.plain().is_some();
         let is_served = reason.is_none();
         let handling = form.spec.handling.clone();
         let serving = if is_served {
@@ -190,6 +205,8 @@ impl Placed {
                 id: form.id.clone(),
                 pool: pool(form, is_served),
                 strip,
+                rewrite: form.spec.matching.rewrite.clone(),
+                log: form.spec.matching.log,
                 serving,
             },
         );
@@ -199,7 +216,7 @@ impl Placed {
         for member in &form.members {
             self.rows.push(Row {
                 host: key.host.to_string(),
-                path: key.path.as_ref().map_or(String::new(), ToString::to_string),
+                path: key.beyond_host(),
                 app: Some(form.id.app.clone()),
                 route: Some(form.id.route.clone()),
                 ..Row::refused(member.container.clone(), reason)
@@ -226,7 +243,7 @@ fn row(key: &RouteKey, form: &Form, member: &Member, conflict: Option<&str>) -> 
     };
     Row {
         host: key.host.to_string(),
-        path: key.path.as_ref().map_or(String::new(), ToString::to_string),
+        path: key.beyond_host(),
         app: Some(form.id.app.clone()),
         route: Some(form.id.route.clone()),
         container: member.container.clone(),
@@ -260,7 +277,11 @@ fn pool(form: &Form, is_served: bool) -> Pool {
         is_weighted: members.clone().any(|m| m.weight != Weight::default()),
         scheme: spec.scheme,
         tls: upstream_tls(spec),
-        hold: spec.hold.unwrap_or(HOLD),
+        hold: (spec.hold.unwrap_or(HOLD))
+            .min(spec.matching.response_timeout.unwrap_or(Duration::MAX)),
+        timeouts: timeouts(spec),
+        authority: { spec.matching.authority.clone() }
+            .filter(|_| spec.scheme == Scheme::Https && !spec.upstream_skip_verify),
         retry: spec.retry.unwrap_or(RETRY),
         policy: spec.policy.clone(),
         upstreams: if is_served {
@@ -288,6 +309,14 @@ fn upstreams(members: &[Member]) -> Vec<Upstream> {
     upstreams.sort();
     upstreams.dedup_by_key(|upstream| upstream.address);
     upstreams
+}
+
+fn timeouts(spec: &RouteSpec) -> Timeouts {
+    let default = Timeouts::default();
+    Timeouts {
+        connect: spec.matching.connect_timeout.unwrap_or(default.connect),
+        response: spec.matching.response_timeout,
+    }
 }
 
 fn upstream_tls(spec: &RouteSpec) -> Option<UpstreamTls> {

@@ -244,7 +244,7 @@ fn refusal(
             "a handshake names neither `*` nor an address, by which it would be asked".to_owned(),
             "name the hosts, or remove `tls.client_ca`".to_owned(),
         ),
-        ClientCa::File(name) if !inputs.client_cas.contains_key(name) => (
+        ClientCa::File(name) if !inputs.authorities.contains_key(name) => (
             format!("the authority's file `{name}` is not there, or not usable"),
             format!(
                 "put `{name}`, certificates in PEM, into the agent's `--certificates` directory"

@@ -8,28 +8,56 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::model::{
-    ContainerRef, FileName, Handling, Hostname, LbPolicy, PassiveChecks, PathPrefix, PoolKey, Port,
-    RouteId, Scheme, TlsVersion, Weight,
+    ContainerRef, FileName, Handling, Hostname, LbPolicy, Matching, NewPath, PassiveChecks,
+    PathMatch, PoolKey, Port, RouteId, Scheme, TlsVersion, Weight,
 };
 
 /// Which requests a route answers. `Ord` puts the more specific first: exact host before wildcard
-/// before `*`, then longer paths before shorter ones before none, because Caddy takes the first
-/// match.
+/// before `*`, then what its labels put first, then whole paths before longer prefixes before patterns
+/// before none, then what asks for more, because Caddy takes the first match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RouteKey {
     /// The host.
     pub host: Hostname,
-    /// The path prefix; `None` is every path.
-    pub path: Option<PathPrefix>,
+    /// The paths.
+    pub path: PathMatch,
+    /// What stands first among the routes of one host: the higher. 0 by default.
+    pub priority: i32,
+    /// What else must hold.
+    pub matching: Matching,
 }
 
 impl Ord for RouteKey {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let path = |key: &Self| key.path.as_ref().map_or(0, |p| p.as_str().len());
         (self.host.openness().cmp(&other.host.openness()))
             .then_with(|| self.host.cmp(&other.host))
-            .then_with(|| path(other).cmp(&path(self)))
+            .then_with(|| other.priority.cmp(&self.priority))
             .then_with(|| self.path.cmp(&other.path))
+            .then_with(|| self.matching.cmp(&other.matching))
+    }
+}
+
+impl RouteKey {
+    /// The key of every request to this host.
+    #[must_use]
+    pub fn whole(host: Hostname) -> Self {
+        Self {
+            host,
+            path: PathMatch::Every,
+            priority: 0,
+            matching: Matching::default(),
+        }
+    }
+
+    /// Everything but the host, as it is shown: the path prefix, `=` and a whole path or `~` and a
+    /// pattern, then what else must hold and the priority.
+    #[must_use]
+    pub fn beyond_host(&self) -> String {
+        let priority = match self.priority {
+            0 => String::new(),
+            priority => format!(" priority={priority}"),
+        };
+        format!("{}{}{priority}", self.path, self.matching)
     }
 }
 
@@ -41,12 +69,7 @@ impl PartialOrd for RouteKey {
 
 impl fmt::Display for RouteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}{}",
-            self.host,
-            self.path.as_ref().map_or("", PathPrefix::as_str)
-        )
+        write!(f, "{}{}", self.host, self.beyond_host())
     }
 }
 
@@ -152,6 +175,36 @@ pub struct Pool {
     pub upstreams: Vec<Upstream>,
     /// How it is watched, and who is not well.
     pub health: PoolHealth,
+    /// How long its containers may take.
+    pub timeouts: Timeouts,
+    /// The authority in the certificate directory that signed its containers' certificates; `None`
+    /// is the host's trust store.
+    pub authority: Option<FileName>,
+}
+
+/// How long a container may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Timeouts {
+    /// To accept a connection.
+    pub connect: Duration,
+    /// To begin its answer; `None` is for ever. A request that waits for a container is under way.
+    pub response: Option<Duration>,
+}
+
+/// [`Timeouts::connect`] where the labels do not say it: on a bridge of this machine a dial takes
+/// less than a millisecond. The kernel repeats a dial that nobody answers after a second, and by
+/// then the address may be that of another container, which would get the request. Caddy's own 3 s
+/// let that happen at a restart of Docker; what is tried again is dialled where the slot leads by
+/// then.
+const CONNECT: Duration = Duration::from_millis(900);
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: CONNECT,
+            response: None,
+        }
+    }
 }
 
 /// The health of a pool's containers.
@@ -214,6 +267,10 @@ pub struct Route {
     pub pool: Pool,
     /// Whether the matched path prefix is removed before the request is passed on.
     pub strip: bool,
+    /// What stands in the place of the matched path prefix.
+    pub rewrite: Option<NewPath>,
+    /// Whether its requests are logged.
+    pub log: bool,
     /// What happens to its requests. Never shown: it holds what protects the route.
     #[serde(skip)]
     pub serving: Serving,
@@ -233,12 +290,16 @@ pub struct RouteTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::PathPrefix;
 
     #[test]
     fn the_more_specific_key_comes_first() {
         let key = |host: &str, path: &str| RouteKey {
             host: Hostname::parse(host).expect("a host"),
-            path: PathPrefix::parse(path).expect("a path"),
+            path: { PathPrefix::parse(path).expect("a path") }
+                .map_or(PathMatch::Every, PathMatch::Prefix),
+            priority: 0,
+            matching: Matching::default(),
         };
         let mut keys = [
             key("*", "/"),

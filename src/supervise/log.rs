@@ -11,6 +11,11 @@ use tracing::{debug, error, info, warn};
 /// The target of these events, so that a filter can set Caddy's level apart from ours.
 const TARGET: &str = "caddy";
 
+/// The target of requests that are logged.
+const ACCESS_TARGET: &str = "access";
+/// The part of Caddy that says them.
+const ACCESS_LOGGER: &str = "http.log.access";
+
 /// How bad Caddy says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Severity {
@@ -118,6 +123,15 @@ pub(super) fn relog(line: &Line, epoch: u64) {
         fields,
         ..
     } = line;
+    // The requests of routes that ask for it.
+    if logger
+        .as_deref()
+        .is_some_and(|logger| logger.starts_with(ACCESS_LOGGER))
+    {
+        let (fields, logger) = (fields.as_deref(), logger.as_deref());
+        info!(target: ACCESS_TARGET, epoch, logger, fields, "{message}");
+        return;
+    }
     let (logger, cause, fields) = (logger.as_deref(), error.as_deref(), fields.as_deref());
     match line.severity {
         Severity::Debug => debug!(target: TARGET, epoch, logger, cause, fields, "{message}"),

@@ -26,7 +26,7 @@ pub(super) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
     let beside = |name: &str| base.admin_socket.with_file_name(name);
     let authority = FileName::parse("site.pem").expect("a file's name");
     let clients = RenderOptions {
-        client_cas: [(authority, beside("site.crt"))].into(),
+        authorities: [(authority, beside("site.crt"))].into(),
         ..base.clone()
     };
     let asked = RenderOptions {

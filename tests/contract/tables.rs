@@ -4,19 +4,20 @@
 mod handled;
 mod hosts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use sh0_agent::caddy::render::{AcmeOptions, CertificatePair, RenderOptions, SlotOptions};
 use sh0_agent::model::{
-    AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, PassiveChecks, PathPrefix,
-    PoolKey, RouteId, RouteName, Scheme, Token, Weight,
+    AppKey, Cidr, ContainerId, ContainerRef, ExactPath, FileName, Hostname, LbPolicy, Matching,
+    Method, NewPath, Owner, PassiveChecks, PathMatch, PathPrefix, PathRegexp, PoolKey, QueryName,
+    RouteId, RouteName, Scheme, TextMatch, Token, Weight,
 };
 use sh0_agent::routes::{
-    HostPolicy, Pool, PoolHealth, Route, RouteKey, RouteTable, Serving, TlsMode, Upstream,
-    UpstreamTls,
+    HostPolicy, Pool, PoolHealth, Route, RouteKey, RouteTable, Serving, Timeouts, TlsMode,
+    Upstream, UpstreamTls,
 };
 
 /// One route to be, and its host's policy.
@@ -32,7 +33,9 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
     let (host, path) = place.split_at(place.find('/').unwrap_or(place.len()));
     let path = match path {
         "" => None,
-        path => PathPrefix::parse(path).expect("a path"),
+        path => PathPrefix::parse(path)
+            .expect("a path")
+            .map(PathMatch::Prefix),
     };
     let upstream = |address: &str| Upstream {
         address: address.parse::<SocketAddr>().expect("an address"),
@@ -44,8 +47,8 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
     };
     Site {
         key: RouteKey {
-            host: Hostname::parse(host).expect("a host"),
-            path,
+            path: path.unwrap_or_default(),
+            ..RouteKey::whole(Hostname::parse(host).expect("a host"))
         },
         route: Route {
             id: RouteId {
@@ -67,9 +70,13 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
                 policy: LbPolicy::LeastConn,
                 upstreams: addresses.split_whitespace().map(upstream).collect(),
                 health: PoolHealth::default(),
+                timeouts: Timeouts::default(),
+                authority: None,
             },
             strip: false,
             serving: Serving::default(),
+            rewrite: None,
+            log: false,
         },
         policy: HostPolicy::new(TlsMode::Off),
     }
@@ -146,6 +153,54 @@ pub(crate) fn table(sites: impl IntoIterator<Item = Site>) -> RouteTable {
     table
 }
 
+/// Routes by everything that a request may be known by, one of them logged, behind a proxy; one
+/// container's certificate is checked by an authority of its own.
+fn matching(base: &RenderOptions) -> (RouteTable, RenderOptions) {
+    let text = |text: &str| TextMatch::Text(text.to_owned());
+    let of_path = |path: PathMatch| {
+        let mut site = site("app.example.com", A);
+        site.key.path = path;
+        site
+    };
+    let pattern = PathRegexp::parse("^/users/[0-9]+$").expect("a pattern");
+    let exact = ExactPath::parse("/Login").expect("a path");
+    let mut logged = of_path(PathMatch::Exact(exact)).strip();
+    logged.route.log = true;
+    let mut conditions = of_path(PathMatch::Every);
+    conditions.key.priority = 5;
+    conditions.key.matching = Matching {
+        methods: BTreeSet::from([Method::parse("get").expect("a method")]),
+        headers: BTreeMap::from([(Token::parse("x-a").expect("a name"), text("{env.HOME}*"))]),
+        queries: BTreeMap::from([
+            (QueryName::parse("{a}").expect("a name"), text("{env.HOME}")),
+            (QueryName::parse("any").expect("a name"), TextMatch::Any),
+        ]),
+        client_ips: BTreeSet::from([Cidr::parse("10.0.0.0/8").expect("a range")]),
+    };
+    let mut moved = site("app.example.com/old", A);
+    moved.route.rewrite = NewPath::parse("/new$1").ok();
+    moved.route.pool.timeouts.response = Some(Duration::from_secs(30));
+    let name = Hostname::parse("backend.test").expect("a host");
+    let mut secure = site("secure.example.com", A).https(UpstreamTls::Verify(name));
+    secure.route.pool.authority = FileName::parse("corp.pem").ok();
+    let options = RenderOptions {
+        authorities: BTreeMap::from([(
+            FileName::parse("corp.pem").expect("a name"),
+            base.admin_socket.with_file_name("site.crt"),
+        )]),
+        trusted_proxies: Cidr::PRIVATE.to_vec(),
+        ..base.clone()
+    };
+    let sites = [
+        logged,
+        of_path(PathMatch::Regexp(pattern)).passive(),
+        conditions,
+        moved,
+        secure,
+    ];
+    (table(sites), options)
+}
+
 const A: &str = "10.0.0.1:80";
 const B: &str = "10.0.0.2:8080";
 
@@ -196,6 +251,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
         ("paths_and_strip", plain(paths())),
         ("precedence", plain(precedence())),
         ("internal", plain(internal())),
+        ("matching", matching(base)),
         ("public_below_internal_wildcard", plain(below_wildcard())),
         ("upstreams", plain(upstreams())),
         ("policies", plain(policies())),

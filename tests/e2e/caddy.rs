@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 mod handling;
+mod matching;
 mod serving;
 
 use std::net::{IpAddr, TcpListener};
@@ -96,7 +97,9 @@ async fn a_refusal_names_the_route_to_blame() {
         let wrong = Pattern {
             pattern: "(permission denied".to_owned(),
         };
-        route.matchers[0].header_regexp.insert("X-Wrong", wrong);
+        route.matchers[0]
+            .header_regexp
+            .insert("X-Wrong".to_owned(), wrong);
     });
     for (json, key) in [
         (bad_handler, "b.example.com/api"),

@@ -51,10 +51,11 @@ pub(crate) fn place() -> (TempDir, RenderOptions) {
             ca: Some("https://127.0.0.1:1/directory".to_owned()),
             ..AcmeOptions::default()
         },
+        trusted_proxies: Vec::new(),
         slots: None,
         certificates: Vec::new(),
         certificate_names: BTreeSet::new(),
-        client_cas: BTreeMap::new(),
+        authorities: BTreeMap::new(),
         ask: None,
     };
     (dir, options)

@@ -1,6 +1,6 @@
 //! Where requests can wait, the route of an app outlives its last container by a minute.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{Container, Snapshot};
@@ -21,7 +21,7 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
         default_tls: TlsSetting::Off,
         permits: Permits::default(),
         certificate_names: &BTreeSet::new(),
-        client_cas: &std::collections::BTreeMap::new(),
+        authorities: &BTreeMap::new(),
         has_dns_provider: false,
         gates: &Gates::open(),
         linger_seconds,

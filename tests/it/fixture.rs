@@ -48,7 +48,7 @@ pub(crate) struct Agent {
     permits: Permits,
     default_tls: TlsSetting,
     certificates: BTreeSet<Hostname>,
-    client_cas: BTreeMap<FileName, PathBuf>,
+    authorities: BTreeMap<FileName, PathBuf>,
     has_dns_provider: bool,
 }
 
@@ -64,7 +64,7 @@ impl Default for Agent {
             permits: Permits::default(),
             default_tls: TlsSetting::Auto,
             certificates: BTreeSet::new(),
-            client_cas: BTreeMap::new(),
+            authorities: BTreeMap::new(),
             has_dns_provider: false,
         }
     }
@@ -84,7 +84,7 @@ impl Agent {
             default_tls: self.default_tls,
             permits: self.permits,
             certificate_names: &self.certificates,
-            client_cas: &self.client_cas,
+            authorities: &self.authorities,
             has_dns_provider: self.has_dns_provider,
             gates: &Gates::open(),
             linger_seconds: 0,
@@ -136,7 +136,7 @@ impl Agent {
             }
             ["authority", name] => {
                 let name = FileName::parse(name).expect("a file's name");
-                self.client_cas
+                self.authorities
                     .insert(name, PathBuf::from("/copies/ca.pem"));
             }
             ["dns", "provider"] => self.has_dns_provider = true,
@@ -274,7 +274,13 @@ pub(crate) fn show(built: &Built) -> String {
         let pool = &route.pool;
         let tls = built.table.hosts.get(&key.host);
         let tls = tls.map_or("?".to_owned(), show_policy);
-        let strip = if route.strip { " strip" } else { "" };
+        let rewrite = route.rewrite.as_ref();
+        let strip = [
+            if route.strip { " strip" } else { "" }.to_owned(),
+            rewrite.map_or(String::new(), |path| format!(" rewrite={}", path.as_str())),
+            if route.log { " log" } else { "" }.to_owned(),
+        ]
+        .concat();
         let upstreams: Vec<String> = pool.upstreams.iter().map(show_upstream).collect();
         let upstreams = match upstreams.as_slice() {
             [] => "503".to_owned(),
@@ -294,7 +300,13 @@ pub(crate) fn show(built: &Built) -> String {
             .filter(|(_, time, default)| *time != Duration::from_secs(*default))
             .map(|(key, time, _)| format!(" {key}={time:?}"))
             .collect();
-        let patience = patience.concat();
+        let times = pool.timeouts;
+        let connect = Some(times.connect).filter(|time| *time != Duration::from_millis(900));
+        let times = [("connect", connect), ("response", times.response)];
+        let times = times.map(|(key, time)| time.map(|time| format!(" {key}={time:?}")));
+        let authority = { pool.authority.as_ref() }.map(|name| format!(" ca={}", name.as_str()));
+        let times = times.into_iter().chain([authority]).flatten();
+        let patience: String = patience.into_iter().chain(times).collect();
         let serving = serving::show(&route.serving);
         let scheme = format!("{:?}", pool.scheme).to_lowercase();
         let id = &route.id;

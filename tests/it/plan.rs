@@ -9,6 +9,7 @@ mod health;
 mod hosts;
 mod keys;
 mod last_good;
+mod matching;
 mod networks;
 mod owners;
 mod pools;

@@ -185,7 +185,7 @@ fn check_invariants(built: &Built) {
             built.table.hosts.contains_key(&key.host),
             "no policy for {host}"
         );
-        let path = key.path.as_ref().map_or("", |path| path.as_str());
+        let path = key.path.plain().unwrap_or_default();
         let claim = built
             .claims
             .get(&key.host)

@@ -25,10 +25,11 @@ pub(crate) fn options() -> RenderOptions {
         grace_period: Duration::from_secs(30),
         stream_close_delay: Duration::from_mins(10),
         acme: AcmeOptions::default(),
+        trusted_proxies: Vec::new(),
         slots: None,
         certificates: Vec::new(),
         certificate_names: BTreeSet::new(),
-        client_cas: BTreeMap::new(),
+        authorities: BTreeMap::new(),
         ask: None,
     }
 }

@@ -269,7 +269,7 @@ impl Scene {
             default_tls: TlsSetting::Off,
             permits: Permits::default(),
             certificate_names: &std::collections::BTreeSet::new(),
-            client_cas: &std::collections::BTreeMap::new(),
+            authorities: &std::collections::BTreeMap::new(),
             has_dns_provider: false,
             gates: &sh0_agent::routes::Gates::open(),
             linger_seconds: 0,

@@ -6,13 +6,6 @@ use serde::Serialize;
 
 use super::http::{HeaderOps, Route};
 
-/// Addresses of clients.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClientIp {
-    /// In CIDR notation.
-    pub ranges: Vec<String>,
-}
-
 /// Routes within a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subroute {

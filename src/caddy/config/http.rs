@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::handlers::{
-    Authentication, ClientIp, Encode, ProxyRewrite, RequestBody, ResponseHandler, ResponseOps,
-    Subroute,
+    Authentication, Encode, ProxyRewrite, RequestBody, ResponseHandler, ResponseOps, Subroute,
 };
 use super::{CaddyDuration, TlsConnectionPolicy};
 
@@ -63,10 +62,23 @@ pub struct Server {
     pub strict_sni_host: Option<bool>,
     /// What Caddy does by itself.
     pub automatic_https: AutomaticHttps,
+    /// Whose word about the client's address is taken; `None` is nobody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_proxies: Option<TrustedProxies>,
+    /// With 1, `X-Forwarded-For` is read from its end, up to the first that is not trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_proxies_strict: Option<u8>,
+    /// The access log; `None` is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logs: Option<AccessLog>,
     /// What happens when a route ends in an error; `None` is Caddy's empty answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Errors>,
 }
+
+/// The access log, as Caddy writes it by default: credentials left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccessLog {}
 
 /// Routes for requests that ended in an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -113,15 +125,21 @@ pub struct Matcher {
     /// One of these paths; `*` at the end is any rest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<String>,
-    /// The client's address is one of these.
+    /// The path, decoded and cleaned, contains this pattern.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_ip: Option<ClientIp>,
+    pub path_regexp: Option<Pattern>,
     /// These placeholders have one of these values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vars: BTreeMap<String, Vec<String>>,
     /// These header fields match.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub header_regexp: BTreeMap<&'static str, Pattern>,
+    pub header_regexp: BTreeMap<String, Pattern>,
+    /// These query parameters have one of the values; `*` is any. Placeholders are expanded.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, Vec<String>>,
+    /// The client has one of these addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_ip: Option<IpRanges>,
     /// These placeholders' values match.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vars_regexp: BTreeMap<&'static str, Pattern>,
@@ -130,7 +148,7 @@ pub struct Matcher {
     pub file: Option<FileMatch>,
     /// One of these methods.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub method: Vec<&'static str>,
+    pub method: Vec<String>,
     /// None of these holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not: Vec<Self>,
@@ -143,6 +161,21 @@ pub struct FileMatch {
     pub root: String,
     /// Their names in it; `*` is any name, and placeholders are expanded.
     pub try_files: [&'static str; 1],
+}
+
+/// Ranges of addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IpRanges {
+    /// `10.0.0.0/8`
+    pub ranges: Vec<String>,
+}
+
+/// Whose `X-Forwarded-*` header fields are believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "source", rename_all = "snake_case")]
+pub enum TrustedProxies {
+    /// These addresses'.
+    Static(IpRanges),
 }
 
 /// A regular expression (RE2).
@@ -165,9 +198,13 @@ pub enum Handler {
     /// Limits the body.
     RequestBody(RequestBody),
     /// Changes the path.
-    Rewrite {
-        /// Removed from the path's beginning, without regard to case.
-        strip_path_prefix: String,
+    Rewrite(Rewrite),
+    /// Sets variables of the request; without any it does nothing, where a route must have a
+    /// handler.
+    Vars {
+        /// Whether the request is left out of the access log.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        log_skip: Option<bool>,
     },
     /// Passes the request on.
     ReverseProxy(Box<ReverseProxy>),
@@ -175,11 +212,39 @@ pub enum Handler {
     StaticResponse(StaticResponse),
     /// Routes of its own, after which it goes on unless one of them has answered.
     Subroute(Subroute),
-    /// Does nothing: a route must have a handler.
-    Vars {},
     /// What an operator wrote.
     #[serde(untagged)]
     Raw(serde_json::Value),
+}
+
+/// A change of the path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", untagged)]
+pub enum Rewrite {
+    /// Something is taken away.
+    Strip {
+        /// Removed from the path's beginning, without regard to case.
+        strip_path_prefix: String,
+    },
+    /// There is another path.
+    Set {
+        /// The path; the query stays. Placeholders are expanded.
+        uri: String,
+    },
+    /// Patterns are replaced, in the path as it is encoded.
+    Replace {
+        /// One after another.
+        path_regexp: [PathReplacement; 1],
+    },
+}
+
+/// A replacement in a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PathReplacement {
+    /// What is searched (RE2).
+    pub find: &'static str,
+    /// What stands there afterwards; `$1` is the first group. Placeholders are expanded.
+    pub replace: String,
 }
 
 /// Changes of header fields.
@@ -337,6 +402,9 @@ pub enum Transport {
     Http {
         /// How long a dial may take.
         dial_timeout: CaddyDuration,
+        /// How long the header of an answer may take; `None` is for ever.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        response_header_timeout: Option<CaddyDuration>,
         /// Versions other than the default.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         versions: Vec<&'static str>,
@@ -355,6 +423,20 @@ pub struct TransportTls {
     /// Whether any certificate will do.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub insecure_skip_verify: bool,
+    /// Who may have signed the certificate; `None` is the machine's authorities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<CaPool>,
+}
+
+/// Authorities that are trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "provider", rename_all = "snake_case")]
+pub enum CaPool {
+    /// Those in files.
+    File {
+        /// PEM files.
+        pem_files: Vec<String>,
+    },
 }
 
 /// An answer of Caddy's own.

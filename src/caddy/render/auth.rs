@@ -74,7 +74,7 @@ pub(super) fn forward(
     }
     let proxy = fields::with(proxy, ops);
     // Caddy takes a response handler without routes for none.
-    let nothing = route(Vec::new(), Handler::Vars {});
+    let nothing = route(Vec::new(), Handler::Vars { log_skip: None });
     let copied = forward.copy.iter().flat_map(copy);
     vec![Handler::ReverseProxy(Box::new(ReverseProxy {
         rewrite: Some(asking(&forward.path)),
@@ -191,6 +191,7 @@ fn server(is_https: bool, host: &Hostname, port: Port, options: &RenderOptions) 
         },
         transport: Transport::Http {
             dial_timeout: CaddyDuration(SERVER_DIAL_TIMEOUT),
+            response_header_timeout: None,
             versions: Vec::new(),
             tls: is_https.then_some(tls),
         },

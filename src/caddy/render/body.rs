@@ -21,7 +21,7 @@ pub(super) fn limit(bytes_max: Option<u64>) -> Vec<Handler> {
         pattern: number_above(max_size),
     };
     let matcher = Matcher {
-        header_regexp: BTreeMap::from([("Content-Length", says_longer)]),
+        header_regexp: BTreeMap::from([("Content-Length".to_owned(), says_longer)]),
         ..Matcher::default()
     };
     vec![

@@ -11,8 +11,9 @@ use super::auth;
 use super::body;
 use super::fields;
 use super::handlers::page;
+use super::paths;
 use crate::caddy::config::{
-    ClientIp, Encode, Encodings, Handler, Matcher, ProxyRewrite, ResponseHandler, ResponseMatcher,
+    Encode, Encodings, Handler, IpRanges, Matcher, ProxyRewrite, ResponseHandler, ResponseMatcher,
     ReverseProxy, Route as ConfigRoute, Subroute,
 };
 use crate::model::{AddressRange, Handling, Protection};
@@ -44,22 +45,23 @@ pub(super) fn chain(
         // Nobody can say whether the request may come in.
         (Some(_), None) => return vec![closed()],
     };
-    let strip = (route.strip.then_some(()).and(key.path.as_ref())).map(|path| Handler::Rewrite {
-        strip_path_prefix: percent_encoded(path.as_str()),
+    let logged = route.log.then_some(Handler::Vars {
+        log_skip: Some(false),
     });
     let last = match last {
         Last::Answer(answer) => answer,
         Last::Proxy(proxy) => Handler::ReverseProxy(Box::new(proxied(*proxy, handling))),
     };
-    addresses(protection)
+    logged
         .into_iter()
+        .chain(addresses(protection))
         .chain(auth::basic(&protection.accounts))
         .chain(asks)
         .chain(body::limit(protection.body_bytes_max))
         .chain(protection.raw.iter().cloned().map(Handler::Raw))
         .chain(fields::of_response(&handling.response_headers))
         .chain(handling.compress.then(compress))
-        .chain(strip)
+        .chain(paths::rewrites(key, route))
         .chain([last])
         .collect()
 }
@@ -79,7 +81,7 @@ fn addresses(protection: &Protection) -> Option<Handler> {
         let both = ranges.iter();
         let both = both.flat_map(|range| [Some(range.to_string()), range.mapped()]);
         Matcher {
-            client_ip: Some(ClientIp {
+            client_ip: Some(IpRanges {
                 ranges: both.flatten().collect(),
             }),
             ..Matcher::default()
@@ -159,17 +161,4 @@ pub(super) fn asking(path: &str) -> ProxyRewrite {
         method: "GET",
         uri: format!("{path}{end}"),
     }
-}
-
-/// Beyond ASCII, Caddy's `strip_path_prefix` compares only with the percent-encoded form
-/// (`trimPathPrefix` in modules/caddyhttp/rewrite/rewrite.go).
-fn percent_encoded(path: &str) -> String {
-    let encode = |byte: u8| {
-        if byte.is_ascii() {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    };
-    path.bytes().map(encode).collect()
 }

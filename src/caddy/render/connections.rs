@@ -55,7 +55,7 @@ fn connection_policy(
     sni: Vec<String>,
     options: &RenderOptions,
 ) -> TlsConnectionPolicy {
-    let file = client_ca.as_ref().map(|name| options.client_cas.get(name));
+    let file = client_ca.as_ref().map(|name| options.authorities.get(name));
     let authentication = |file| ClientAuthentication {
         ca: ClientAuthorities::File {
             pem_files: vec![text(file)],

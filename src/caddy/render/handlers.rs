@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::chain::{self, Last};
-use super::{RenderOptions, SlotOptions};
+use super::{RenderOptions, SlotOptions, text};
 use crate::caddy::config::{
-    CaddyDuration, Handler, HeaderOps, Headers, HealthChecks, LoadBalancing, Matcher,
+    CaPool, CaddyDuration, Handler, HeaderOps, Headers, HealthChecks, LoadBalancing, Matcher,
     PassiveHealthChecks, Replacement, ResponseOps, ReverseProxy, SelectionPolicy, StaticResponse,
     Transport, TransportTls, Upstream as ConfigUpstream,
 };
@@ -21,11 +21,6 @@ const TRY_INTERVAL: Duration = Duration::from_millis(50);
 /// How long passive checks look for an upstream that is not left out. Caddy looks for all of `retry`
 /// where it finds none.
 const LAST_RESORT_AFTER: Duration = Duration::from_secs(1);
-/// How long a dial may take: on a bridge of this machine it takes less than a millisecond. The
-/// kernel repeats a dial that nobody answers after a second, and by then the address may be that of
-/// another container, which would get the request. Caddy's own 3 s let that happen at a restart of
-/// Docker; what is tried again is dialled where the slot leads by then.
-const DIAL_TIMEOUT: Duration = Duration::from_millis(900);
 /// What `Retry-After` says, in seconds: a container's start takes about that long.
 const RETRY_AFTER_SECONDS: &str = "5";
 
@@ -95,7 +90,7 @@ fn addresses(pool: &Pool) -> Vec<String> {
 /// are, as without slots.
 fn retry_match(options: &RenderOptions) -> Vec<Matcher> {
     let of_slots = |slots: &SlotOptions| Matcher {
-        method: vec!["GET"],
+        method: vec!["GET".to_owned()],
         not: vec![slots.held()],
         ..Matcher::default()
     };
@@ -183,14 +178,25 @@ fn transport(pool: &Pool, options: &RenderOptions) -> Transport {
         Scheme::H2c => (vec!["h2c"], None),
         Scheme::Https => {
             let tls = transport_tls(pool.tls.as_ref(), options.slots.is_some());
-            (Vec::new(), Some(tls))
+            let ca = authority(pool, options);
+            (Vec::new(), Some(TransportTls { ca, ..tls }))
         }
     };
     Transport::Http {
-        dial_timeout: CaddyDuration(DIAL_TIMEOUT),
+        dial_timeout: CaddyDuration(pool.timeouts.connect),
+        response_header_timeout: pool.timeouts.response.map(CaddyDuration),
         versions,
         tls,
     }
+}
+
+/// The authority that a pool names. Its copy is there: a route whose authority is not has no place
+/// in the table.
+fn authority(pool: &Pool, options: &RenderOptions) -> Option<CaPool> {
+    let file = options.authorities.get(pool.authority.as_ref()?)?;
+    Some(CaPool::File {
+        pem_files: vec![text(file)],
+    })
 }
 
 fn transport_tls(tls: Option<&UpstreamTls>, is_slot: bool) -> TransportTls {
@@ -206,6 +212,7 @@ fn transport_tls(tls: Option<&UpstreamTls>, is_slot: bool) -> TransportTls {
         Some(UpstreamTls::SkipVerify) => TransportTls {
             insecure_skip_verify: true,
             server_name: is_slot.then(|| "127.0.0.1".to_owned()),
+            ..TransportTls::default()
         },
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::paths::{matcher, ranges};
 use super::{RenderOptions, auth, body, connections, handlers};
 use crate::caddy::config::{
-    AutomaticHttps, Errors, Handler, Matcher, Pattern, Route, Server, ServerName,
+    AccessLog, AutomaticHttps, Errors, Handler, Matcher, Pattern, Route, Server, ServerName,
+    TrustedProxies,
 };
 use crate::model::{Hostname, Protection};
 use crate::routes::{HostPolicy, RouteKey, RouteTable, Serving};
@@ -57,7 +59,6 @@ fn http(options: &RenderOptions, routes: Vec<Route>, errors: Option<Errors>) -> 
         listen: listen(options, options.http_port),
         // The others need TLS, and Caddy would say so in two warnings at every load.
         protocols: Some(["h1"]),
-        routes,
         tls_connection_policies: None,
         strict_sni_host: None,
         automatic_https: AutomaticHttps {
@@ -65,6 +66,10 @@ fn http(options: &RenderOptions, routes: Vec<Route>, errors: Option<Errors>) -> 
             disable_redirects: true,
             skip: Vec::new(),
         },
+        trusted_proxies: trusted_proxies(options),
+        trusted_proxies_strict: (!options.trusted_proxies.is_empty()).then_some(1),
+        logs: access_log(&routes),
+        routes,
         errors,
     }
 }
@@ -79,7 +84,6 @@ fn https(
     Server {
         listen: listen(options, options.https_port),
         protocols: None,
-        routes,
         tls_connection_policies: Some(connections::policies(table, options)),
         // Our own check stands before all routes.
         strict_sni_host: asks_clients.then_some(false),
@@ -88,6 +92,10 @@ fn https(
             disable_redirects: true,
             skip: without_tls,
         },
+        trusted_proxies: trusted_proxies(options),
+        trusted_proxies_strict: (!options.trusted_proxies.is_empty()).then_some(1),
+        logs: access_log(&routes),
+        routes,
         errors: errors(table, options),
     }
 }
@@ -166,7 +174,7 @@ fn unanswered(key: &RouteKey, route: &crate::routes::Route) -> Vec<Matcher> {
             ..of_key()
         };
         let get = Matcher {
-            method: vec!["GET"],
+            method: vec!["GET".to_owned()],
             vars_regexp: error("{http.error.status_code}", "^502$"),
             ..of_key()
         };
@@ -176,6 +184,19 @@ fn unanswered(key: &RouteKey, route: &crate::routes::Route) -> Vec<Matcher> {
         .into_iter()
         .chain(failed.into_iter().flatten())
         .collect()
+}
+
+fn trusted_proxies(options: &RenderOptions) -> Option<TrustedProxies> {
+    ranges(options.trusted_proxies.iter()).map(TrustedProxies::Static)
+}
+
+/// The access log, where any of the routes is logged.
+fn access_log(routes: &[Route]) -> Option<AccessLog> {
+    let logged = Handler::Vars {
+        log_skip: Some(false),
+    };
+    let is_logged = |route: &Route| route.handle.first() == Some(&logged);
+    routes.iter().any(is_logged).then_some(AccessLog {})
 }
 
 fn listen(options: &RenderOptions, port: u16) -> Vec<String> {
@@ -272,7 +293,7 @@ impl RouteList {
         let normalise = Route {
             id: None,
             matchers: vec![Matcher {
-                header_regexp: BTreeMap::from([("Host", unusual)]),
+                header_regexp: BTreeMap::from([("Host".to_owned(), unusual)]),
                 ..Matcher::default()
             }],
             handle: vec![handlers::normalise_host()],
@@ -326,33 +347,40 @@ impl RouteList {
             handle: vec![handlers::not_found()],
             terminal: false,
         });
+        // Caddy logs all requests of a server or none, so those of other routes are left out one by one.
+        if let (Some(AccessLog {}), Some(first)) =
+            (access_log(&self.routes), self.routes.first_mut())
+        {
+            let skip = Route {
+                id: None,
+                matchers: Vec::new(),
+                handle: vec![Handler::Vars {
+                    log_skip: Some(true),
+                }],
+                terminal: false,
+            };
+            let normalise = std::mem::replace(first, skip);
+            self.routes.insert(1, normalise);
+            self.keys = { self.keys.into_iter() }
+                .map(|(index, key)| (index + 1, key))
+                .collect();
+        }
         let server = self.server;
         places.extend((self.keys.into_iter()).map(|(index, key)| ((server, index), key)));
         self.routes
     }
 }
 
-/// The id of a key's route: neither hosts nor paths contain `|`, so no two keys share one, and
-/// without `/` it can be asked for under `/id/` of the admin API.
+/// The id of a key's route: no two keys share one, and without `/` it can be asked for under
+/// `/id/` of the admin API. What neither hosts nor plain paths contain is percent-encoded.
 fn id(server: ServerName, key: &RouteKey) -> String {
-    format!("{}|{key}", server.as_str()).replace('/', "|")
-}
-
-/// What a request must look like for this key; `None` is any.
-fn matcher(key: &RouteKey) -> Option<Matcher> {
-    let host = if key.host.is_catch_all() {
-        Vec::new()
-    } else {
-        vec![key.host.as_str().to_owned()]
+    let encode = |c: char| match c {
+        '/' => "|".to_owned(),
+        c if c.is_ascii_punctuation() && r#"|%[]{}"\^?#<>`"#.contains(c) || c == ' ' => {
+            format!("%{:02X}", u32::from(c))
+        }
+        c => c.to_string(),
     };
-    let path = match &key.path {
-        None => Vec::new(),
-        Some(path) => vec![path.to_string(), format!("{path}/*")],
-    };
-    let matcher = Matcher {
-        host,
-        path,
-        ..Matcher::default()
-    };
-    (matcher != Matcher::default()).then_some(matcher)
+    let place: String = key.to_string().chars().map(encode).collect();
+    format!("{}|{place}", server.as_str())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Reader;
 use crate::labels::schema::Key;
-use crate::labels::spec::{Closed, Reading, RouteSpec};
+use crate::labels::spec::{Closed, MatchingSpec, Reading, RouteSpec};
 use crate::labels::tree::{Scoped, Tree};
 use crate::labels::value;
 use crate::model::{Protection, RouteName};
@@ -34,6 +34,8 @@ pub(super) struct Scopes<'a> {
     pub(super) default: &'a Scoped,
     /// Whether a label that protects may be meant for any route of the container.
     pub(super) all_are_guarded: bool,
+    /// Whether all that it says about its requests beyond path prefixes is right.
+    pub(super) matching_is_right: bool,
 }
 
 impl Scopes<'_> {
@@ -67,16 +69,18 @@ impl Scopes<'_> {
         }
         let path = self.own.get(Key::Path);
         let is_right = path.is_none_or(|label| value::paths(&label.value).is_ok());
-        let paths_are_known = is_right && hosts.len() * spec.paths.len() <= super::HOST_PATHS_MAX;
-        let paths = if paths_are_known {
-            spec.paths.clone()
+        let pairs = hosts.len() * spec.path_matches().len();
+        let paths_are_known = is_right && self.matching_is_right && pairs <= super::HOST_PATHS_MAX;
+        let (paths, matching) = if paths_are_known {
+            (spec.paths.clone(), spec.matching.clone())
         } else {
-            Vec::new()
+            (Vec::new(), MatchingSpec::default())
         };
         Reading::Closed(Box::new(Closed {
             spec: RouteSpec {
                 hosts,
                 paths,
+                matching,
                 ..spec
             },
             paths_are_known,

@@ -5,7 +5,7 @@ use crate::model::{
     AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, RouteId, RouteName, Scheme,
     Weight,
 };
-use crate::routes::{PoolHealth, Route, RouteKey, Upstream};
+use crate::routes::{PoolHealth, Route, RouteKey, Timeouts, Upstream};
 
 fn key(host: &str) -> PoolKey {
     PoolKey::new(&app(host), Scheme::Http, "80")
@@ -42,6 +42,8 @@ fn table(sites: &[(&str, &[&str])]) -> RouteTable {
             policy: LbPolicy::default(),
             upstreams: addresses.iter().map(upstream).collect(),
             health: PoolHealth::default(),
+            timeouts: Timeouts::default(),
+            authority: None,
         };
         let id = RouteId {
             app: app(host),
@@ -53,8 +55,10 @@ fn table(sites: &[(&str, &[&str])]) -> RouteTable {
             pool,
             strip: false,
             serving: crate::routes::Serving::default(),
+            rewrite: None,
+            log: false,
         };
-        table.routes.insert(RouteKey { host, path: None }, route);
+        table.routes.insert(RouteKey::whole(host), route);
     }
     table
 }

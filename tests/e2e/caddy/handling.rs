@@ -115,7 +115,7 @@ fn built(containers: Vec<Container>) -> Built {
             auth_urls: true,
         },
         certificate_names: &BTreeSet::new(),
-        client_cas: &BTreeMap::new(),
+        authorities: &BTreeMap::new(),
         has_dns_provider: false,
         gates: &Gates::open(),
         linger_seconds: 0,

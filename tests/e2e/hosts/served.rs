@@ -49,7 +49,7 @@ impl Served {
         }
         let certificates = scan(&own, &copies, 0);
         assert_eq!(certificates.problems, BTreeMap::new());
-        options.client_cas = certificates.client_cas;
+        options.authorities = certificates.authorities;
         let served = Self::start_on(labels, dir, options).await;
         served.until_internal_ones_are_issued(labels).await;
         served
@@ -203,7 +203,7 @@ fn built(labels: &str, backends: &Backends, options: &RenderOptions) -> Built {
             auth_urls: false,
         },
         certificate_names: &BTreeSet::new(),
-        client_cas: &options.client_cas,
+        authorities: &options.authorities,
         has_dns_provider: false,
         gates: &Gates::open(),
         linger_seconds: 0,

@@ -111,7 +111,7 @@ fn share_lets_a_project_add_paths_and_only_paths() {
             | a.example shop-web-1 routed
             | a.example/blog blog-web-1 routed
             | a.example/other other-web-1 refused: the host `a.example` belongs to project `shop`
-            ! E004 docs-web-1 (c3): the host `a.example` belongs to project `shop`; it shares paths of the host only: add for example `sh0.path=/api`
+            ! E004 docs-web-1 (c3): the host `a.example` belongs to project `shop`; it shares paths of the host only, without `path.regexp` and `priority`: add for example `sh0.path=/api`
             ! E004 other-web-1 (c4): the host `a.example` belongs to project `shop`; choose another host, or let project `shop` add `sh0.share=other` to serve a path of it
         "#]],
     );

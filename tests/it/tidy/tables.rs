@@ -37,7 +37,10 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("settings", &["caddy", "labels", "reconcile", "slots"]),
+    (
+        "settings",
+        &["caddy", "labels", "model", "reconcile", "slots"],
+    ),
     (
         "plan",
         &[
@@ -102,6 +105,7 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ),
     ("process_wrap", &["src/supervise/child.rs"]),
     ("std::process::Command", &[]),
+    ("regex_syntax", &["src/model/name/regexp.rs"]),
     // Caddy asks over TCP, people over a socket.
     ("axum", &["src/status/server.rs", "src/on_demand/server.rs"]),
     (
