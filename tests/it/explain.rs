@@ -99,8 +99,11 @@ fn all_codes_are_listed() {
         E006  error    the route has no host
         E007  error    there is no certificate for the wildcard host
         E008  error    a catch-all host is not allowed
-        E009  error    another value of `tls` is in force for the host
+        E009  error    another value is in force for the host
         E010  error    Caddy refused the route
+        E011  error    the route is closed: it cannot be protected as it asks to be
+        E012  error    a label needs a setting of the agent
+        E014  error    client certificates cannot be asked for
         W001  warning  a label is not known
         W002  warning  a label has no effect
         W003  warning  replicas of one app have different labels

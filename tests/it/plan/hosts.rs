@@ -71,10 +71,10 @@ fn another_value_elsewhere_answers_503() {
           sh0.routes.e.tls.min=1.2
         ",
         expect![[r#"
-            a.example/a [public hsts="max-age=31536000"] shop/web:a -> http 503
-            a.example/b [public hsts="max-age=31536000"] shop/web:b -> http 503
-            a.example/c [public hsts="max-age=31536000"] shop/web:c -> http 503
-            a.example/d [public hsts="max-age=31536000"] shop/web:d -> http 503
+            a.example/a [public hsts="max-age=31536000"] shop/web:a -> http 503 closed
+            a.example/b [public hsts="max-age=31536000"] shop/web:b -> http 503 closed
+            a.example/c [public hsts="max-age=31536000"] shop/web:c -> http 503 closed
+            a.example/d [public hsts="max-age=31536000"] shop/web:d -> http 503 closed
             a.example/e [public hsts="max-age=31536000"] shop/web:e -> http 10.0.0.1:80
             a.example [public hsts="max-age=31536000"] shop/web:default -> http 10.0.0.1:80
             | a.example shop-web-1 routed
@@ -118,13 +118,13 @@ fn a_host_that_cannot_ask_for_certificates_answers_503() {
         ",
         expect![[r#"
             == authority partners.pem
-            10.1.2.3 [internal] p4/web:default -> http 503
-            a.example/api [public] p0/web:api -> http 503
-            a.example [public] p0/web:default -> http 503
-            b.example/api [public] p1/web:api -> http 503
-            b.example [public] p1/web:default -> http 503
-            c.example [off] p2/web:default -> http 503
-            d.example [public http] p3/web:default -> http 503
+            10.1.2.3 [internal] p4/web:default -> http 503 closed
+            a.example/api [public] p0/web:api -> http 503 closed
+            a.example [public] p0/web:default -> http 503 closed
+            b.example/api [public] p1/web:api -> http 503 closed
+            b.example [public] p1/web:default -> http 503 closed
+            c.example [off] p2/web:default -> http 503 closed
+            d.example [public http] p3/web:default -> http 503 closed
             | 10.1.2.3 p4-web-1 refused: clients of `10.1.2.3` must show a certificate, but a handshake names neither `*` nor an address, by which it would be asked; the host answers 503
             | a.example p0-web-1 refused: clients of `a.example` must show a certificate, but the authority's file `nobody.pem` is not there, or not usable; the host answers 503
             | a.example/api p0-web-1 refused: clients of `a.example` must show a certificate, but the authority's file `nobody.pem` is not there, or not usable; the host answers 503
@@ -194,7 +194,7 @@ fn what_the_owner_decided_stays_while_it_is_away() {
             | a.example shop-web-1 routed
             | a.example/blog blog-web-1 routed
             == restart
-            a.example/blog [internal client_ca=partners.pem] blog/web:default -> http 503
+            a.example/blog [internal client_ca=partners.pem] blog/web:default -> http 503 closed
             | a.example/blog blog-web-1 refused: the route `default` asks for `hsts=max-age=31536000`, but project `shop` decides `hsts=false` for the host `a.example`; the route answers 503
             ! E009 blog-web-1 (c2): the route `default` asks for `hsts=max-age=31536000`, but project `shop` decides `hsts=false` for the host `a.example`; the route answers 503; remove the label, or write `sh0.hsts=max-age=31536000` at the host's default route
         "#]],
@@ -350,7 +350,7 @@ fn wrong_values_are_said_with_what_to_write() {
           sh0.tls.client_ca=.hidden.pem
         ",
         expect![[r#"
-            e.example [public] p4/web:default -> http 503
+            e.example [public] p4/web:default -> http 503 closed
             | - p0-web-1 refused: `sh0.tls.min` takes `1.2` or `1.3`, found `1.1`
             | - p1-web-1 refused: `sh0.hsts` takes `true`, `false` or a text such as `max-age=31536000; includeSubDomains`, found `{env.HOME}`
             | - p2-web-1 refused: `sh0.redirect.https` takes `true` or `false`, found `maybe`

@@ -114,7 +114,7 @@ fn a_wrong_condition_is_said_with_what_to_write() {
             ! E001 p2-web-1 (c3): `sh0.rewrite` takes a path such as `/v2`, beginning with `/`, found the character `{` [sh0.rewrite="/{env.HOME}"]; write for example `sh0.rewrite=/v2`
             ! E001 p2-web-1 (c3): `sh0.timeout.connect` takes a time from `1ms` to `10m`, found `0s` [sh0.timeout.connect="0s"]; write for example `sh0.timeout.connect=2s`
             ! E001 p2-web-1 (c3): `sh0.timeout.response` takes a time from `1ms` to `24h`, found `48h` [sh0.timeout.response="48h"]; write for example `sh0.timeout.response=30s`
-            ! E001 p2-web-1 (c3): `sh0.upstream.tls.ca` takes a name of letters, digits and `-_.`, found the character `/` [sh0.upstream.tls.ca="../corp.pem"]; write for example `sh0.upstream.tls.ca=corp`
+            ! E001 p2-web-1 (c3): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found a path; the file lies in the certificate directory [sh0.upstream.tls.ca="../corp.pem"]; write for example `sh0.upstream.tls.ca=corp.pem`
         "#]],
     );
 }
@@ -135,14 +135,8 @@ fn what_has_no_effect_is_said() {
           sh0.upstream.tls.ca=corp
         ",
         expect![[r#"
-            a.example [public] rewrite=/z shop/web:default -> http 10.0.0.1:80 hold=10s response=10s
-            | a.example shop-web-1 routed
-            ! W002 shop-web-1 (c1): `sh0.hold` has no effect beyond `timeout.response`, 10s: the time that a request waits for a container counts [sh0.hold="1m"]; lower it, or raise `timeout.response`
-            ! W002 shop-web-1 (c1): `sh0.path.exact` has no effect beside `path=/` [sh0.path.exact="/x"]; change the other label, or remove this one
-            ! W002 shop-web-1 (c1): `sh0.path.regexp` has no effect beside `path=/` [sh0.path.regexp="^/y"]; change the other label, or remove this one
-            ! W002 shop-web-1 (c1): `sh0.strip` has no effect with `rewrite`, which replaces the prefix [sh0.strip="true"]; change the other label, or remove this one
-            ! W002 shop-web-1 (c1): `sh0.strip` has no effect without `path` [sh0.strip="true"]; add the other label, or remove this one
-            ! W002 shop-web-1 (c1): `sh0.upstream.tls.ca` has no effect without `scheme=https` [sh0.upstream.tls.ca="corp"]; change the other label, or remove this one
+            | - shop-web-1 refused: `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp`
+            ! E001 shop-web-1 (c1): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp` [sh0.upstream.tls.ca="corp"]; write for example `sh0.upstream.tls.ca=corp.pem`
         "#]],
     );
 }
@@ -180,10 +174,10 @@ fn an_authority_must_be_in_the_directory() {
           sh0.upstream.tls.ca=other
         ",
         expect![[r#"
-            a.example [public] shop/web:default -> https 10.0.0.1:80 verify=a.example ca=corp
-            | - shop-api-1 refused: `sh0.upstream.tls.ca=other` names an authority, and no usable `other.pem` is in the directory
-            | a.example shop-web-1 routed
-            ! E001 shop-api-1 (c2): `sh0.upstream.tls.ca=other` names an authority, and no usable `other.pem` is in the directory; put `other.pem` into the agent's `--certificates` directory
+            | - shop-api-1 refused: `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `other`
+            | - shop-web-1 refused: `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp`
+            ! E001 shop-api-1 (c2): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `other` [sh0.upstream.tls.ca="other"]; write for example `sh0.upstream.tls.ca=corp.pem`
+            ! E001 shop-web-1 (c1): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp` [sh0.upstream.tls.ca="corp"]; write for example `sh0.upstream.tls.ca=corp.pem`
         "#]],
     );
 }
