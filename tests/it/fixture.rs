@@ -48,7 +48,7 @@ pub(crate) struct Agent {
     permits: Permits,
     default_tls: TlsSetting,
     certificates: BTreeSet<Hostname>,
-    authorities: BTreeMap<FileName, PathBuf>,
+    pub(crate) authorities: BTreeMap<FileName, PathBuf>,
     has_dns_provider: bool,
 }
 

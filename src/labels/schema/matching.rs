@@ -62,7 +62,8 @@ pub(super) const POOL_KEYS: &[KeyInfo] = &[
         ),
         "with `scheme=https`: the authority of the container's certificate, as a file in \
          the agent's `--certificates` directory",
-    ),
+    )
+    .with(&[("scheme", "https")]),
     key(
         (Key::TimeoutConnect, "timeout.connect", Scope::Pool),
         ("time from 1ms to 10m", "900ms", "2s"),

@@ -132,11 +132,16 @@ fn what_has_no_effect_is_said() {
           sh0.rewrite=/z
           sh0.hold=1m
           sh0.timeout.response=10s
-          sh0.upstream.tls.ca=corp
+          sh0.upstream.tls.ca=corp.pem
         ",
         expect![[r#"
-            | - shop-web-1 refused: `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp`
-            ! E001 shop-web-1 (c1): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp` [sh0.upstream.tls.ca="corp"]; write for example `sh0.upstream.tls.ca=corp.pem`
+            a.example [public] rewrite=/z shop/web:default -> http 10.0.0.1:80 hold=10s response=10s
+            | a.example shop-web-1 routed
+            ! W002 shop-web-1 (c1): `sh0.hold` has no effect beyond `timeout.response`, 10s: the time that a request waits for a container counts [sh0.hold="1m"]; lower it, or raise `timeout.response`
+            ! W002 shop-web-1 (c1): `sh0.path.exact` has no effect beside `path=/` [sh0.path.exact="/x"]; change the other label, or remove this one
+            ! W002 shop-web-1 (c1): `sh0.path.regexp` has no effect beside `path=/` [sh0.path.regexp="^/y"]; change the other label, or remove this one
+            ! W002 shop-web-1 (c1): `sh0.strip` has no effect with `rewrite`, which replaces the prefix [sh0.strip="true"]; change the other label, or remove this one
+            ! W002 shop-web-1 (c1): `sh0.upstream.tls.ca` has no effect without `scheme=https` [sh0.upstream.tls.ca="corp.pem"]; change the other label, or remove this one
         "#]],
     );
 }
@@ -164,20 +169,22 @@ fn the_time_for_an_answer_caps_the_wait() {
 fn an_authority_must_be_in_the_directory() {
     check(
         "
+        == authority corp.pem
         shop/web
           sh0.host=a.example
           sh0.scheme=https
-          sh0.upstream.tls.ca=corp
+          sh0.upstream.tls.ca=corp.pem
         shop/api
           sh0.host=b.example
           sh0.scheme=https
-          sh0.upstream.tls.ca=other
+          sh0.upstream.tls.ca=other.pem
         ",
         expect![[r#"
-            | - shop-api-1 refused: `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `other`
-            | - shop-web-1 refused: `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp`
-            ! E001 shop-api-1 (c2): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `other` [sh0.upstream.tls.ca="other"]; write for example `sh0.upstream.tls.ca=corp.pem`
-            ! E001 shop-web-1 (c1): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp` [sh0.upstream.tls.ca="corp"]; write for example `sh0.upstream.tls.ca=corp.pem`
+            == authority corp.pem
+            a.example [public] shop/web:default -> https 10.0.0.1:80 verify=a.example ca=corp.pem
+            | - shop-api-1 refused: `sh0.upstream.tls.ca=other.pem` names an authority, and no usable `other.pem` is in the directory
+            | a.example shop-web-1 routed
+            ! E001 shop-api-1 (c2): `sh0.upstream.tls.ca=other.pem` names an authority, and no usable `other.pem` is in the directory; put `other.pem` into the agent's `--certificates` directory
         "#]],
     );
 }
