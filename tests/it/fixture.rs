@@ -45,7 +45,7 @@ pub(crate) struct Agent {
     pub(crate) now: u64,
     /// The last good forms before the last look, which a refusal brings back.
     accepted_before: LastGood,
-    permits: Permits,
+    pub(crate) permits: Permits,
     default_tls: TlsSetting,
     certificates: BTreeSet<Hostname>,
     pub(crate) authorities: BTreeMap<FileName, PathBuf>,
