@@ -46,6 +46,14 @@ impl Authority {
         (certificate.pem(), key.serialize_pem())
     }
 
+    /// A certificate for a server of this name, which may be a wildcard, and its key.
+    pub(crate) fn server_for(&self, name: &str) -> (String, String) {
+        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A client's certificate and key in one file.
     fn client(&self, folder: &Path, name: &str) -> PathBuf {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
