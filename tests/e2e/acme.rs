@@ -69,7 +69,9 @@ fn authority() -> (TempDir, RenderOptions, u16) {
 /// letters of base64url.
 fn account_key(folder: &Path) -> String {
     let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = digits.map(|digit| char::from_digit(digit.into(), 16));
+    digits.map(|digit| digit.expect("below 16")).collect()
 }
 
 impl Pebble {
