@@ -72,6 +72,7 @@ pub(super) const POOL_KEYS: &[KeyInfo] = &[
         (Key::TimeoutResponse, "timeout.response", Scope::Pool),
         ("time from 1ms to 24h", "no limit", "30s"),
         "how long the container may take to begin its answer; then the client gets 504. The time \
-         that a request waits for a container counts, so this caps `hold`",
+         that a request waits for a container counts, and nothing is asked again after it, so this \
+         caps `hold` and `retry`",
     ),
 ];

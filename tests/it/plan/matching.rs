@@ -161,6 +161,30 @@ fn the_time_for_an_answer_caps_the_wait() {
 }
 
 #[test]
+fn what_lasts_longer_than_an_answer_may_take_is_said() {
+    check(
+        "
+        shop/web
+          sh0.host=a.example
+          sh0.timeout.response=2s
+        shop/api
+          sh0.host=b.example
+          sh0.timeout.response=2s
+          sh0.hold=1m
+          sh0.retry=4s
+        ",
+        expect![[r#"
+            a.example [public] shop/web:default -> http 10.0.0.1:80 hold=2s retry=2s response=2s
+            b.example [public] shop/api:default -> http 10.0.0.2:80 hold=2s retry=2s response=2s
+            | a.example shop-web-1 routed
+            | b.example shop-api-1 routed
+            ! W002 shop-api-1 (c2): `sh0.hold` has no effect beyond `timeout.response`, 2s: the time that a request waits for a container counts [sh0.hold="1m"]; lower it, or raise `timeout.response`
+            ! W002 shop-api-1 (c2): `sh0.retry` has no effect beyond `timeout.response`, 2s: an answer that is late is not asked for again [sh0.retry="4s"]; lower it, or raise `timeout.response`
+        "#]],
+    );
+}
+
+#[test]
 fn an_authority_must_be_in_the_directory() {
     check(
         "
