@@ -48,7 +48,8 @@ pub(super) const ROUTE_KEYS: &[KeyInfo] = &[
     key(
         (Key::Log, "log", Scope::Route),
         ("true or false", "false", "true"),
-        "log the requests, in the agent's log under the target `access`",
+        "log each request as a line of the agent's log, target `access`: client, method, host, path \
+         and query, status, bytes and seconds; header fields but User-Agent and Referer are left out",
     ),
 ];
 
