@@ -1,6 +1,7 @@
 //! Puts forms under their keys: who may serve a host, and who wins a key.
 
 mod serving;
+mod shadowed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -82,6 +83,7 @@ pub(super) fn place(
             }
         }
     }
+    shadowed::say(&winners, inputs, found);
     let policies = Policies::decide(&winners, spoiled, claims, inputs);
     for (key, form) in &winners {
         let asked = serving::asked(key, form, &winners, &policies, inputs);
