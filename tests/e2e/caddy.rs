@@ -5,6 +5,7 @@ pub(crate) mod client;
 mod grpc;
 mod handling;
 mod matching;
+mod patterns;
 mod serving;
 mod timeouts;
 mod verified;
