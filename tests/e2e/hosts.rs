@@ -38,7 +38,12 @@ impl Authority {
 
     /// A certificate for a server at the loopback, and its key.
     pub(crate) fn server(&self) -> (String, String) {
-        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        self.server_named("localhost")
+    }
+
+    /// A certificate for a server of this name or at the loopback, and its key.
+    pub(crate) fn server_named(&self, name: &str) -> (String, String) {
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         let loopback = SanType::IpAddress(std::net::Ipv4Addr::LOCALHOST.into());
         params.subject_alt_names.push(loopback);
         let key = KeyPair::generate().expect("a key");

@@ -33,7 +33,13 @@ which it worked last. A key that does not exist is said, too. In compose files, 
 
 fn of_scope(scope: Scope) -> &'static str {
     match scope {
-        Scope::Route => "Keys of one route: which requests it takes, and what happens to them.",
+        Scope::Route => {
+            "Keys of one route: which requests it takes, and what happens to them.\n\n\
+             The first route that takes a request answers it. Exact hosts are asked before \
+             wildcards,\nthose before `*`; then the higher `priority`; then whole paths, longer \
+             before shorter prefixes,\npatterns, every path; then what has more `match.*`; then \
+             by the names of app and route."
+        }
         Scope::Pool => {
             "Keys of the replicas that serve one port of an app together. Another route may give \
              them other values."

@@ -270,7 +270,7 @@ fn show_upstream(upstream: &Upstream) -> String {
 /// The whole outcome: routes, rows, diagnostics.
 pub(crate) fn show(built: &Built) -> String {
     let mut shown = String::new();
-    for (key, route) in &built.table.routes {
+    for (key, route) in built.table.in_order() {
         let pool = &route.pool;
         let tls = built.table.hosts.get(&key.host);
         let tls = tls.map_or("?".to_owned(), show_policy);

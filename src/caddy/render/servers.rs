@@ -117,7 +117,7 @@ fn errors(table: &RouteTable, options: &RenderOptions) -> Option<Errors> {
             terminal: true,
         })
     };
-    let others = table.routes.iter().filter_map(last_resort);
+    let others = table.in_order().filter_map(last_resort);
     let routes: Vec<Route> = pages(table).chain(held).chain(others).collect();
     (!routes.is_empty()).then_some(Errors { routes })
 }
@@ -324,7 +324,7 @@ impl RouteList {
         openness: u8,
         so: impl Fn(&HostPolicy) -> bool,
     ) {
-        for (key, route) in &table.routes {
+        for (key, route) in table.in_order() {
             let served = table.hosts.get(&key.host).is_some_and(&so);
             if key.host.openness() != openness || !served {
                 continue;

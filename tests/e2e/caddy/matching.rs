@@ -15,7 +15,7 @@ use super::client::Backends;
 use crate::child::{CaddyChild, place};
 
 /// A container of the labels, at this address of the loopback.
-fn container(name: &str, address: &str, labels: &[(&str, &str)]) -> Container {
+pub(super) fn container(name: &str, address: &str, labels: &[(&str, &str)]) -> Container {
     let (ip, port) = address.rsplit_once(':').expect("an address");
     let own = labels.iter();
     let own = own.map(|(key, value)| (format!("sh0.{key}"), (*value).to_owned()));
@@ -56,7 +56,7 @@ fn two_ports(backends: &Backends, labels: &[(&str, &str)]) -> Container {
 }
 
 /// The table of these containers; nothing may be wrong with them.
-fn table(
+pub(super) fn table(
     containers: Vec<Container>,
     authorities: &BTreeMap<FileName, std::path::PathBuf>,
 ) -> RouteTable {
@@ -81,7 +81,7 @@ fn table(
     built.table
 }
 
-async fn serve(
+pub(super) async fn serve(
     containers: Vec<Container>,
     set: impl FnOnce(&mut RenderOptions),
 ) -> (TempDir, RenderOptions, CaddyChild) {
