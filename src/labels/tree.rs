@@ -50,6 +50,22 @@ impl Scoped {
         self.guarded_by_unknown || self.single.keys().any(|key| key.protects())
     }
 
+    /// Whether there is a label that says which requests are meant.
+    pub(super) fn names_requests(&self) -> bool {
+        let keys = [
+            Key::Host,
+            Key::Path,
+            Key::PathExact,
+            Key::PathRegexp,
+            Key::MatchMethod,
+            Key::MatchClientIp,
+        ];
+        let families = [Key::MatchHeader, Key::MatchQuery];
+        let mut families = families.iter();
+        keys.iter().any(|key| self.has(*key))
+            || families.any(|key| self.family(*key).next().is_some())
+    }
+
     /// The first label, in the order of keys.
     pub(super) fn first(&self) -> Option<&LabelRef> {
         let first = self.single.values().next();

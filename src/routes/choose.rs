@@ -11,7 +11,7 @@ use super::build::Inputs;
 use super::forms::{Candidate, port};
 use super::upstream::NotReady;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::labels::{Closed, Reading, RouteSpec, Standing, parse};
+use crate::labels::{Closed, MatchingSpec, Reading, RouteSpec, Standing, parse};
 use crate::model::{
     Container, ForwardAuth, Hostname, Labels, NetworkMode, Protection, RouteId, RouteName, shown,
 };
@@ -129,7 +129,8 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The route with its requests turned away, and said; `None` when it is not known which.
+    /// The route with its requests turned away, and said; `None` when it is not known which. What
+    /// Caddy may have refused about its requests is left out, so that it stands for all.
     fn shut(
         &self,
         spec: &RouteSpec,
@@ -139,6 +140,14 @@ impl Case<'_, '_> {
     ) -> Option<Chosen> {
         let name = &self.id.route;
         let mut spec = spec.clone();
+        let refusals = self.inputs.refused.get(self.id);
+        let is_refused = refusals.is_some_and(|forms| forms.contains_key(self.labels));
+        let is_plain = spec.matching.regexp.is_none() && spec.matching.conditions.is_empty();
+        let paths_are_known = paths_are_known && (is_plain || !is_refused);
+        if !paths_are_known {
+            spec.paths.clear();
+            spec.matching = MatchingSpec::default();
+        }
         let may_have = |host: &Hostname| self.inputs.permits.catch_all || !host.is_catch_all();
         spec.hosts.retain(may_have);
         let effect = match spec.hosts.as_slice() {

@@ -159,13 +159,35 @@ impl Reader<'_> {
             return Some(why.to_owned());
         }
         let default = tree.routes.get(&RouteName::Default);
-        let is_idle = default.is_some_and(|scope| scope.is_guarded() && !scope.has(Key::Host));
-        let has_others = tree.routes.len() > 1;
-        (is_idle && has_others).then(|| {
-            format!(
-                "labels directly under `{prefix}.` protect a route that has no host: each of the \
-                 others needs its own"
-            )
+        let mut routes = tree.routes.iter().filter(|_| tree.routes.len() > 1);
+        routes.find_map(|(name, scope)| {
+            let lack = scope.is_guarded().then(|| lack(name, scope, default))??;
+            let labels = match name {
+                RouteName::Default => format!("labels directly under `{prefix}.`"),
+                RouteName::Named(name) => format!("labels under `{prefix}.routes.{name}.`"),
+            };
+            Some(format!(
+                "{labels} protect a route {lack}: each of the others needs its own"
+            ))
         })
+    }
+}
+
+/// What a route that is to be protected lacks, so that the labels that protect it were probably
+/// meant for another, as where its name is mistyped.
+fn lack(name: &RouteName, scope: &Scoped, default: Option<&Scoped>) -> Option<&'static str> {
+    let is_known = |scope: &Scoped| {
+        let label = scope.get(Key::Host);
+        label.is_some_and(|label| !value::right_hosts(&label.value).is_empty())
+    };
+    let is_like_default = *name != RouteName::Default && !scope.names_requests();
+    let says = |scope: &Scoped| scope.has(Key::Host);
+    match (says(scope), default) {
+        (_, Some(default)) if is_known(scope) || is_known(default) => {
+            is_like_default.then_some("that has no host or path of its own")
+        }
+        (true, None) if is_known(scope) => None,
+        (false, default) if !default.is_some_and(says) => Some("that has no host"),
+        (_, _) => Some("whose host is wrong"),
     }
 }
