@@ -14,6 +14,12 @@ pub(super) fn unknown() -> String {
     "a label that is not known was probably meant to protect it".to_owned()
 }
 
+/// Why a route is closed that has a label of an unknown name which looks like one that says which
+/// requests it answers.
+fn unclear() -> String {
+    "a label that is not known was probably meant to say which requests it answers".to_owned()
+}
+
 /// Why routes are spoilt by too many labels.
 pub(super) fn too_many() -> String {
     "the container has too many labels".to_owned()
@@ -42,7 +48,8 @@ impl Scopes<'_> {
     /// Why the route is not right, where what was said about its labels is `wrong`.
     pub(super) fn why_not(&self, wrong: Option<String>) -> Option<String> {
         let unknown = || self.own.is_guarded_by_unknown().then(unknown);
-        wrong.or_else(unknown)
+        let is_unclear = self.own.is_guarded() && self.own.is_unclear();
+        wrong.or_else(unknown).or_else(|| is_unclear.then(unclear))
     }
 
     /// The reading of a route with something wrong: `why`. Requests are turned away rather too many
@@ -70,7 +77,8 @@ impl Scopes<'_> {
         let path = self.own.get(Key::Path);
         let is_right = path.is_none_or(|label| value::paths(&label.value).is_ok());
         let pairs = hosts.len() * spec.path_matches().len();
-        let paths_are_known = is_right && self.matching_is_right && pairs <= super::HOST_PATHS_MAX;
+        let is_right = is_right && self.matching_is_right && !self.own.is_unclear();
+        let paths_are_known = is_right && pairs <= super::HOST_PATHS_MAX;
         let (paths, matching) = if paths_are_known {
             (spec.paths.clone(), spec.matching.clone())
         } else {

@@ -14,6 +14,8 @@ fn whatever_is_wrong_of_the_requests_that_are_meant_may_mean_any() {
         "match.query.a b=1",
         "match.client_ip=10.0.0.0/99",
         "priority=high",
+        "path.exct=/login",
+        "mach.method=GET",
     ] {
         let told = crate::fixture::play(&format!(
             "
@@ -43,6 +45,51 @@ fn whatever_is_wrong_of_the_requests_that_are_meant_may_mean_any() {
             "{wrong}"
         );
     }
+}
+
+#[test]
+fn an_older_form_for_fewer_requests_does_not_come_back() {
+    check(
+        "
+        shop/web
+          sh0.host=app.example.com
+          sh0.routes.admin.path=/admin
+          sh0.routes.admin.deny=10.0.0.0/8
+        == later 10s
+        shop/web
+          sh0.host=app.example.com
+          sh0.routes.admin.path=/admin, /private
+          sh0.routes.admin.deny=10.0.0.0/8
+          sh0.routes.admin.hold=soon
+        == later 10s
+        shop/web
+          sh0.host=app.example.com
+          sh0.routes.admin.path=/admin
+          sh0.routes.admin.path.exact=private
+          sh0.routes.admin.deny=10.0.0.0/8
+        ",
+        expect![[r#"
+            app.example.com/admin [public] shop/web:admin -> http 10.0.0.1:80 deny=10.0.0.0/8
+            app.example.com [public] shop/web:default -> http 10.0.0.1:80
+            | app.example.com shop-web-1 routed
+            | app.example.com/admin shop-web-1 routed
+            == later 10s
+            app.example.com/private [public] shop/web:admin -> http 503 closed
+            app.example.com/admin [public] shop/web:admin -> http 503 closed
+            app.example.com [public] shop/web:default -> http 10.0.0.1:80
+            | app.example.com shop-web-1 routed
+            | app.example.com/admin shop-web-1 refused: it answers 503: `sh0.routes.admin.hold` takes a time such as `500ms`, `5s`, `2m` or `1h`, found `soon`
+            | app.example.com/private shop-web-1 refused: it answers 503: `sh0.routes.admin.hold` takes a time such as `500ms`, `5s`, `2m` or `1h`, found `soon`
+            ! E001 shop-web-1 (c1): `sh0.routes.admin.hold` takes a time such as `500ms`, `5s`, `2m` or `1h`, found `soon` [sh0.routes.admin.hold="soon"]; write for example `sh0.routes.admin.hold=2m`
+            ! E011 shop-web-1 (c1): the route `admin` answers 503: `sh0.routes.admin.hold` takes a time such as `500ms`, `5s`, `2m` or `1h`, found `soon`; correct its labels; it is never served with less protection than they ask for
+            == later 10s
+            app.example.com [public] shop/web:default -> http 503 closed
+            | app.example.com shop-web-1 refused: its requests may be meant for the route `admin`: it answers 503: `sh0.routes.admin.path.exact` takes a path such as `/login`, beginning with `/`, found no `/` at its beginning
+            | app.example.com shop-web-1 refused: it answers 503: `sh0.routes.admin.path.exact` takes a path such as `/login`, beginning with `/`, found no `/` at its beginning
+            ! E001 shop-web-1 (c1): `sh0.routes.admin.path.exact` takes a path such as `/login`, beginning with `/`, found no `/` at its beginning [sh0.routes.admin.path.exact="private"]; write for example `sh0.routes.admin.path.exact=/login`
+            ! E011 shop-web-1 (c1): the route `admin` answers 503: `sh0.routes.admin.path.exact` takes a path such as `/login`, beginning with `/`, found no `/` at its beginning; correct its labels; it is never served with less protection than they ask for
+        "#]],
+    );
 }
 
 #[test]
