@@ -57,6 +57,21 @@ pub(super) fn looks_protecting(rest: &str) -> bool {
     has_word.copied().any(|word| name.contains(word)) || name.split(['.', '_', '-']).any(is_like)
 }
 
+/// First words in the names of labels that say which requests a route answers, here and in other
+/// tools.
+const MATCHING_WORDS: [&str; 6] = ["host", "path", "match", "priority", "rule", "prefix"];
+
+/// Whether a key that is not known was probably meant to say which requests a route answers.
+pub(super) fn looks_matching(rest: &str) -> bool {
+    let name = match rest.splitn(3, '.').collect::<Vec<_>>().as_slice() {
+        [first, _, name] if is_like_routes(first) => name.to_ascii_lowercase(),
+        _ => rest.to_ascii_lowercase(),
+    };
+    let word = name.split(['.', '_', '-']).next().unwrap_or_default();
+    let is_like = |known| strsim::jaro_winkler(word, known) >= PROTECTING_LIKENESS_MIN;
+    word.len() <= COMPARED_BYTES_MAX && MATCHING_WORDS.into_iter().any(is_like)
+}
+
 /// Whether a key that is not known was probably meant for a route with a name.
 pub(super) fn looks_named(rest: &str) -> bool {
     rest.split_once('.')
@@ -123,6 +138,25 @@ mod tests {
             "title",
         ] {
             assert!(!looks_protecting(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_probably_meant_to_say_which_requests_is_known() {
+        for key in [
+            "pth",
+            "Path.Exact",
+            "paths",
+            "routes.a.path_regexp",
+            "routes.a.mach.method",
+            "matches",
+            "prio",
+            "hots",
+        ] {
+            assert!(looks_matching(key), "{key}");
+        }
+        for other in ["zebra", "prot", "port.path", "health.pth", "routes.path.x"] {
+            assert!(!looks_matching(other), "{other}");
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Scoped {
     members: BTreeMap<(Key, String), LabelRef>,
     /// Whether a key that is not known looks like one that protects.
     guarded_by_unknown: bool,
+    /// Whether a key that is not known looks like one that says which requests are meant.
+    unclear: bool,
 }
 
 impl Scoped {
@@ -45,9 +47,30 @@ impl Scoped {
         self.guarded_by_unknown
     }
 
+    /// Whether a label that is not known was probably meant to say which requests are meant.
+    pub(super) fn is_unclear(&self) -> bool {
+        self.unclear
+    }
+
     /// Whether there is a label that protects, right or wrong, or was probably meant to.
     pub(super) fn is_guarded(&self) -> bool {
         self.guarded_by_unknown || self.single.keys().any(|key| key.protects())
+    }
+
+    /// Whether there is a label that says which requests are meant.
+    pub(super) fn names_requests(&self) -> bool {
+        let keys = [
+            Key::Host,
+            Key::Path,
+            Key::PathExact,
+            Key::PathRegexp,
+            Key::MatchMethod,
+            Key::MatchClientIp,
+        ];
+        let families = [Key::MatchHeader, Key::MatchQuery];
+        let mut families = families.iter();
+        keys.iter().any(|key| self.has(*key))
+            || families.any(|key| self.family(*key).next().is_some())
     }
 
     /// The first label, in the order of keys.
@@ -112,7 +135,7 @@ pub(super) fn is_secret(key: &str, prefix: &str) -> bool {
 /// Sorts all labels under `<prefix>.`; what is not understood becomes a diagnostic.
 pub(super) fn sort(container: &Container, prefix: &str, found: &mut Vec<Diagnostic>) -> Tree {
     let mut tree = Tree::default();
-    let mut guarded = Vec::new();
+    let (mut guarded, mut unclear) = (Vec::new(), Vec::new());
     let own = container.labels.iter().filter_map(|(whole, value)| {
         let rest = whole.strip_prefix(prefix)?.strip_prefix('.')?;
         Some((whole, rest, value))
@@ -138,12 +161,20 @@ pub(super) fn sort(container: &Container, prefix: &str, found: &mut Vec<Diagnost
                 if hints::looks_protecting(rest) {
                     guarded.push(wrong.route(rest));
                 }
+                if hints::looks_matching(rest) {
+                    unclear.extend(wrong.route(rest));
+                }
                 found.push(wrong.diagnostic(container, prefix, rest, label));
             }
         }
     }
     for route in guarded {
         tree.guard(route.as_ref());
+    }
+    for route in unclear {
+        if let Some(scope) = tree.routes.get_mut(&route) {
+            scope.unclear = true;
+        }
     }
     tree
 }

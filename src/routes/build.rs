@@ -100,16 +100,15 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     let mut found = Vec::new();
     let mut rows = Vec::new();
     let apps = candidates(inputs, &mut found, &mut rows);
-    let (mut forms, mut wanted) = (Vec::new(), BTreeSet::new());
-    let mut spoiled = Vec::new();
+    let (mut forms, mut spoiled) = (Vec::new(), Vec::new());
     for (app, candidates) in &apps {
         let of_app = forms::of_app(app, candidates, inputs, &mut found);
         spoiled.extend(policies::spoiled(app, candidates, &of_app, inputs.gates));
-        wanted.extend(trials::trials(candidates, &of_app, inputs.gates));
         forms.extend(of_app);
     }
     let absent = absent::since(&apps, inputs);
     forms.extend(absent::forms(&absent, inputs));
+    forms::shut_neighbours(&mut forms);
     let mut claims = claims::settle(inputs.claims, &asking(&forms), inputs.now);
     let placed = place(&forms, &spoiled, &claims, inputs, &mut found);
     claims::remember_rules(&mut claims, &placed.rules);
@@ -138,7 +137,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         rows,
         diagnostics: found,
         addressless,
-        trials: wanted,
+        trials: trials::trials(apps.values().flatten(), &forms, inputs.gates),
         watches: health::watches(&forms),
         ready_last: health::ready_last(&forms),
         linger_ends,

@@ -9,11 +9,13 @@ use std::collections::BTreeSet;
 use super::authority;
 use super::build::Inputs;
 use super::forms::{Candidate, port};
+use super::place::keys;
+use super::table::RouteKey;
 use super::upstream::NotReady;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::labels::{Closed, Reading, RouteSpec, Standing, parse};
+use crate::labels::{Closed, MatchingSpec, Reading, RouteSpec, Standing, parse};
 use crate::model::{
-    Container, ForwardAuth, Hostname, Labels, NetworkMode, Protection, RouteId, RouteName, shown,
+    Container, ForwardAuth, Hostname, Labels, NetworkMode, RouteId, RouteName, shown,
 };
 
 /// Characters of Caddy's refusal that are shown: its chains of causes are about 200 long.
@@ -94,22 +96,23 @@ impl Case<'_, '_> {
             if !protection.is_any() {
                 return self.last_good();
             }
-            let kept = self.last_as_protected(protection);
+            let kept = self.last_as_protected(spec);
             return kept.or_else(|| self.shut(spec, &why, true, found));
         }
         // Only a running container tells which ports it exposes. Until then the form may turn out
         // to lack one, and must not take the place of one that is known to be good.
-        let unproven = has_no_port.then(|| self.last_as_protected(protection));
+        let unproven = has_no_port.then(|| self.last_as_protected(spec));
         unproven
             .flatten()
             .or_else(|| Some(self.present(spec, None)))
     }
 
     fn closed(&self, closed: &Closed, found: &mut Vec<Diagnostic>) -> Option<Chosen> {
-        let kept = closed.protection.as_ref();
-        let kept = kept.and_then(|protection| self.last_as_protected(protection));
-        if kept.is_some() {
-            return kept;
+        if closed.paths_are_known && closed.protection.is_some() {
+            let kept = self.last_as_protected(&closed.spec);
+            if kept.is_some() {
+                return kept;
+            }
         }
         let mut spec = closed.spec.clone();
         // What the last good form served is known to be meant.
@@ -129,7 +132,8 @@ impl Case<'_, '_> {
         }
     }
 
-    /// The route with its requests turned away, and said; `None` when it is not known which.
+    /// The route with its requests turned away, and said; `None` when it is not known which. What
+    /// Caddy may have refused about its requests is left out, so that it stands for all.
     fn shut(
         &self,
         spec: &RouteSpec,
@@ -139,6 +143,14 @@ impl Case<'_, '_> {
     ) -> Option<Chosen> {
         let name = &self.id.route;
         let mut spec = spec.clone();
+        let refusals = self.inputs.refused.get(self.id);
+        let is_refused = refusals.is_some_and(|forms| forms.contains_key(self.labels));
+        let is_plain = spec.matching.regexp.is_none() && spec.matching.conditions.is_empty();
+        let paths_are_known = paths_are_known && (is_plain || !is_refused);
+        if !paths_are_known {
+            spec.paths.clear();
+            spec.matching = MatchingSpec::default();
+        }
         let may_have = |host: &Hostname| self.inputs.permits.catch_all || !host.is_catch_all();
         spec.hosts.retain(may_have);
         let effect = match spec.hosts.as_slice() {
@@ -160,10 +172,14 @@ impl Case<'_, '_> {
         (!spec.hosts.is_empty()).then(|| self.present(&spec, Some(shut)))
     }
 
-    /// The last good form, if it protects the route as it is to be protected now.
-    fn last_as_protected(&self, protection: &Protection) -> Option<Chosen> {
-        self.last_good()
-            .filter(|last| last.spec.handling.protection == *protection)
+    /// The last good form, if it protects the route as it is to be protected now, and all of it:
+    /// requests that only the present labels name would meet another route.
+    fn last_as_protected(&self, present: &RouteSpec) -> Option<Chosen> {
+        let protection = &present.handling.protection;
+        self.last_good().filter(|last| {
+            let is_same = last.spec.handling.protection == *protection;
+            is_same && (!protection.is_any() || meant(&last.spec) == meant(present))
+        })
     }
 
     /// The form by which the route was last accepted, if it still may be served.
@@ -257,6 +273,12 @@ impl Case<'_, '_> {
             help: format!("add `{prefix}.{key}={example}`, with the port the app listens on"),
         }
     }
+}
+
+/// Which requests a route is for.
+fn meant(spec: &RouteSpec) -> BTreeSet<RouteKey> {
+    let hosts = spec.hosts.iter();
+    hosts.flat_map(|host| keys(host, spec)).collect()
 }
 
 /// What the agent's settings do not allow.

@@ -188,9 +188,7 @@ pub(super) fn of_app(
         })
     };
     let forms = names.into_iter().filter_map(|route| form(route, found));
-    let mut forms: Vec<Form> = forms.collect();
-    shut_siblings(&mut forms);
-    forms
+    forms.collect()
 }
 
 pub(super) fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
@@ -203,24 +201,29 @@ pub(super) fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {
     spec.port.or_else(exposed)
 }
 
-/// Where a route is shut whose paths are not known, the app's other routes under its hosts are, too:
-/// its requests must not be answered by a route with less protection.
-fn shut_siblings(forms: &mut [Form]) {
+/// Where a route is shut whose paths are not known, all other routes of its owner under its hosts
+/// are, too, whatever stands first among them: its requests must not be answered by a route with
+/// less protection.
+pub(super) fn shut_neighbours(forms: &mut [Form]) {
     let of_form = |form: &Form| {
         let shut = form.shut.as_ref().filter(|shut| shut.is_guess)?;
-        Some((
-            form.id.route.clone(),
-            form.spec.hosts.clone(),
-            shut.why.clone(),
-        ))
+        Some((form.id.clone(), form.spec.hosts.clone(), shut.why.clone()))
     };
     let guesses: Vec<_> = forms.iter().filter_map(of_form).collect();
-    for (name, hosts, why) in guesses {
-        let shares = |form: &Form| form.spec.hosts.iter().any(|host| hosts.contains(host));
+    for (id, hosts, why) in guesses {
+        let shares = |form: &Form| {
+            let is_own = form.id.app.owner == id.app.owner;
+            is_own && form.spec.hosts.iter().any(|host| hosts.contains(host))
+        };
         for form in forms
             .iter_mut()
             .filter(|form| form.shut.is_none() && shares(form))
         {
+            let name = if form.id.app == id.app {
+                id.route.to_string()
+            } else {
+                id.to_string()
+            };
             let why = format!("its requests may be meant for the route `{name}`: {why}");
             form.shut = Some(Shut {
                 why,

@@ -43,7 +43,7 @@ impl<'a> Owned<'a> {
         owned
     }
 
-    /// The owner's route that serves what a guest asks for.
+    /// The owner's route that serves what a guest asks for, or may be meant to.
     pub(super) fn blocks(&self, guest: &RouteKey) -> Option<&'a Form> {
         let path = guest.path.plain()?;
         let serves = |key: &RouteKey| match &key.path {
@@ -51,7 +51,8 @@ impl<'a> Owned<'a> {
             PathMatch::Regexp(pattern) => !pattern.misses(path),
             PathMatch::Every => false,
         };
-        let own = self.keys.iter().find(|(key, _)| serves(key));
+        let may_serve = |(key, form): &&(RouteKey, &Form)| form.is_guess() || serves(key);
+        let own = self.keys.iter().find(may_serve);
         own.map(|(_, form)| *form)
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Placed {
     pub(super) rows: Vec<Row>,
     /// What is in force for every host, as its deciding route says it.
     pub(super) rules: BTreeMap<Hostname, HostRules>,
+    /// Why what is asked for by several routes must not be served.
+    contested: BTreeMap<RouteKey, Diagnostic>,
 }
 
 /// Places all forms.
@@ -73,6 +75,7 @@ pub(super) fn place(
                 match winners.get(&key).copied() {
                     None => drop(winners.insert(key, form)),
                     Some(first) if owns && first.id.app.owner != *owner => {
+                        placed.contested.remove(&key);
                         lose(first, &key, form, &mut placed, found);
                         winners.insert(key, form);
                     }
@@ -86,7 +89,10 @@ pub(super) fn place(
     shadowed::say(&winners, inputs, found);
     let policies = Policies::decide(&winners, spoiled, claims, inputs);
     for (key, form) in &winners {
-        let asked = serving::asked(key, form, &winners, &policies, inputs);
+        let asked = match placed.contested.remove(key) {
+            Some(diagnostic) => Err(Box::new(diagnostic)),
+            None => serving::asked(key, form, &winners, &policies, inputs),
+        };
         placed.add(key.clone(), form, asked, &policies, inputs, found);
     }
     for form in sorted {
@@ -146,15 +152,57 @@ fn lose(
     placed: &mut Placed,
     found: &mut Vec<Diagnostic>,
 ) {
+    let (message, help) = if winner.is_guess() {
+        (
+            format!(
+                "`{key}` may be meant for the route `{}`, whose labels are wrong",
+                winner.id
+            ),
+            "it is served once that route's labels are right".to_owned(),
+        )
+    } else {
+        (
+            format!("`{key}` is served by the route `{}` already", winner.id),
+            "give one of the two another host or path".to_owned(),
+        )
+    };
     let diagnostic = Diagnostic {
         container: loser.definer.clone(),
         code: Code::RouteTaken,
         label: None,
-        message: format!("`{key}` is served by the route `{}` already", winner.id),
-        help: "give one of the two another host or path".to_owned(),
+        message,
+        help,
     };
     placed.refuse(loser, key, &diagnostic.message);
     found.push(diagnostic);
+    if is_open_beside(winner, loser) {
+        placed
+            .contested
+            .insert(key.clone(), contested(loser, key, winner));
+    }
+}
+
+/// Whether requests that the loser asked for would meet less protection at the winner, of the same
+/// owner, or none where they are to be turned away.
+fn is_open_beside(winner: &Form, loser: &Form) -> bool {
+    let asked = &loser.spec.handling.protection;
+    let differs = asked.is_any() && winner.spec.handling.protection != *asked;
+    let is_own = winner.id.app.owner == loser.id.app.owner;
+    is_own && winner.shut.is_none() && (differs || loser.shut.is_some())
+}
+
+fn contested(loser: &Form, key: &RouteKey, winner: &Form) -> Diagnostic {
+    Diagnostic {
+        container: winner.definer.clone(),
+        code: Code::Closed,
+        label: None,
+        message: format!(
+            "the route `{}` answers 503 at `{key}`: the route `{}` asks for the same requests, \
+             with other protection",
+            winner.id.route, loser.id
+        ),
+        help: "give one of the two another host or path".to_owned(),
+    }
 }
 
 impl Placed {

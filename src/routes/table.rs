@@ -302,7 +302,7 @@ pub struct RouteTable {
 impl RouteTable {
     /// The routes in the order in which they are matched: those of equal rank by app and route name,
     /// so that a name decides rather than the spelling of a pattern.
-    pub fn in_order(&self) -> impl Iterator<Item = (&RouteKey, &Route)> {
+    pub fn in_order(&self) -> impl DoubleEndedIterator<Item = (&RouteKey, &Route)> {
         let mut routes: Vec<(&RouteKey, &Route)> = self.routes.iter().collect();
         routes.sort_by(|(a, of_a), (b, of_b)| {
             let by_rank = a.rank().cmp(&b.rank());

@@ -65,14 +65,14 @@ pub(super) fn waits_for_health(spec: &ContainerSpec) -> bool {
     routes.all(|route| matches!(route.ready, Some(ReadyCheck::Health) | None))
 }
 
-/// What the candidates of one app must show: for the routes they serve, and for those that their
-/// own labels ask for, so that their labels may count.
-pub(super) fn trials(
-    candidates: &[Candidate<'_>],
+/// What candidates must show: for the routes they serve, and for those that their own labels ask
+/// for, so that their labels may count.
+pub(super) fn trials<'a>(
+    candidates: impl Iterator<Item = &'a Candidate<'a>>,
     forms: &[Form],
     gates: &Gates,
 ) -> BTreeSet<Trial> {
-    let own = candidates.iter().flat_map(Candidate::trials);
+    let own = candidates.flat_map(Candidate::trials);
     let own = own.filter(|trial| !gates.is_proven(&trial.container.id, trial.address));
     let members = forms.iter().flat_map(|form| &form.members);
     own.chain(members.filter_map(|member| member.trial.clone()))

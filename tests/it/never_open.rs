@@ -58,9 +58,65 @@ fn other() -> impl Strategy<Value = (&'static str, String)> {
         "lb.weight",
         "zebra",
         "app",
+        "host",
+        "path.exact",
+        "path.regexp",
+        "match.method",
+        "match.header.X-A",
+        "match.query.q",
+        "match.client_ip",
+        "priority",
+        "pth",
     ][..];
-    let value = select(&["/x", "x", "30s", "80", "true", "internal", "1", ""][..]);
+    let value = select(
+        &[
+            "/x",
+            "x",
+            "30s",
+            "80",
+            "true",
+            "internal",
+            "1",
+            "",
+            "^/x(",
+            "GET",
+            "b c, b.example.com",
+        ][..],
+    );
     (select(keys), value.prop_map(str::to_owned))
+}
+
+/// A label that says which requests a route is for.
+fn matcher() -> impl Strategy<Value = (&'static str, &'static str)> {
+    let all = &[
+        ("path", "/admin"),
+        ("path.exact", "/admin/login"),
+        ("path.regexp", "^/admin"),
+        ("match.method", "GET"),
+        ("match.header.X-A", "1"),
+        ("match.query.q", "*"),
+        ("match.client_ip", "10.0.0.0/8"),
+        ("priority", "5"),
+        ("priority", "-5"),
+    ][..];
+    select(all)
+}
+
+/// One that is wrong, so that nobody knows which requests are meant.
+fn wrong_matcher() -> impl Strategy<Value = (&'static str, &'static str)> {
+    let all = &[
+        ("path", "admin"),
+        ("path.exact", "login"),
+        ("path.regexp", "("),
+        ("match.method", "G T"),
+        ("match.header.X A", "1"),
+        ("match.query.q", ""),
+        ("match.client_ip", "10.0.0.0/99"),
+        ("priority", "first"),
+        ("path.exat", "/login"),
+        ("pth", "/admin"),
+    ][..];
+    select(all)
 }
 
 fn labelled(labels: &[(&str, String)]) -> Snapshot {
@@ -78,6 +134,32 @@ fn labelled(labels: &[(&str, String)]) -> Snapshot {
         shop.labels.insert(format!("sh0.{key}"), value.clone());
     }
     Snapshot::new(vec![shop])
+}
+
+/// A container with these labels, and another of its project under the same host.
+fn beside(own: &[(String, String)], other: &[(&str, &str)]) -> Snapshot {
+    let both = snapshot(
+        "
+        shop/web
+          sh0.host=app.example.com
+        shop/zoo
+          sh0.host=app.example.com
+        ",
+    );
+    let mut both: Vec<_> = both.containers().cloned().collect();
+    both.sort_by(|a, b| a.name.cmp(&b.name));
+    let [web, zoo] = both.as_mut_slice() else {
+        panic!("two containers");
+    };
+    let own = own
+        .iter()
+        .map(|(key, value)| (format!("sh0.{key}"), value.clone()));
+    web.labels.extend(own);
+    let other = other
+        .iter()
+        .map(|(key, value)| (format!("sh0.{key}"), (*value).to_owned()));
+    zoo.labels.extend(other);
+    Snapshot::new(both)
 }
 
 /// What protects the routes that are served.
@@ -117,6 +199,35 @@ proptest! {
             for (key, value) in &guards {
                 prop_assert!(has(protection, key), "{key}={value} is not in {protection:?}");
             }
+        }
+    }
+    #[test]
+    fn no_neighbour_answers_what_a_protected_route_may_be_meant_for(
+        guard in guard(),
+        wrong in wrong_matcher(),
+        right in vec(matcher(), 0..3),
+        sibling in vec(matcher(), 1..3),
+        neighbour in vec(matcher(), 0..3),
+        was_right in any::<bool>(),
+    ) {
+        let mut agent = Agent::default();
+        let named = |route: &str, labels: &[(&str, &str)]| {
+            let all = labels.iter();
+            all.map(|(key, value)| (format!("routes.{route}.{key}"), (*value).to_owned()))
+                .collect::<Vec<_>>()
+        };
+        let (key, value) = &guard;
+        let guard = [(*key, value.as_str())];
+        let mut before = named("first", &sibling);
+        if was_right {
+            before.extend(named("admin", &[("path", "/admin"), guard[0]]));
+        }
+        agent.look(&beside(&before, &neighbour));
+        let mut after = named("first", &sibling);
+        after.extend(named("admin", &[&guard, &right[..], &[wrong]].concat()));
+        let built = agent.build(&beside(&after, &neighbour));
+        for (key, route) in &built.table.routes {
+            prop_assert_eq!(&route.serving, &Serving::Closed, "{} is open", key);
         }
     }
 }

@@ -10,6 +10,7 @@ mod hosts;
 mod keys;
 mod last_good;
 mod matching;
+mod meant;
 mod networks;
 mod owners;
 mod pools;

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::paths::{matcher, ranges};
-use super::{RenderOptions, auth, body, connections, handlers};
+use super::{RenderOptions, connections, handlers};
 use crate::caddy::config::{
     AccessLog, AutomaticHttps, Errors, Handler, Matcher, Pattern, Route, Server, ServerName,
     TrustedProxies,
 };
-use crate::model::{Hostname, Protection};
-use crate::routes::{HostPolicy, RouteKey, RouteTable, Serving};
+use crate::model::Hostname;
+use crate::routes::{HostPolicy, RouteKey, RouteTable};
 
+mod errors;
 mod hosts;
 
 /// Which key stands where.
@@ -28,7 +29,7 @@ pub(super) fn servers(
     let routes = http_routes(table, options).finish(&mut places);
     servers.insert(
         ServerName::Http,
-        http(options, routes, errors(table, options)),
+        http(options, routes, errors::errors(table, options)),
     );
     if table.hosts.values().any(HostPolicy::has_tls) {
         let (list, without_tls) = https_routes(table, options);
@@ -50,7 +51,7 @@ pub(super) fn unavailable(options: &RenderOptions) -> Server {
     http(
         options,
         vec![answer],
-        errors(&RouteTable::default(), options),
+        errors::errors(&RouteTable::default(), options),
     )
 }
 
@@ -96,94 +97,8 @@ fn https(
         trusted_proxies_strict: (!options.trusted_proxies.is_empty()).then_some(1),
         logs: access_log(&routes),
         routes,
-        errors: errors(table, options),
+        errors: errors::errors(table, options),
     }
-}
-
-/// A request that a waiting socket closed gets 503 instead of Caddy's 502; one for which passive
-/// checks left nobody is passed on all the same.
-fn errors(table: &RouteTable, options: &RenderOptions) -> Option<Errors> {
-    let held = options.slots.as_ref().map(|slots| Route {
-        id: None,
-        matchers: vec![slots.held()],
-        handle: vec![handlers::held_in_vain()],
-        terminal: false,
-    });
-    let last_resort = |(key, route)| {
-        Some(Route {
-            id: None,
-            handle: handlers::last_resort(key, route, options)?,
-            matchers: unanswered(key, route),
-            terminal: true,
-        })
-    };
-    let others = table.in_order().filter_map(last_resort);
-    let routes: Vec<Route> = pages(table).chain(held).chain(others).collect();
-    (!routes.is_empty()).then_some(Errors { routes })
-}
-
-/// Pages for requests that a route turned away by an error of Caddy's own; they stand first, for
-/// such a request is not tried again.
-fn pages(table: &RouteTable) -> impl Iterator<Item = Route> {
-    let any = |is_protected: fn(&Protection) -> bool| {
-        let mut routes = table.routes.values();
-        routes.any(|route| match &route.serving {
-            Serving::Passed(passed) => is_protected(&passed.handling.protection),
-            Serving::Closed => false,
-        })
-    };
-    let page = |status: &str, handler: Handler| Route {
-        id: None,
-        matchers: vec![Matcher {
-            vars_regexp: BTreeMap::from([(
-                "{http.error.status_code}",
-                Pattern {
-                    pattern: format!("^{status}$"),
-                },
-            )]),
-            ..Matcher::default()
-        }],
-        handle: vec![handler],
-        terminal: true,
-    };
-    let names = any(|protection| !protection.accounts.is_empty());
-    let limits = any(|protection| protection.body_bytes_max.is_some());
-    let names = names.then(|| page("401", auth::unauthorized()));
-    let limits = limits.then(|| page("413", body::too_long()));
-    names.into_iter().chain(limits)
-}
-
-/// The requests of a key that no upstream has answered, nor may have seen. Caddy says 503 of one
-/// that found nobody from the first; one that failed before goes by that failure, also where it
-/// then found nobody until its time was up (`proxyLoopIteration` in reverseproxy/reverseproxy.go).
-/// They are those that Caddy itself would try again: dials that failed, and GETs.
-fn unanswered(key: &RouteKey, route: &crate::routes::Route) -> Vec<Matcher> {
-    let of_key = || matcher(key).unwrap_or_default();
-    let error = |placeholder: &'static str, pattern: &str| {
-        let pattern = pattern.to_owned();
-        BTreeMap::from([(placeholder, Pattern { pattern })])
-    };
-    let nobody = Matcher {
-        vars_regexp: error("{http.error.status_code}", "^503$"),
-        ..of_key()
-    };
-    let is_retried = !route.pool.retry.is_zero();
-    let failed = is_retried.then(|| {
-        let dial = Matcher {
-            vars_regexp: error("{http.error.message}", "^dial "),
-            ..of_key()
-        };
-        let get = Matcher {
-            method: vec!["GET".to_owned()],
-            vars_regexp: error("{http.error.status_code}", "^502$"),
-            ..of_key()
-        };
-        [dial, get]
-    });
-    [nobody]
-        .into_iter()
-        .chain(failed.into_iter().flatten())
-        .collect()
 }
 
 fn trusted_proxies(options: &RenderOptions) -> Option<TrustedProxies> {

@@ -14,6 +14,12 @@ pub(super) fn unknown() -> String {
     "a label that is not known was probably meant to protect it".to_owned()
 }
 
+/// Why a route is closed that has a label of an unknown name which looks like one that says which
+/// requests it answers.
+fn unclear() -> String {
+    "a label that is not known was probably meant to say which requests it answers".to_owned()
+}
+
 /// Why routes are spoilt by too many labels.
 pub(super) fn too_many() -> String {
     "the container has too many labels".to_owned()
@@ -42,7 +48,8 @@ impl Scopes<'_> {
     /// Why the route is not right, where what was said about its labels is `wrong`.
     pub(super) fn why_not(&self, wrong: Option<String>) -> Option<String> {
         let unknown = || self.own.is_guarded_by_unknown().then(unknown);
-        wrong.or_else(unknown)
+        let is_unclear = self.own.is_guarded() && self.own.is_unclear();
+        wrong.or_else(unknown).or_else(|| is_unclear.then(unclear))
     }
 
     /// The reading of a route with something wrong: `why`. Requests are turned away rather too many
@@ -70,7 +77,8 @@ impl Scopes<'_> {
         let path = self.own.get(Key::Path);
         let is_right = path.is_none_or(|label| value::paths(&label.value).is_ok());
         let pairs = hosts.len() * spec.path_matches().len();
-        let paths_are_known = is_right && self.matching_is_right && pairs <= super::HOST_PATHS_MAX;
+        let is_right = is_right && self.matching_is_right && !self.own.is_unclear();
+        let paths_are_known = is_right && pairs <= super::HOST_PATHS_MAX;
         let (paths, matching) = if paths_are_known {
             (spec.paths.clone(), spec.matching.clone())
         } else {
@@ -159,13 +167,35 @@ impl Reader<'_> {
             return Some(why.to_owned());
         }
         let default = tree.routes.get(&RouteName::Default);
-        let is_idle = default.is_some_and(|scope| scope.is_guarded() && !scope.has(Key::Host));
-        let has_others = tree.routes.len() > 1;
-        (is_idle && has_others).then(|| {
-            format!(
-                "labels directly under `{prefix}.` protect a route that has no host: each of the \
-                 others needs its own"
-            )
+        let mut routes = tree.routes.iter().filter(|_| tree.routes.len() > 1);
+        routes.find_map(|(name, scope)| {
+            let lack = scope.is_guarded().then(|| lack(name, scope, default))??;
+            let labels = match name {
+                RouteName::Default => format!("labels directly under `{prefix}.`"),
+                RouteName::Named(name) => format!("labels under `{prefix}.routes.{name}.`"),
+            };
+            Some(format!(
+                "{labels} protect a route {lack}: each of the others needs its own"
+            ))
         })
+    }
+}
+
+/// What a route that is to be protected lacks, so that the labels that protect it were probably
+/// meant for another, as where its name is mistyped.
+fn lack(name: &RouteName, scope: &Scoped, default: Option<&Scoped>) -> Option<&'static str> {
+    let is_known = |scope: &Scoped| {
+        let label = scope.get(Key::Host);
+        label.is_some_and(|label| !value::right_hosts(&label.value).is_empty())
+    };
+    let is_like_default = *name != RouteName::Default && !scope.names_requests();
+    let says = |scope: &Scoped| scope.has(Key::Host);
+    match (says(scope), default) {
+        (_, Some(default)) if is_known(scope) || is_known(default) => {
+            is_like_default.then_some("that has no host or path of its own")
+        }
+        (true, None) if is_known(scope) => None,
+        (false, default) if !default.is_some_and(says) => Some("that has no host"),
+        (_, _) => Some("whose host is wrong"),
     }
 }

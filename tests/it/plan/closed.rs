@@ -187,7 +187,7 @@ fn the_newest_replica_closes_the_route_of_all() {
 }
 
 #[test]
-fn a_protected_route_with_an_unknown_path_closes_its_siblings_and_nobody_elses() {
+fn a_protected_route_with_an_unknown_path_closes_all_of_its_owner_under_its_hosts() {
     check(
         "
         shop/web
@@ -195,18 +195,27 @@ fn a_protected_route_with_an_unknown_path_closes_its_siblings_and_nobody_elses()
           sh0.routes.admin.path=admin
           sh0.routes.admin.deny=10.0.0.0/8
           sh0.routes.far.host=far.example.com
+          sh0.share=blog
         shop/zoo
           sh0.host=app.example.com
           sh0.path=/zoo
+        blog/web
+          sh0.host=app.example.com
+          sh0.path=/blog
+          sh0.routes.other.host=blog.example.com
         ",
         expect![[r#"
-            app.example.com/zoo [public] shop/zoo:default -> http 10.0.0.2:80
+            app.example.com/zoo [public] shop/zoo:default -> http 503 closed
             app.example.com [public] shop/web:default -> http 503 closed
+            blog.example.com [public] blog/web:other -> http 10.0.0.3:80
             far.example.com [public] shop/web:far -> http 10.0.0.1:80
             | app.example.com shop-web-1 refused: its requests may be meant for the route `admin`: it answers 503: `sh0.routes.admin.path` takes a path such as `/api`, beginning with `/`, found no `/` at its beginning
             | app.example.com shop-web-1 refused: it answers 503: `sh0.routes.admin.path` takes a path such as `/api`, beginning with `/`, found no `/` at its beginning
-            | app.example.com/zoo shop-zoo-1 routed
+            | app.example.com/blog blog-web-1 refused: `app.example.com/blog` may be meant for the route `shop/web:admin`, whose labels are wrong
+            | app.example.com/zoo shop-zoo-1 refused: its requests may be meant for the route `shop/web:admin`: it answers 503: `sh0.routes.admin.path` takes a path such as `/api`, beginning with `/`, found no `/` at its beginning
+            | blog.example.com blog-web-1 routed
             | far.example.com shop-web-1 routed
+            ! E005 blog-web-1 (c3): `app.example.com/blog` may be meant for the route `shop/web:admin`, whose labels are wrong; it is served once that route's labels are right
             ! E001 shop-web-1 (c1): `sh0.routes.admin.path` takes a path such as `/api`, beginning with `/`, found no `/` at its beginning [sh0.routes.admin.path="admin"]; write for example `sh0.routes.admin.path=/api`
             ! E011 shop-web-1 (c1): the route `admin` answers 503: `sh0.routes.admin.path` takes a path such as `/api`, beginning with `/`, found no `/` at its beginning; correct its labels; it is never served with less protection than they ask for
         "#]],

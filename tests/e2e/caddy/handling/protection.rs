@@ -252,6 +252,15 @@ async fn a_request_that_is_passed_on_as_a_last_resort_is_protected_like_the_firs
         "c",
         &[("host", "denied.test"), ("deny", "127.0.0.1")],
     ));
+    containers.extend(replicas(
+        "d",
+        &[
+            ("host", "app.test"),
+            ("routes.admin.path", "/admin"),
+            ("routes.admin.auth.forward", "auth/yes"),
+            ("routes.admin.port", "3"),
+        ],
+    ));
     let (dir, options) = place();
     let rendered = render(&built(containers).table, &options);
     // In the routes for errors the containers live: a pass without protection would be a 200.
@@ -277,6 +286,9 @@ async fn a_request_that_is_passed_on_as_a_last_resort_is_protected_like_the_firs
     assert_eq!(scene.get("denied.test", "/x", &[]).await.status, 403);
     let asked = scene.get("asked.test", "/x", &[]).await;
     assert_eq!(asked.status, 502, "{}", asked.body);
+    assert_eq!(scene.get("app.test", "/x", &[]).await.status, 200);
+    let admin = scene.get("app.test", "/admin", &[]).await;
+    assert_eq!(admin.status, 502, "not by the route behind: {}", admin.body);
 }
 
 /// The config with the dials of proxies that ask (they rewrite to `/yes`) led back to nowhere.

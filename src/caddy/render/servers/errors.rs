@@ -1,0 +1,120 @@
+//! What becomes of requests that no upstream answered, or that were turned away by an error.
+
+use std::collections::BTreeMap;
+
+use crate::caddy::config::{Errors, Handler, Matcher, Pattern, Route};
+use crate::caddy::render::paths::matcher;
+use crate::caddy::render::{RenderOptions, auth, body, handlers};
+use crate::model::{Hostname, Protection};
+use crate::routes::{RouteKey, RouteTable, Serving};
+
+/// A request that a waiting socket closed gets 503 instead of Caddy's 502; one for which passive
+/// checks left nobody is passed on all the same.
+pub(super) fn errors(table: &RouteTable, options: &RenderOptions) -> Option<Errors> {
+    let held = options.slots.as_ref().map(|slots| Route {
+        id: None,
+        matchers: vec![slots.held()],
+        handle: vec![handlers::held_in_vain()],
+        terminal: false,
+    });
+    let routes: Vec<Route> = pages(table)
+        .chain(held)
+        .chain(last_resorts(table, options))
+        .collect();
+    (!routes.is_empty()).then_some(Errors { routes })
+}
+
+/// Where requests that nobody answered are passed on all the same: by their own route only. One
+/// that failed while another app was asked about it must not meet a route that asks nobody.
+fn last_resorts(table: &RouteTable, options: &RenderOptions) -> Vec<Route> {
+    let mut routes = Vec::new();
+    let mut behind: Vec<&Hostname> = Vec::new();
+    for (key, route) in table.in_order().rev() {
+        let may_meet =
+            |other: &&Hostname| **other == key.host || other.openness() > key.host.openness();
+        // Without handlers Caddy answers with the error's status.
+        let end = behind.iter().any(may_meet).then(|| Route {
+            id: None,
+            matchers: matcher(key).into_iter().collect(),
+            handle: Vec::new(),
+            terminal: true,
+        });
+        routes.extend(end);
+        if let Some(handle) = handlers::last_resort(key, route, options) {
+            routes.push(Route {
+                id: None,
+                matchers: unanswered(key, route),
+                handle,
+                terminal: true,
+            });
+            behind.push(&key.host);
+        }
+    }
+    routes.reverse();
+    routes
+}
+
+/// Pages for requests that a route turned away by an error of Caddy's own; they stand first, for
+/// such a request is not tried again.
+fn pages(table: &RouteTable) -> impl Iterator<Item = Route> {
+    let any = |is_protected: fn(&Protection) -> bool| {
+        let mut routes = table.routes.values();
+        routes.any(|route| match &route.serving {
+            Serving::Passed(passed) => is_protected(&passed.handling.protection),
+            Serving::Closed => false,
+        })
+    };
+    let page = |status: &str, handler: Handler| Route {
+        id: None,
+        matchers: vec![Matcher {
+            vars_regexp: BTreeMap::from([(
+                "{http.error.status_code}",
+                Pattern {
+                    pattern: format!("^{status}$"),
+                },
+            )]),
+            ..Matcher::default()
+        }],
+        handle: vec![handler],
+        terminal: true,
+    };
+    let names = any(|protection| !protection.accounts.is_empty());
+    let limits = any(|protection| protection.body_bytes_max.is_some());
+    let names = names.then(|| page("401", auth::unauthorized()));
+    let limits = limits.then(|| page("413", body::too_long()));
+    names.into_iter().chain(limits)
+}
+
+/// The requests of a key that no upstream has answered, nor may have seen. Caddy says 503 of one
+/// that found nobody from the first; one that failed before goes by that failure, also where it
+/// then found nobody until its time was up (`proxyLoopIteration` in reverseproxy/reverseproxy.go).
+/// They are those that Caddy itself would try again: dials that failed, and GETs.
+fn unanswered(key: &RouteKey, route: &crate::routes::Route) -> Vec<Matcher> {
+    let of_key = || matcher(key).unwrap_or_default();
+    let error = |placeholder: &'static str, pattern: &str| {
+        let pattern = pattern.to_owned();
+        BTreeMap::from([(placeholder, Pattern { pattern })])
+    };
+    let nobody = Matcher {
+        vars_regexp: error("{http.error.status_code}", "^503$"),
+        ..of_key()
+    };
+    let is_retried = !route.pool.retry.is_zero();
+    let dial = || Matcher {
+        vars_regexp: error("{http.error.message}", "^dial "),
+        ..of_key()
+    };
+    let get = || Matcher {
+        method: vec!["GET".to_owned()],
+        vars_regexp: error("{http.error.status_code}", "^502$"),
+        ..of_key()
+    };
+    // A GET that it does not answer is another route's.
+    let methods = of_key().method;
+    let answers_get = methods.is_empty() || methods.iter().any(|method| method == "GET");
+    [nobody]
+        .into_iter()
+        .chain(is_retried.then(dial))
+        .chain((is_retried && answers_get).then(get))
+        .collect()
+}
