@@ -274,9 +274,8 @@ mod tests {
             }
         });
         let logged = std::fs::read_to_string(file.path()).expect("it is ours");
-        { logged.lines() }
-            .map(|line| format!("{}\n", line.trim_start()))
-            .collect()
+        let lines: Vec<&str> = logged.lines().map(str::trim_start).collect();
+        lines.join("\n") + "\n"
     }
 
     #[test]

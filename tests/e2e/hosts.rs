@@ -119,7 +119,7 @@ async fn clients_must_show_a_certificate_of_their_hosts_authority() {
         ("open.internal", nobody, "200 beta"),
         ("OPEN.internal.", nobody, "200 beta"),
         ("127.0.0.1", nobody, "200 beta"),
-        ("lost.internal", nobody, "503 lost.internal"),
+        ("lost.internal", nobody, "503 This"),
     ] {
         for version in ["--http1.1", "--http2"] {
             let arguments = [client, &[version]].concat();
