@@ -168,6 +168,60 @@ async fn a_lone_container_whose_healthcheck_fails_goes_on() {
 }
 
 #[tokio::test]
+async fn labels_say_which_answer_is_good_and_how_long_it_may_take() {
+    let scene = Scene::start().await;
+    let any = scene.watched("any").label(&scene.key("app"), "any");
+    let any = any.label(&scene.key("health.status"), "2xx, 503");
+    let any = scene.ready(any.label(&scene.key("host"), &scene.engine.host("any")));
+    let any = any.await;
+    scene.set_health(&any, false).await;
+    let late = scene
+        .replica("late")
+        .label(&scene.key("health.path"), "/slow?ms=3000")
+        .label(&scene.key("health.interval"), "1s")
+        .label(&scene.key("health.timeout"), "100ms")
+        .label(&scene.key("ready"), "tcp");
+    let late = scene.ready(late).await;
+    scene
+        .says(&late, "routed", "no other replica is ready")
+        .await;
+    // As long as it took the other to fail twice.
+    scene.says(&any, "routed", "").await;
+    let routes = scene.agent.routes().await;
+    let row = routes.lines().find(|line| line.contains(&any.name));
+    let row = row.unwrap_or_default();
+    assert!(row.trim_end().ends_with("routed"), "{routes}");
+}
+
+/// So many dials must fail before the replica is left out, and each costs its request a pause.
+#[tokio::test]
+async fn a_label_says_how_many_failures_leave_a_replica_out() {
+    let scene = Scene::start().await;
+    let deaf = |name: &str, boot: &str| {
+        let app = scene.replica(name).env("WHOAMI_BOOT_MS", boot);
+        app.label(&scene.key("health.fail_for"), "30s")
+            .label(&scene.key("health.max_fails"), "3")
+            .label(&scene.key("lb.policy"), "round_robin")
+            .label(&scene.key("ready"), "none")
+    };
+    let one = scene.engine.create(deaf("web-1", "0")).await;
+    let two = scene.engine.create(deaf("web-2", "600000")).await;
+    for container in [&one, &two] {
+        scene.engine.act("start", container).await;
+        scene.says(container, "routed", "").await;
+    }
+    let mut waits = 0;
+    for number in 0..40 {
+        let began = Instant::now();
+        let asked = request(scene.agent.http_port, &scene.host, "/", Method::GET);
+        let answer = answer(asked).await;
+        assert!(answer.is_from("web-1"), "{number}: {answer:?}");
+        waits += u32::from(began.elapsed() >= RETRY_PAUSE);
+    }
+    assert!((3..20).contains(&waits), "{waits} of 40 requests waited");
+}
+
+#[tokio::test]
 async fn passive_checks_spare_clients_a_replica_that_refuses() {
     let scene = Scene::start().await;
     let passive = |name: &str| {
