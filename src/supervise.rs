@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::driver::supervise;
-pub use self::version::{BinaryError, CaddyVersion, OLDEST_CADDY, caddy_version};
+pub use self::version::{BinaryError, CaddyVersion, OLDEST_CADDY, caddy_version, require_module};
 
 /// What to start Caddy with.
 #[derive(Clone, PartialEq, Eq)]

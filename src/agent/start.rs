@@ -27,7 +27,8 @@ use crate::settings::{Settings, UpstreamsMode};
 use crate::state::StateFile;
 use crate::status::{Status, serve};
 use crate::supervise::{
-    BinaryError, ChildOptions, Phase, Ping, StartConfig, Timing, caddy_version, supervise,
+    BinaryError, ChildOptions, Phase, Ping, StartConfig, Timing, caddy_version, require_module,
+    supervise,
 };
 
 /// Why the agent cannot start. Each has a fix, which [`StartError::help`] says.
@@ -135,6 +136,11 @@ impl Agent {
         let version = caddy_version(&settings.caddy)
             .await
             .map_err(StartError::Caddy)?;
+        if let Some(provider) = &settings.acme.dns_provider {
+            let module = format!("dns.providers.{}", provider.name());
+            let required = require_module(&settings.caddy, &module).await;
+            required.map_err(StartError::Caddy)?;
+        }
         let docker = Docker::new(docker_options(&settings)).map_err(StartError::Docker)?;
         info!(
             agent = env!("CARGO_PKG_VERSION"),

@@ -12,6 +12,8 @@ use serde::{Serialize, Serializer};
 mod connection;
 mod handlers;
 mod http;
+mod matcher;
+mod proxy;
 mod tls;
 
 pub use connection::{ClientAuthentication, ClientAuthorities, SniMatch, TlsConnectionPolicy};
@@ -20,10 +22,13 @@ pub use handlers::{
     RequestBody, ResponseHandler, ResponseMatcher, ResponseOps, Subroute,
 };
 pub use http::{
-    AccessLog, AutomaticHttps, CaPool, Errors, FileMatch, Handler, HeaderOps, Headers,
-    HealthChecks, Http, IpRanges, LoadBalancing, Matcher, PassiveHealthChecks, PathReplacement,
-    Pattern, Replacement, ReverseProxy, Rewrite, Route, SelectionPolicy, Server, ServerName,
-    StaticResponse, Transport, TransportTls, TrustedProxies, Upstream,
+    AccessLog, AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, PathReplacement,
+    Replacement, Rewrite, Route, Server, ServerName, StaticResponse, TrustedProxies,
+};
+pub use matcher::{FileMatch, IpRanges, Matcher, Pattern};
+pub use proxy::{
+    CaPool, HealthChecks, LoadBalancing, PassiveHealthChecks, ReverseProxy, SelectionPolicy,
+    Transport, TransportTls, Upstream,
 };
 pub use tls::{
     Acme, Automation, AutomationPolicy, CertificateAuthority, CertificateFile, Certificates,

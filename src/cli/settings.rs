@@ -317,4 +317,60 @@ mod tests {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn a_trusted_proxy_is_an_address_a_range_or_all_private_ones() {
+        let shown = |text: &str| {
+            proxies(text).map(|proxies| {
+                let ranges = proxies.0.iter().map(ToString::to_string);
+                ranges.collect::<Vec<_>>().join(" ")
+            })
+        };
+        for (text, ranges) in [
+            ("192.0.2.7", "192.0.2.7/32"),
+            (" 10.1.2.3/8 ", "10.0.0.0/8"),
+            ("2001:db8::1/32", "2001:db8::/32"),
+            (
+                "private",
+                "192.168.0.0/16 172.16.0.0/12 10.0.0.0/8 127.0.0.0/8 fd00::/8 ::1/128",
+            ),
+            // As compose files pass on a variable that is not set.
+            ("", ""),
+        ] {
+            assert_eq!(shown(text).as_deref(), Ok(ranges), "{text}");
+        }
+        for wrong in [
+            "Private",
+            "10.0.0.0/33",
+            "10.0.0.0/-1",
+            "10.0.0.0/",
+            "10.0.0",
+            "::ffff:10.0.0.1",
+            "proxy.example.com",
+            "0.0.0.0/0 10.0.0.1",
+        ] {
+            let error = shown(wrong).expect_err(wrong);
+            assert_eq!(
+                error, "expected an IP address or a range such as `10.0.0.0/8`, or `private`",
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn trusted_proxies_are_separated_by_commas() {
+        #[derive(Debug, clap::Parser)]
+        struct Flags {
+            #[command(flatten)]
+            settings: SettingsArgs,
+        }
+        let flags = ["sh0-agent", "--trusted-proxies", "private, 192.0.2.0/24"];
+        let flags = <Flags as clap::Parser>::try_parse_from(flags).expect("right flags");
+        let proxies = Settings::from(flags.settings).trusted_proxies;
+        assert_eq!(proxies.len(), Cidr::PRIVATE.len() + 1);
+        assert_eq!(
+            proxies.last().map(ToString::to_string).as_deref(),
+            Some("192.0.2.0/24")
+        );
+    }
 }

@@ -3,20 +3,21 @@
 mod handling;
 mod health;
 mod host;
+mod idle;
 mod matching;
 mod reading;
 
 use std::collections::BTreeMap;
 
 use self::reading::Scopes;
-use super::host::HostRules;
+use super::host::{HostRules, HostSpec};
 use super::schema::{Key, key_info, keys};
-use super::spec::{ContainerSpec, Parsed, Reading, RouteSpec, Standing};
+use super::spec::{ContainerSpec, MatchingSpec, Parsed, Reading, RouteSpec, Standing};
 use super::tree::{self, Scoped, Tree};
 use super::value;
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
 use crate::model::{
-    AppKey, Container, Hostname, LbPolicy, NameError, Owner, Port, ReadyCheck, RouteName, Scheme,
+    AppKey, Container, Handling, Hostname, LbPolicy, NameError, Owner, Port, RouteName, Scheme,
     Token, Weight,
 };
 
@@ -170,31 +171,13 @@ impl Reader<'_> {
                 .and_then(|label| value::hosts(&label.value).ok()),
             (true, _) => self.read(scope, Key::Host, value::hosts),
         };
+        let protects = protection.clone().unwrap_or_default();
         let spec = RouteSpec {
             hosts: hosts.clone().unwrap_or_default(),
-            paths: self
-                .read(scope, Key::Path, value::paths)
-                .unwrap_or_default(),
-            port: self.read(scope, Key::Port, Port::parse),
-            scheme: self
-                .read(scope, Key::Scheme, value::scheme)
-                .unwrap_or_default(),
-            ready: self.read(scope, Key::Ready, value::ready),
-            ready_timeout: self.read(scope, Key::ReadyTimeout, value::duration),
-            hold: self.read(scope, Key::Hold, value::patience),
-            retry: self.read(scope, Key::Retry, value::patience),
-            health: self.health(scope),
-            policy: self.policy(scope),
-            strip: self
-                .read(scope, Key::Strip, value::boolean)
-                .unwrap_or_default(),
-            handling: self.handling(scope, protection.clone().unwrap_or_default()),
-            host: self.host_spec(scope, client_ca),
-            upstream_server_name: self.read(scope, Key::UpstreamServerName, value::exact_host),
-            upstream_skip_verify: self
-                .read(scope, Key::UpstreamSkipVerify, value::boolean)
-                .unwrap_or_default(),
             matching,
+            handling: self.handling(scope, protects),
+            host: self.host_spec(scope, client_ca),
+            ..self.basics(scope)
         };
         self.say_too_many(scope, spec.hosts.len() * spec.path_matches().len());
         self.say_nothing_to_verify(scope, &spec);
@@ -220,6 +203,36 @@ impl Reader<'_> {
                 self.spoil(name, &spec);
                 scopes.reading(spec, protection, why)
             }
+        }
+    }
+
+    /// What is neither about hosts, matchers nor handlers.
+    fn basics(&mut self, scope: &Scoped) -> RouteSpec {
+        RouteSpec {
+            hosts: Vec::new(),
+            paths: self
+                .read(scope, Key::Path, value::paths)
+                .unwrap_or_default(),
+            port: self.read(scope, Key::Port, Port::parse),
+            scheme: self
+                .read(scope, Key::Scheme, value::scheme)
+                .unwrap_or_default(),
+            ready: self.read(scope, Key::Ready, value::ready),
+            ready_timeout: self.read(scope, Key::ReadyTimeout, value::duration),
+            hold: self.read(scope, Key::Hold, value::patience),
+            retry: self.read(scope, Key::Retry, value::patience),
+            health: self.health(scope),
+            policy: self.policy(scope),
+            strip: self
+                .read(scope, Key::Strip, value::boolean)
+                .unwrap_or_default(),
+            handling: Handling::default(),
+            host: HostSpec::default(),
+            upstream_server_name: self.read(scope, Key::UpstreamServerName, value::exact_host),
+            upstream_skip_verify: self
+                .read(scope, Key::UpstreamSkipVerify, value::boolean)
+                .unwrap_or_default(),
+            matching: MatchingSpec::default(),
         }
     }
 
@@ -293,62 +306,6 @@ impl Reader<'_> {
             _ => Err(value::not_one_of(key_info(Key::LbPolicy).value, text)),
         };
         self.read(scope, Key::LbPolicy, policy).unwrap_or_default()
-    }
-
-    fn say_what_has_no_effect(&mut self, scope: &Scoped, spec: &RouteSpec) {
-        let is_https = spec.scheme == Scheme::Https;
-        let rules = [
-            (
-                Key::Strip,
-                spec.strip && spec.paths.is_empty() && spec.matching.exact.is_empty(),
-                "without `path`",
-            ),
-            (
-                Key::ReadyTimeout,
-                spec.ready == Some(ReadyCheck::None),
-                "with `ready=none`",
-            ),
-            (Key::UpstreamServerName, !is_https, "without `scheme=https`"),
-            (Key::UpstreamSkipVerify, !is_https, "without `scheme=https`"),
-            (
-                Key::HealthInterval,
-                spec.health.active.is_none(),
-                "without `health.path`",
-            ),
-            (
-                Key::HealthTimeout,
-                spec.health.active.is_none(),
-                "without `health.path`",
-            ),
-            (
-                Key::HealthStatus,
-                spec.health.active.is_none(),
-                "without `health.path`",
-            ),
-            (
-                Key::HealthMaxFails,
-                spec.health.passive.is_none(),
-                "without `health.fail_for`",
-            ),
-            (
-                Key::LbHeader,
-                !matches!(spec.policy, LbPolicy::Header(_)),
-                "without `lb.policy=header`",
-            ),
-            (
-                Key::LbCookie,
-                !matches!(spec.policy, LbPolicy::Cookie(_)),
-                "without `lb.policy=cookie`",
-            ),
-        ];
-        for (key, idle, why) in rules {
-            let Some(label) = scope.get(key).filter(|_| idle) else {
-                continue;
-            };
-            let message = format!("`{}` has no effect {why}", label.key);
-            let help = "add the other label, or remove this one".to_owned();
-            self.say(Code::NoEffect, Some(label.clone()), message, help);
-        }
     }
 
     fn no_host(&mut self, name: &RouteName, scope: &Scoped) {

@@ -31,7 +31,7 @@ pub enum PathMatch {
 
 impl PathMatch {
     /// Its class, and the longer before the shorter within it.
-    fn rank(&self) -> (u8, usize) {
+    pub(crate) fn rank(&self) -> (u8, usize) {
         match self {
             Self::Exact(_) => (0, 0),
             Self::Prefix(path) => (1, usize::MAX - path.as_str().len()),
@@ -185,7 +185,7 @@ pub struct Matching {
 
 impl Matching {
     /// How many conditions there are.
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         let (methods, ips) = (!self.methods.is_empty(), !self.client_ips.is_empty());
         self.headers.len() + self.queries.len() + usize::from(methods) + usize::from(ips)
     }

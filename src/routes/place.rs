@@ -1,6 +1,7 @@
 //! Puts forms under their keys: who may serve a host, and who wins a key.
 
 mod serving;
+mod shadowed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -85,6 +86,7 @@ pub(super) fn place(
             }
         }
     }
+    shadowed::say(&winners, inputs, found);
     let policies = Policies::decide(&winners, spoiled, claims, inputs);
     for (key, form) in &winners {
         let asked = match placed.contested.remove(key) {
@@ -318,6 +320,7 @@ fn pool_key(form: &Form, is_served: bool) -> PoolKey {
 fn pool(form: &Form, is_served: bool) -> Pool {
     let spec = &form.spec;
     let members = form.members.iter();
+    let late = spec.matching.response_timeout.unwrap_or(Duration::MAX);
     Pool {
         key: pool_key(form, is_served),
         is_starting: is_served && members.clone().any(Member::is_starting),
@@ -325,12 +328,12 @@ fn pool(form: &Form, is_served: bool) -> Pool {
         is_weighted: members.clone().any(|m| m.weight != Weight::default()),
         scheme: spec.scheme,
         tls: upstream_tls(spec),
-        hold: (spec.hold.unwrap_or(HOLD))
-            .min(spec.matching.response_timeout.unwrap_or(Duration::MAX)),
+        hold: (spec.hold.unwrap_or(HOLD)).min(late),
         timeouts: timeouts(spec),
         authority: { spec.matching.authority.clone() }
             .filter(|_| spec.scheme == Scheme::Https && !spec.upstream_skip_verify),
-        retry: spec.retry.unwrap_or(RETRY),
+        // Caddy tries again a GET whose answer is late, too; then it was late for long enough.
+        retry: (spec.retry.unwrap_or(RETRY)).min(late),
         policy: spec.policy.clone(),
         upstreams: if is_served {
             upstreams(&form.members)

@@ -1,5 +1,6 @@
 //! The table itself: plain data in the order in which requests are matched.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,9 +13,9 @@ use crate::model::{
     PathMatch, PoolKey, Port, RouteId, Scheme, TlsVersion, Weight,
 };
 
-/// Which requests a route answers. `Ord` puts the more specific first: exact host before wildcard
-/// before `*`, then what its labels put first, then whole paths before longer prefixes before patterns
-/// before none, then what asks for more, because Caddy takes the first match.
+/// Which requests a route answers. `Ord` puts the more specific first, by its rank: exact host before
+/// wildcard before `*`, then what its labels put first, then whole paths before longer prefixes before
+/// patterns before none, then what asks for more, because Caddy takes the first match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RouteKey {
     /// The host.
@@ -29,15 +30,26 @@ pub struct RouteKey {
 
 impl Ord for RouteKey {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.host.openness().cmp(&other.host.openness()))
-            .then_with(|| self.host.cmp(&other.host))
-            .then_with(|| other.priority.cmp(&self.priority))
+        (self.rank().cmp(&other.rank()))
             .then_with(|| self.path.cmp(&other.path))
             .then_with(|| self.matching.cmp(&other.matching))
     }
 }
 
+/// See [`RouteKey`].
+type Rank<'a> = (u8, &'a Hostname, Reverse<i32>, (u8, usize), Reverse<usize>);
+
 impl RouteKey {
+    fn rank(&self) -> Rank<'_> {
+        (
+            self.host.openness(),
+            &self.host,
+            Reverse(self.priority),
+            self.path.rank(),
+            Reverse(self.matching.count()),
+        )
+    }
+
     /// The key of every request to this host.
     #[must_use]
     pub fn whole(host: Hostname) -> Self {
@@ -279,12 +291,25 @@ pub struct Route {
 /// All routes and redirects, and what holds for each of their hosts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouteTable {
-    /// In the order in which they are matched.
+    /// In the order in which they are matched, but for [`RouteTable::in_order`].
     pub routes: BTreeMap<RouteKey, Route>,
     /// For every host in `routes` and `redirects`, no others.
     pub hosts: BTreeMap<Hostname, HostPolicy>,
     /// Exact hosts without routes that are sent to another, exact one.
     pub redirects: BTreeMap<Hostname, Hostname>,
+}
+
+impl RouteTable {
+    /// The routes in the order in which they are matched: those of equal rank by app and route name,
+    /// so that a name decides rather than the spelling of a pattern.
+    pub fn in_order(&self) -> impl DoubleEndedIterator<Item = (&RouteKey, &Route)> {
+        let mut routes: Vec<(&RouteKey, &Route)> = self.routes.iter().collect();
+        routes.sort_by(|(a, of_a), (b, of_b)| {
+            let by_rank = a.rank().cmp(&b.rank());
+            by_rank.then_with(|| of_a.id.cmp(&of_b.id))
+        });
+        routes.into_iter()
+    }
 }
 
 #[cfg(test)]

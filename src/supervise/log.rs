@@ -5,6 +5,9 @@
 //! API's line per request, which our own loads and pings cause, and its warning of an open admin
 //! interface, which is wrong for a Unix socket in a private directory.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use tracing::{debug, error, info, warn};
 
@@ -15,6 +18,8 @@ const TARGET: &str = "caddy";
 const ACCESS_TARGET: &str = "access";
 /// The part of Caddy that says them.
 const ACCESS_LOGGER: &str = "http.log.access";
+/// What is said of a request whose line was cut.
+const TOO_LONG: &str = "answered a request that is too long for the log";
 
 /// How bad Caddy says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,18 +94,24 @@ fn is_noise(logger: Option<&str>, message: &str) -> bool {
 }
 
 /// A line that is no JSON: a Go panic, or a log line that was cut because it was too long (a
-/// client can make one with long headers). The latter keeps its level.
+/// client can make one with long headers). The latter keeps its level, and its text unless it is of a
+/// logged request: its header fields cannot be told from the rest any more.
 fn plain(line: &str) -> Line {
     let level = line
         .strip_prefix(r#"{"level":""#)
         .and_then(|rest| rest.split('"').next());
+    let is_structured = level.is_some();
+    // Zap writes level, time, logger and message first, and none of them is a client's.
+    let (head, _) = line.split_once(r#","msg":"#).unwrap_or((line, ""));
+    let is_access = is_structured && head.contains(&format!(r#""logger":"{ACCESS_LOGGER}"#));
+    let message = if is_access { TOO_LONG } else { line };
     Line {
         severity: level.map_or(Severity::Warn, severity),
-        logger: None,
-        message: line.to_owned(),
+        logger: is_access.then(|| ACCESS_LOGGER.to_owned()),
+        message: message.to_owned(),
         error: None,
         fields: None,
-        is_structured: level.is_some(),
+        is_structured,
     }
 }
 
@@ -114,7 +125,64 @@ fn severity(level: &str) -> Severity {
     }
 }
 
-/// Writes the line into our log at its own level.
+/// What is said of a request: what access logs usually say. Header fields are left out but for two;
+/// Caddy hides those that carry credentials by their usual names only.
+#[derive(Debug, Deserialize)]
+struct Access {
+    request: Asked,
+    status: u16,
+    /// Bytes of the answer's body.
+    size: u64,
+    /// Seconds.
+    duration: f64,
+    /// Who signed in, empty for nobody.
+    #[serde(default)]
+    user_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    client_ip: String,
+    proto: String,
+    method: String,
+    host: String,
+    uri: String,
+    #[serde(default)]
+    headers: BTreeMap<String, Vec<String>>,
+}
+
+impl Access {
+    /// Whatever its status, it is no trouble of ours.
+    fn log(&self, epoch: u64) {
+        let Self {
+            request,
+            status,
+            size,
+            duration,
+            user_id,
+        } = self;
+        let field = |name| { request.headers.get(name)?.first() }.map(String::as_str);
+        info!(
+            target: ACCESS_TARGET,
+            client = request.client_ip,
+            method = request.method,
+            host = request.host,
+            uri = request.uri,
+            status,
+            bytes = size,
+            seconds = duration,
+            proto = request.proto,
+            user = Some(user_id.as_str()).filter(|user| !user.is_empty()),
+            agent = field("User-Agent"),
+            referer = field("Referer"),
+            epoch,
+            "answered"
+        );
+    }
+}
+
+/// Writes the line into our log at its own level; requests of routes that ask for it have a target
+/// of their own.
 pub(super) fn relog(line: &Line, epoch: u64) {
     let Line {
         logger,
@@ -123,13 +191,13 @@ pub(super) fn relog(line: &Line, epoch: u64) {
         fields,
         ..
     } = line;
-    // The requests of routes that ask for it.
-    if logger
-        .as_deref()
-        .is_some_and(|logger| logger.starts_with(ACCESS_LOGGER))
-    {
-        let (fields, logger) = (fields.as_deref(), logger.as_deref());
-        info!(target: ACCESS_TARGET, epoch, logger, fields, "{message}");
+    let is_access = { logger.as_deref() }.is_some_and(|logger| logger.starts_with(ACCESS_LOGGER));
+    if is_access && fields.is_none() {
+        info!(target: ACCESS_TARGET, epoch, "{message}");
+        return;
+    }
+    if is_access && let Some(Ok(asked)) = fields.as_deref().map(serde_json::from_str::<Access>) {
+        asked.log(epoch);
         return;
     }
     let (logger, cause, fields) = (logger.as_deref(), error.as_deref(), fields.as_deref());
@@ -143,6 +211,7 @@ pub(super) fn relog(line: &Line, epoch: u64) {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
     use proptest::prelude::*;
 
     use super::*;
@@ -189,6 +258,38 @@ mod tests {
         ] {
             assert_eq!(parse(line).severity, expected, "{line}");
         }
+    }
+
+    /// What is logged of these lines, without colours and times.
+    fn relogged(lines: &[&str]) -> String {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let subscriber = tracing_subscriber::fmt()
+            .without_time()
+            .with_ansi(false)
+            .with_writer(file.reopen().expect("it is ours"))
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            for line in lines {
+                relog(&parse(line), 7);
+            }
+        });
+        let logged = std::fs::read_to_string(file.path()).expect("it is ours");
+        { logged.lines() }
+            .map(|line| format!("{}\n", line.trim_start()))
+            .collect()
+    }
+
+    #[test]
+    fn a_request_is_logged_without_its_header_fields_but_two() {
+        let whole = r#"{"level":"error","ts":1795425066.08,"logger":"http.log.access.https","msg":"handled request","request":{"remote_ip":"127.0.0.1","remote_port":"38610","client_ip":"192.0.2.1","proto":"HTTP/2.0","method":"GET","host":"a.example","uri":"/a?b=\n\"c","headers":{"User-Agent":["curl/8"],"Cookie":["REDACTED"],"X-Api-Key":["secret"]},"tls":{"resumed":false}},"bytes_read":0,"user_id":"ada","duration":0.25,"size":6,"status":503,"resp_headers":{"Set-Cookie":["REDACTED"]}}"#;
+        let other = r#"{"level":"info","logger":"http.log.access","msg":"odd","status":"x"}"#;
+        let cut = whole.split_once("secret").expect("it is there").0;
+        expect![[r#"
+            INFO access: answered client="192.0.2.1" method="GET" host="a.example" uri="/a?b=\n\"c" status=503 bytes=6 seconds=0.25 proto="HTTP/2.0" user="ada" agent="curl/8" epoch=7
+            INFO caddy: odd epoch=7 logger="http.log.access" fields="{\"status\":\"x\"}"
+            INFO access: answered a request that is too long for the log epoch=7
+        "#]]
+        .assert_eq(&relogged(&[whole, other, cut]));
     }
 
     proptest! {

@@ -124,6 +124,14 @@ pub enum BinaryError {
         /// Its version.
         found: CaddyVersion,
     },
+    /// A Caddy that was built without something that the settings need.
+    #[error("the Caddy at `{}` was built without the module `{module}`", binary.display())]
+    NoModule {
+        /// The file.
+        binary: PathBuf,
+        /// The module's whole name.
+        module: String,
+    },
     /// The system could not run it now.
     #[error("cannot run the Caddy binary `{}`", binary.display())]
     Run {
@@ -151,6 +159,11 @@ impl BinaryError {
             Self::TooOld { .. } => format!(
                 "install Caddy {OLDEST_CADDY} or newer (Debian's own package is older), or name another binary with `--caddy` or `SH0_CADDY`"
             ),
+            Self::NoModule { .. } => {
+                "name a Caddy that has it (`caddy list-modules` says so) with \
+                                      `--caddy` or `SH0_CADDY`, or correct the setting"
+                    .to_owned()
+            }
             Self::Run { .. } => "see the cause, then start the agent again".to_owned(),
         }
     }
@@ -184,6 +197,23 @@ pub async fn caddy_version(binary: &Path) -> Result<CaddyVersion, BinaryError> {
             })
         }
     }
+}
+
+/// Asks the binary whether it has a module; takes at most 10 s. Caddy would refuse every config that
+/// names one it lacks.
+///
+/// # Errors
+/// When it has not, or cannot be run.
+pub async fn require_module(binary: &Path, module: &str) -> Result<(), BinaryError> {
+    let (_, modules) = { child::output(binary, "list-modules", VERSION_MAX).await }
+        .map_err(|source| explain(binary.to_owned(), source))?;
+    if modules.lines().any(|line| line.trim() == module) {
+        return Ok(());
+    }
+    Err(BinaryError::NoModule {
+        binary: binary.to_owned(),
+        module: module.to_owned(),
+    })
 }
 
 fn explain(binary: PathBuf, source: io::Error) -> BinaryError {
@@ -292,5 +322,21 @@ mod tests {
             );
             assert!(!error.help().is_empty());
         }
+    }
+
+    #[tokio::test]
+    async fn a_module_must_be_in_the_list() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("caddy");
+        fs::write(
+            &path,
+            "#!/bin/sh\necho dns.providers.one\necho '  Standard: 1'\n",
+        )
+        .expect("ours");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+        let ask = |module| require_module(&path, module);
+        assert!(ask("dns.providers.one").await.is_ok());
+        let error = ask("dns.providers.on").await.expect_err("it is not there");
+        assert!(matches!(error, BinaryError::NoModule { .. }), "{error}");
     }
 }

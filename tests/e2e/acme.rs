@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use sh0_agent::caddy::render::{AcmeOptions, ExternalAccountKey, RenderOptions};
+use sh0_agent::certificates::scan;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -63,6 +65,15 @@ fn authority() -> (TempDir, RenderOptions, u16) {
     (dir, options, port)
 }
 
+/// The key of the account that was made elsewhere, another in each folder: 64 digits, which are
+/// letters of base64url.
+fn account_key(folder: &Path) -> String {
+    let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = digits.map(|digit| char::from_digit(digit.into(), 16));
+    digits.map(|digit| digit.expect("below 16")).collect()
+}
+
 impl Pebble {
     async fn start(folder: &Path, port: u16, setup: Setup) -> Self {
         let [management, dns, other] = free_ports();
@@ -75,9 +86,7 @@ impl Pebble {
             "httpPort": http,
             "tlsPort": tls,
             "externalAccountBindingRequired": setup.has_accounts,
-            "externalAccountMACKeys": {
-                "kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W",
-            },
+            "externalAccountMACKeys": { "kid-1": account_key(folder) },
         });
         if let Some(validity) = setup.validity {
             config["certificateValidityPeriod"] = json!(validity);
@@ -221,7 +230,7 @@ async fn an_account_made_elsewhere_is_used() {
     };
     options.acme.external_account = Some(ExternalAccountKey {
         key_id: "kid-1".to_owned(),
-        hmac: "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W".to_owned(),
+        hmac: account_key(dir.path()),
     });
     let pebble = Pebble::start(dir.path(), port, setup).await;
     let served = Served::start_on(LABELS, dir, options).await;
@@ -338,4 +347,41 @@ async fn a_certificate_survives_a_restart() {
     let served = served.start_again(labels).await;
     let after = served.until_certified("app.acme.test", &pebble).await;
     assert_eq!((after, pebble.orders()), (before, 1));
+}
+
+#[tokio::test]
+async fn certificates_of_the_directory_stop_orders_for_the_names_that_they_cover() {
+    let (dir, mut options, port) = authority();
+    let own = Authority::new("own");
+    let [files, copies] = ["own", "copies"].map(|name| dir.path().join(name));
+    for folder in [&files, &copies] {
+        std::fs::create_dir(folder).expect("ours");
+    }
+    for (file, name) in [
+        ("app.acme.test", "app.acme.test"),
+        ("_.wild.acme.test", "*.wild.acme.test"),
+    ] {
+        let (certificate, key) = own.server_for(name);
+        std::fs::write(files.join(format!("{file}.crt")), certificate).expect("ours");
+        std::fs::write(files.join(format!("{file}.key")), key).expect("ours");
+    }
+    let set = scan(&files, &copies, sh0_agent::clock::wall_clock());
+    assert_eq!((set.problems.len(), set.pairs.len()), (0, 2), "{set:?}");
+    options.certificates = set.pairs;
+    options.certificate_names = set.names;
+    let pebble = Pebble::start(dir.path(), port, Setup::of(&options)).await;
+    let labels = "alpha\nhost=app.acme.test, a.wild.acme.test, other.acme.test";
+    let served = Served::start_on(labels, dir, options).await;
+    served.until_certified("other.acme.test", &pebble).await;
+    let root = served.dir.path().join("own.pem");
+    std::fs::write(&root, own.pem()).expect("ours");
+    let arguments = ["--cacert", root.to_str().expect("a text")];
+    for host in ["app.acme.test", "a.wild.acme.test"] {
+        let url = format!("https://{host}:HTTPS/");
+        let answer = served.curl(&url, &arguments).await;
+        assert_eq!(answer, "200 alpha", "{host}");
+        let answer = served.curl(&format!("http://{host}:HTTP/"), &[]).await;
+        assert!(answer.starts_with("308 "), "{host}: {answer}");
+    }
+    assert_eq!(pebble.orders(), 1, "one, for the name that none covers");
 }

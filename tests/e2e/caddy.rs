@@ -2,9 +2,13 @@
 //! are a second Caddy that answers with what it was asked.
 
 pub(crate) mod client;
+mod grpc;
 mod handling;
 mod matching;
+mod patterns;
 mod serving;
+mod timeouts;
+mod verified;
 
 use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use sh0_agent::caddy::render::{RenderOptions, render};
 use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Snapshot,
+    Address, Container, ContainerId, ContainerState, FileName, Health, Labels, NetworkMode,
+    Snapshot,
 };
-use sh0_agent::routes::{Absent, Built, Claims, Gates, Inputs, LastGood, Refused, build};
+use sh0_agent::routes::{
+    Absent, Built, Claims, Gates, Inputs, LastGood, Refused, RouteTable, build,
+};
 use tempfile::TempDir;
 
 use crate::child::CaddyChild;
@@ -48,7 +52,7 @@ pub(crate) fn container<'a>(
 pub(crate) fn built(
     containers: Vec<Container>,
     default_tls: TlsSetting,
-    options: &RenderOptions,
+    authorities: &BTreeMap<FileName, PathBuf>,
 ) -> Built {
     build(&Inputs {
         snapshot: &Snapshot::new(containers),
@@ -65,7 +69,7 @@ pub(crate) fn built(
             auth_urls: true,
         },
         certificate_names: &BTreeSet::new(),
-        authorities: &options.authorities,
+        authorities,
         has_dns_provider: false,
         gates: &Gates::open(),
         linger_seconds: 0,
@@ -73,7 +77,11 @@ pub(crate) fn built(
     })
 }
 
-/// A Caddy that serves it.
-pub(crate) async fn serve(dir: &TempDir, built: &Built, options: &RenderOptions) -> CaddyChild {
-    CaddyChild::start(dir.path(), &render(&built.table, options).json).await
+/// A Caddy that serves this table.
+pub(crate) async fn serve(
+    dir: &TempDir,
+    table: &RouteTable,
+    options: &RenderOptions,
+) -> CaddyChild {
+    CaddyChild::start(dir.path(), &render(table, options).json).await
 }

@@ -16,7 +16,8 @@ const NOT_IN_STOCK: &str = "unknown module: dns.providers.";
 /// The golden files of configs.
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/caddy");
-    let entries = fs::read_dir(folder).expect("the golden files");
+    let entries = |folder: &Path| fs::read_dir(folder).expect("the golden files");
+    let entries = entries(&folder).chain(entries(&folder.join("labels")));
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.expect("an entry").path())
         .collect();

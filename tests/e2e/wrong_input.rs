@@ -78,6 +78,13 @@ async fn an_unusable_caddy_ends_the_start_with_the_fix() {
         let expected = format!("error: there is no usable Caddy: {error}\n  help: {help}\n");
         assert_eq!((code, said), (Some(78), expected));
     }
+    let provider = ["--dns-provider", r#"{"name": "nobody"}"#];
+    let (code, said) = run_with(&agent, &provider, &[]).await;
+    assert_eq!(code, Some(78), "{said}");
+    assert!(
+        said.contains("was built without the module `dns.providers.nobody`"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

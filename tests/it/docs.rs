@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
-use sh0_agent::caddy::render::render;
+use sh0_agent::caddy::render::{RenderOptions, render};
 use sh0_agent::labels::{KeyInfo, Scope, keys, parse};
-use sh0_agent::model::{Container, Labels, Snapshot};
+use sh0_agent::model::{Container, FileName, Labels, Snapshot};
 
 use crate::compose_text::{labels_of, yaml};
 use crate::fakes::engine::FakeEngine;
@@ -33,7 +33,13 @@ which it worked last. A key that does not exist is said, too. In compose files, 
 
 fn of_scope(scope: Scope) -> &'static str {
     match scope {
-        Scope::Route => "Keys of one route: which requests it takes, and what happens to them.",
+        Scope::Route => {
+            "Keys of one route: which requests it takes, and what happens to them.\n\n\
+             The first route that takes a request answers it. Exact hosts are asked before \
+             wildcards,\nthose before `*`; then the higher `priority`; then whole paths, longer \
+             before shorter prefixes,\npatterns, every path; then what has more `match.*`; then \
+             by the names of app and route."
+        }
         Scope::Pool => {
             "Keys of the replicas that serve one port of an app together. Another route may give \
              them other values."
@@ -127,7 +133,10 @@ fn the_reference_is_that_of_the_table_of_keys() {
 
 /// Examples that are right only where the agent has what they need, a setting or a file; and the
 /// code that it says without.
-const NEEDS: &[(&str, &str)] = &[("tls.client_ca", "E014"), ("caddy.handlers", "E012")];
+const NEEDS: &[(&str, &[&str])] = &[
+    ("tls.client_ca", &["E014"]),
+    ("caddy.handlers", &["E011", "E012"]),
+];
 
 /// The app that an example may ask who somebody is.
 fn auth() -> Container {
@@ -169,16 +178,25 @@ fn every_keys_example_is_right_and_routed_as_the_reference_has_it() {
         let expected = expected.map(|(name, value)| (format!("sh0.{name}"), value.to_owned()));
         assert_eq!(labels, expected.collect::<Labels>(), "{}", info.name);
 
-        let built = Agent::default().build(&Snapshot::new([container(labels), auth()]));
+        let mut agent = Agent::default();
+        let authority = FileName::parse("corp.pem").expect("a file's name");
+        agent.authorities.insert(authority, "/corp.pem".into());
+        let built = agent.build(&Snapshot::new([container(labels), auth()]));
         let codes: Vec<&str> = built.diagnostics.iter().map(|d| d.code.id()).collect();
         let needs = NEEDS.iter().find(|(name, _)| *name == info.name);
-        let expected: Vec<&str> = needs.iter().map(|(_, code)| *code).collect();
+        let expected = needs.map_or(&[][..], |(_, codes)| *codes);
         assert_eq!(
             codes, expected,
             "the example of `{}`: {:?}",
             info.name, built.diagnostics
         );
-        let rendered = render(&built.table, &options());
+        let rendered = render(
+            &built.table,
+            &RenderOptions {
+                authorities: agent.authorities.clone(),
+                ..options()
+            },
+        );
         let hosts: Vec<&str> = rendered
             .places
             .values()

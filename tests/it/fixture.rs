@@ -45,10 +45,10 @@ pub(crate) struct Agent {
     pub(crate) now: u64,
     /// The last good forms before the last look, which a refusal brings back.
     accepted_before: LastGood,
-    permits: Permits,
+    pub(crate) permits: Permits,
     default_tls: TlsSetting,
     certificates: BTreeSet<Hostname>,
-    authorities: BTreeMap<FileName, PathBuf>,
+    pub(crate) authorities: BTreeMap<FileName, PathBuf>,
     has_dns_provider: bool,
 }
 
@@ -270,7 +270,7 @@ fn show_upstream(upstream: &Upstream) -> String {
 /// The whole outcome: routes, rows, diagnostics.
 pub(crate) fn show(built: &Built) -> String {
     let mut shown = String::new();
-    for (key, route) in &built.table.routes {
+    for (key, route) in built.table.in_order() {
         let pool = &route.pool;
         let tls = built.table.hosts.get(&key.host);
         let tls = tls.map_or("?".to_owned(), show_policy);

@@ -31,6 +31,7 @@ mod docs;
 mod explain;
 mod fake_engine;
 mod health;
+mod label_configs;
 mod model;
 mod never_open;
 mod plan;

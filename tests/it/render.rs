@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use sh0_agent::caddy::render::{
     AcmeOptions, DnsProvider, RenderOptions, Rendered, render, render_unavailable,
 };
+use sh0_agent::model::{Method, PassiveChecks};
 use sh0_agent::routes::{HostPolicy, TlsMode};
 
 use crate::tables::{Site, samples, site, table};
@@ -77,6 +78,29 @@ fn a_wildcard_is_ordered_by_the_dns_provider_alone() {
         site("app.example.net", "").public(),
     ];
     check_golden("dns_provider", &render(&table(sites), &options));
+}
+
+/// A request that another route answers, and that failed there, must not come in here.
+#[test]
+fn a_last_resort_is_for_the_methods_of_its_route_only() {
+    let mut posted = site("a.example.com", "10.0.0.1:80 10.0.0.2:80");
+    posted.key.matching.methods = [Method::parse("POST").expect("a method")].into();
+    posted.route.pool.health.passive = Some(PassiveChecks {
+        fail_for: Duration::from_secs(10),
+        max_fails: 1,
+    });
+    let rendered = render(&table([posted]), &options());
+    let servers = &rendered.config.apps.http.servers;
+    let errors = servers.values().flat_map(|server| &server.errors);
+    let matchers = errors
+        .flat_map(|errors| &errors.routes)
+        .flat_map(|route| &route.matchers);
+    let methods: Vec<_> = matchers.map(|matcher| &matcher.method).collect();
+    assert!(!methods.is_empty());
+    assert!(
+        methods.iter().all(|method| *method == &["POST"]),
+        "{methods:?}"
+    );
 }
 
 #[test]

@@ -239,7 +239,7 @@ impl RouteList {
         openness: u8,
         so: impl Fn(&HostPolicy) -> bool,
     ) {
-        for (key, route) in &table.routes {
+        for (key, route) in table.in_order() {
             let served = table.hosts.get(&key.host).is_some_and(&so);
             if key.host.openness() != openness || !served {
                 continue;

@@ -145,12 +145,21 @@ impl Reader<'_> {
             let help = "change the other label, or remove this one".to_owned();
             self.say(Code::NoEffect, Some(label.clone()), message, help);
         }
-        let cap = matching.response_timeout;
-        let cut = cap.filter(|cap| spec.hold.is_some_and(|hold| hold > *cap));
-        if let (Some(cap), Some(label)) = (cut, scope.get(Key::Hold)) {
+        let Some(cap) = matching.response_timeout else {
+            return;
+        };
+        let waits = "the time that a request waits for a container counts";
+        let tries = "an answer that is late is not asked for again";
+        for (key, time, why) in [
+            (Key::Hold, spec.hold, waits),
+            (Key::Retry, spec.retry, tries),
+        ] {
+            let label = scope.get(key).filter(|_| time > Some(cap));
+            let Some(label) = label else {
+                continue;
+            };
             let message = format!(
-                "`{}` has no effect beyond `timeout.response`, {cap:?}: the time that a request \
-                 waits for a container counts",
+                "`{}` has no effect beyond `timeout.response`, {cap:?}: {why}",
                 label.key
             );
             let help = "lower it, or raise `timeout.response`".to_owned();

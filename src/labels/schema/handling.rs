@@ -30,7 +30,8 @@ pub(super) const KEYS: &[KeyInfo] = &[
     key(
         (Key::Allow, "allow", Scope::Route),
         ("addresses", "all", "10.0.0.0/8, 2001:db8::1"),
-        "the only clients that are let in; others get 403",
+        "the only clients that are let in; others get 403. Behind another proxy see \
+         `--trusted-proxies`",
     ),
     key(
         (Key::Deny, "deny", Scope::Route),

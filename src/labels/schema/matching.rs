@@ -48,7 +48,8 @@ pub(super) const ROUTE_KEYS: &[KeyInfo] = &[
     key(
         (Key::Log, "log", Scope::Route),
         ("true or false", "false", "true"),
-        "log the requests, in the agent's log under the target `access`",
+        "log each request as a line of the agent's log, target `access`: client, method, host, path \
+         and query, status, bytes and seconds; header fields but User-Agent and Referer are left out",
     ),
 ];
 
@@ -62,7 +63,8 @@ pub(super) const POOL_KEYS: &[KeyInfo] = &[
         ),
         "with `scheme=https`: the authority of the container's certificate, as a file in \
          the agent's `--certificates` directory",
-    ),
+    )
+    .with(&[("scheme", "https")]),
     key(
         (Key::TimeoutConnect, "timeout.connect", Scope::Pool),
         ("time from 1ms to 10m", "900ms", "2s"),
@@ -72,6 +74,7 @@ pub(super) const POOL_KEYS: &[KeyInfo] = &[
         (Key::TimeoutResponse, "timeout.response", Scope::Pool),
         ("time from 1ms to 24h", "no limit", "30s"),
         "how long the container may take to begin its answer; then the client gets 504. The time \
-         that a request waits for a container counts, so this caps `hold`",
+         that a request waits for a container counts, and nothing is asked again after it, so this \
+         caps `hold` and `retry`",
     ),
 ];

@@ -74,7 +74,7 @@ fn container(service: &str, address: SocketAddr, labels: &[(&str, &str)]) -> Con
 }
 
 fn built(containers: Vec<Container>, options: &RenderOptions) -> Built {
-    from_labels::built(containers, TlsSetting::Off, options)
+    from_labels::built(containers, TlsSetting::Off, &options.authorities)
 }
 
 struct Scene {
@@ -87,7 +87,7 @@ impl Scene {
     async fn start(containers: Vec<Container>) -> Self {
         let (dir, options) = place();
         Self {
-            _caddy: from_labels::serve(&dir, &built(containers, &options), &options).await,
+            _caddy: from_labels::serve(&dir, &built(containers, &options).table, &options).await,
             _dir: dir,
             port: options.http_port,
         }

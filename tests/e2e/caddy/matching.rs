@@ -1,20 +1,29 @@
 //! From labels to answers: which requests a route takes, and what its container sees of them.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use reqwest::Method;
 use sh0_agent::caddy::render::RenderOptions;
 use sh0_agent::labels::TlsSetting;
-use sh0_agent::model::{Cidr, Container};
+use sh0_agent::model::{Cidr, Container, FileName};
+use sh0_agent::routes::RouteTable;
 use tempfile::TempDir;
 
 use super::client::Backends;
 use crate::child::{CaddyChild, place};
 use crate::from_labels;
 
+/// A container with these labels, at this address.
+pub(super) fn container(name: &str, address: &str, labels: &[(&str, &str)]) -> Container {
+    let address = address.parse().expect("an address");
+    from_labels::container(name, address, labels.iter().copied())
+}
+
 /// A container whose default route leads to `alpha` and whose others lead to `beta`.
 fn two_ports(backends: &Backends, labels: &[(&str, &str)]) -> Container {
     let port = |address: &str| address.rsplit_once(':').expect("an address").1.to_owned();
-    let alpha = backends.alpha.parse().expect("an address");
-    let mut both = from_labels::container("web", alpha, labels.iter().copied());
+    let mut both = container("web", &backends.alpha, labels);
     let named = labels
         .iter()
         .filter_map(|(key, _)| key.strip_prefix("routes."));
@@ -25,16 +34,24 @@ fn two_ports(backends: &Backends, labels: &[(&str, &str)]) -> Container {
     both
 }
 
-/// Serves these containers; nothing may be wrong with them.
-async fn serve(
+/// The table of these containers; nothing may be wrong with them.
+pub(super) fn table(
+    containers: Vec<Container>,
+    authorities: &BTreeMap<FileName, PathBuf>,
+) -> RouteTable {
+    let built = from_labels::built(containers, TlsSetting::Off, authorities);
+    assert_eq!(built.diagnostics, [], "the labels are right");
+    built.table
+}
+
+pub(super) async fn serve(
     containers: Vec<Container>,
     set: impl FnOnce(&mut RenderOptions),
 ) -> (TempDir, RenderOptions, CaddyChild) {
     let (dir, mut options) = place();
     set(&mut options);
-    let built = from_labels::built(containers, TlsSetting::Off, &options);
-    assert_eq!(built.diagnostics, [], "the labels are right");
-    let caddy = from_labels::serve(&dir, &built, &options).await;
+    let table = table(containers, &options.authorities);
+    let caddy = from_labels::serve(&dir, &table, &options).await;
     (dir, options, caddy)
 }
 

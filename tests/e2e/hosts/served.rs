@@ -56,7 +56,7 @@ impl Served {
     pub(crate) async fn start_on(labels: &str, dir: TempDir, options: RenderOptions) -> Self {
         let backends = Backends::start().await;
         let built = built(labels, &backends, &options);
-        let caddy = from_labels::serve(&dir, &built, &options).await;
+        let caddy = from_labels::serve(&dir, &built.table, &options).await;
         Self {
             dir,
             options,
@@ -170,5 +170,5 @@ fn built(labels: &str, backends: &Backends, options: &RenderOptions) -> Built {
             ..from_labels::container(&format!("{name}-{number}"), address, labels)
         }
     });
-    from_labels::built(containers.collect(), TlsSetting::Auto, options)
+    from_labels::built(containers.collect(), TlsSetting::Auto, &options.authorities)
 }

@@ -45,6 +45,7 @@ fn paths_are_alternatives_and_the_more_specific_comes_first() {
             | a.example=/login shop-web-1 routed
             | a.example=/login/ shop-web-1 routed
             | a.example~^/users/[0-9]{1,3}$ shop-web-1 routed
+            ! W002 shop-web-1 (c1): `a.example/y priority=-5` never answers: the route `shop/web:default` is asked first, and takes all of its requests as `a.example` [sh0.routes.last.priority="-5"]; change the `priority` of one of the two, or its path or conditions
         "#]],
     );
 }
@@ -132,11 +133,16 @@ fn what_has_no_effect_is_said() {
           sh0.rewrite=/z
           sh0.hold=1m
           sh0.timeout.response=10s
-          sh0.upstream.tls.ca=corp
+          sh0.upstream.tls.ca=corp.pem
         ",
         expect![[r#"
-            | - shop-web-1 refused: `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp`
-            ! E001 shop-web-1 (c1): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp` [sh0.upstream.tls.ca="corp"]; write for example `sh0.upstream.tls.ca=corp.pem`
+            a.example [public] rewrite=/z shop/web:default -> http 10.0.0.1:80 hold=10s response=10s
+            | a.example shop-web-1 routed
+            ! W002 shop-web-1 (c1): `sh0.hold` has no effect beyond `timeout.response`, 10s: the time that a request waits for a container counts [sh0.hold="1m"]; lower it, or raise `timeout.response`
+            ! W002 shop-web-1 (c1): `sh0.path.exact` has no effect beside `path=/` [sh0.path.exact="/x"]; change the other label, or remove this one
+            ! W002 shop-web-1 (c1): `sh0.path.regexp` has no effect beside `path=/` [sh0.path.regexp="^/y"]; change the other label, or remove this one
+            ! W002 shop-web-1 (c1): `sh0.strip` has no effect with `rewrite`, which replaces the prefix [sh0.strip="true"]; change the other label, or remove this one
+            ! W002 shop-web-1 (c1): `sh0.upstream.tls.ca` has no effect without `scheme=https` [sh0.upstream.tls.ca="corp.pem"]; change the other label, or remove this one
         "#]],
     );
 }
@@ -161,23 +167,49 @@ fn the_time_for_an_answer_caps_the_wait() {
 }
 
 #[test]
-fn an_authority_must_be_in_the_directory() {
+fn what_lasts_longer_than_an_answer_may_take_is_said() {
     check(
         "
         shop/web
           sh0.host=a.example
+          sh0.timeout.response=2s
+        shop/api
+          sh0.host=b.example
+          sh0.timeout.response=2s
+          sh0.hold=1m
+          sh0.retry=4s
+        ",
+        expect![[r#"
+            a.example [public] shop/web:default -> http 10.0.0.1:80 hold=2s retry=2s response=2s
+            b.example [public] shop/api:default -> http 10.0.0.2:80 hold=2s retry=2s response=2s
+            | a.example shop-web-1 routed
+            | b.example shop-api-1 routed
+            ! W002 shop-api-1 (c2): `sh0.hold` has no effect beyond `timeout.response`, 2s: the time that a request waits for a container counts [sh0.hold="1m"]; lower it, or raise `timeout.response`
+            ! W002 shop-api-1 (c2): `sh0.retry` has no effect beyond `timeout.response`, 2s: an answer that is late is not asked for again [sh0.retry="4s"]; lower it, or raise `timeout.response`
+        "#]],
+    );
+}
+
+#[test]
+fn an_authority_must_be_in_the_directory() {
+    check(
+        "
+        == authority corp.pem
+        shop/web
+          sh0.host=a.example
           sh0.scheme=https
-          sh0.upstream.tls.ca=corp
+          sh0.upstream.tls.ca=corp.pem
         shop/api
           sh0.host=b.example
           sh0.scheme=https
-          sh0.upstream.tls.ca=other
+          sh0.upstream.tls.ca=other.pem
         ",
         expect![[r#"
-            | - shop-api-1 refused: `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `other`
-            | - shop-web-1 refused: `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp`
-            ! E001 shop-api-1 (c2): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `other` [sh0.upstream.tls.ca="other"]; write for example `sh0.upstream.tls.ca=corp.pem`
-            ! E001 shop-web-1 (c1): `sh0.upstream.tls.ca` takes the name of a file such as `partners.pem`, found `corp` [sh0.upstream.tls.ca="corp"]; write for example `sh0.upstream.tls.ca=corp.pem`
+            == authority corp.pem
+            a.example [public] shop/web:default -> https 10.0.0.1:80 verify=a.example ca=corp.pem
+            | - shop-api-1 refused: `sh0.upstream.tls.ca=other.pem` names an authority, and no usable `other.pem` is in the directory
+            | a.example shop-web-1 routed
+            ! E001 shop-api-1 (c2): `sh0.upstream.tls.ca=other.pem` names an authority, and no usable `other.pem` is in the directory; put `other.pem` into the agent's `--certificates` directory
         "#]],
     );
 }
@@ -235,6 +267,81 @@ fn a_guest_adds_plain_paths_that_the_owner_does_not_serve() {
             ! E004 blog-d-1 (c5): the host `a.example` belongs to project `shop`; it shares paths of the host only, without `path.regexp` and `priority`: add for example `sh0.path=/api`
             ! E004 blog-e-1 (c6): the host `a.example` belongs to project `shop`; it shares paths of the host only, without `path.regexp` and `priority`: add for example `sh0.path=/api`
             ! E004 blog-f-1 (c7): the host `a.example` belongs to project `shop`; it shares paths of the host only, without `path.regexp` and `priority`: add for example `sh0.path=/api`
+        "#]],
+    );
+}
+
+#[test]
+fn a_route_that_never_answers_is_said() {
+    check(
+        "
+        shop/web
+          sh0.host=a.example
+          sh0.routes.api.path=/api
+          sh0.routes.api.match.method=GET
+          sh0.routes.api.priority=-1
+          sh0.routes.x.path=/x
+        shop/new
+          sh0.host=a.example
+          sh0.path=/api
+          sh0.priority=2
+        shop/most
+          sh0.host=b.example
+          sh0.priority=1
+        shop/rest
+          sh0.host=b.example
+          sh0.path.regexp=^/rest
+          sh0.routes.first.host=b.example
+          sh0.routes.first.path=/rest
+          sh0.routes.first.priority=1
+        ",
+        expect![[r#"
+            a.example/api priority=2 [public] shop/new:default -> http 10.0.0.2:80
+            a.example/x [public] shop/web:x -> http 10.0.0.1:80
+            a.example [public] shop/web:default -> http 10.0.0.1:80
+            a.example/api [GET] priority=-1 [public] shop/web:api -> http 10.0.0.1:80
+            b.example/rest priority=1 [public] shop/rest:first -> http 10.0.0.4:80
+            b.example priority=1 [public] shop/most:default -> http 10.0.0.3:80
+            b.example~^/rest [public] shop/rest:default -> http 10.0.0.4:80
+            | a.example shop-web-1 routed
+            | a.example/api [GET] priority=-1 shop-web-1 routed
+            | a.example/api priority=2 shop-new-1 routed
+            | a.example/x shop-web-1 routed
+            | b.example priority=1 shop-most-1 routed
+            | b.example/rest priority=1 shop-rest-1 routed
+            | b.example~^/rest shop-rest-1 routed
+            ! W002 shop-rest-1 (c4): `b.example~^/rest` never answers: the route `shop/most:default` is asked first, and takes all of its requests as `b.example priority=1`; change the `priority` of one of the two, or its path or conditions
+            ! W002 shop-web-1 (c1): `a.example/api [GET] priority=-1` never answers: the route `shop/new:default` is asked first, and takes all of its requests as `a.example/api priority=2` [sh0.routes.api.priority="-1"]; change the `priority` of one of the two, or its path or conditions
+        "#]],
+    );
+}
+
+#[test]
+fn equals_are_in_the_order_of_their_conditions_then_of_their_apps_and_names() {
+    check(
+        "
+        shop/web
+          sh0.host=a.example
+          sh0.path.regexp=^/a
+          sh0.routes.two.path.regexp=^/d
+          sh0.routes.one.path.regexp=^/e
+        shop/api
+          sh0.host=a.example
+          sh0.path.regexp=^/z
+          sh0.routes.more.path.regexp=^/y
+          sh0.routes.more.match.method=GET
+        ",
+        expect![[r#"
+            a.example~^/y [GET] [public] shop/api:more -> http 10.0.0.2:80
+            a.example~^/z [public] shop/api:default -> http 10.0.0.2:80
+            a.example~^/a [public] shop/web:default -> http 10.0.0.1:80
+            a.example~^/e [public] shop/web:one -> http 10.0.0.1:80
+            a.example~^/d [public] shop/web:two -> http 10.0.0.1:80
+            | a.example~^/a shop-web-1 routed
+            | a.example~^/d shop-web-1 routed
+            | a.example~^/e shop-web-1 routed
+            | a.example~^/y [GET] shop-api-1 routed
+            | a.example~^/z shop-api-1 routed
         "#]],
     );
 }

@@ -29,7 +29,7 @@ pub(super) fn errors(table: &RouteTable, options: &RenderOptions) -> Option<Erro
 fn last_resorts(table: &RouteTable, options: &RenderOptions) -> Vec<Route> {
     let mut routes = Vec::new();
     let mut behind: Vec<&Hostname> = Vec::new();
-    for (key, route) in table.routes.iter().rev() {
+    for (key, route) in table.in_order().rev() {
         let may_meet =
             |other: &&Hostname| **other == key.host || other.openness() > key.host.openness();
         // Without handlers Caddy answers with the error's status.
@@ -100,20 +100,21 @@ fn unanswered(key: &RouteKey, route: &crate::routes::Route) -> Vec<Matcher> {
         ..of_key()
     };
     let is_retried = !route.pool.retry.is_zero();
-    let failed = is_retried.then(|| {
-        let dial = Matcher {
-            vars_regexp: error("{http.error.message}", "^dial "),
-            ..of_key()
-        };
-        let get = Matcher {
-            method: vec!["GET".to_owned()],
-            vars_regexp: error("{http.error.status_code}", "^502$"),
-            ..of_key()
-        };
-        [dial, get]
-    });
+    let dial = || Matcher {
+        vars_regexp: error("{http.error.message}", "^dial "),
+        ..of_key()
+    };
+    let get = || Matcher {
+        method: vec!["GET".to_owned()],
+        vars_regexp: error("{http.error.status_code}", "^502$"),
+        ..of_key()
+    };
+    // A GET that it does not answer is another route's.
+    let methods = of_key().method;
+    let answers_get = methods.is_empty() || methods.iter().any(|method| method == "GET");
     [nobody]
         .into_iter()
-        .chain(failed.into_iter().flatten())
+        .chain(is_retried.then(dial))
+        .chain((is_retried && answers_get).then(get))
         .collect()
 }

@@ -205,7 +205,7 @@ async fn an_app_that_is_asked_may_move_without_a_load() {
         runtime_dir: runtime_dir.clone(),
         counts: BTreeMap::new(),
     });
-    let caddy = from_labels::serve(&dir, &built, &options).await;
+    let caddy = from_labels::serve(&dir, &built.table, &options).await;
     let scene = Scene {
         _dir: dir,
         _caddy: caddy,
