@@ -22,8 +22,8 @@ pub use container::{
 };
 pub(crate) use handling::is_path;
 pub use handling::{
-    Account, AddressRange, ForwardAuth, ForwardTarget, Handling, HashKind, HeaderChange,
-    HeaderName, HeaderText, PasswordHash, Piece, Protection, RawHandlers, RequestValue,
+    Account, ForwardAuth, ForwardTarget, Handling, HashKind, HeaderChange, HeaderName, HeaderText,
+    PasswordHash, Piece, Protection, RawHandlers, RequestValue,
 };
 pub use health::{HealthCheck, HealthRules, PassiveChecks, StatusSet};
 pub use matching::{Matching, Method, PathMatch, QueryName, TextMatch};

@@ -4,7 +4,6 @@
 //! Values that cannot be wrong. Which of them protect a route is [`Protection`]; the rest only changes what is
 //! passed on.
 
-mod address;
 mod forward;
 mod header;
 mod password;
@@ -12,7 +11,8 @@ mod raw;
 
 use std::collections::BTreeMap;
 
-pub use address::AddressRange;
+use super::Cidr;
+
 pub(crate) use forward::is_path;
 pub use forward::{ForwardAuth, ForwardTarget};
 pub use header::{HeaderChange, HeaderName, HeaderText, Piece, RequestValue};
@@ -38,9 +38,9 @@ pub struct Handling {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Protection {
     /// The only clients that may ask; empty is all.
-    pub allow: Vec<AddressRange>,
+    pub allow: Vec<Cidr>,
     /// Clients that may not ask, also where `allow` has them.
-    pub deny: Vec<AddressRange>,
+    pub deny: Vec<Cidr>,
     /// Who may ask with a name and a password, all of one [`HashKind`]; empty is everybody.
     pub accounts: Vec<Account>,
     /// Another app that is asked first; `None` is nobody.

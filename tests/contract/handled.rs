@@ -1,8 +1,8 @@
 //! Sites whose requests meet everything that may happen to them.
 
 use sh0_agent::model::{
-    Account, AddressRange, ForwardAuth, Handling, HeaderChange, HeaderName, HeaderText, Hostname,
-    Port, Protection, RawHandlers,
+    Account, Cidr, ForwardAuth, Handling, HeaderChange, HeaderName, HeaderText, Hostname, Port,
+    Protection, RawHandlers,
 };
 use sh0_agent::routes::{Asked, Passed, Serving};
 
@@ -64,7 +64,7 @@ fn forward() -> ForwardAuth {
 }
 
 fn all() -> Handling {
-    let range = |text: &str| AddressRange::parse(text).expect("addresses");
+    let range = |text: &str| Cidr::parse(text).expect("addresses");
     let name = |text: &str| HeaderName::parse(text).expect("a name");
     let text = |text: &str| HeaderText::parse(text).expect("one line").expect("some");
     let raw = r#"[{"handler": "vars", "a": "b"}]"#;

@@ -35,6 +35,7 @@ mod config_faults;
 mod docker_trouble;
 mod engine;
 mod engine_proxy;
+mod from_labels;
 mod golden;
 mod health;
 mod hold;

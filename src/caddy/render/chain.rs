@@ -13,10 +13,10 @@ use super::fields;
 use super::handlers::page;
 use super::paths;
 use crate::caddy::config::{
-    Encode, Encodings, Handler, IpRanges, Matcher, ProxyRewrite, ResponseHandler, ResponseMatcher,
+    Encode, Encodings, Handler, Matcher, ProxyRewrite, ResponseHandler, ResponseMatcher,
     ReverseProxy, Route as ConfigRoute, Subroute,
 };
-use crate::model::{AddressRange, Handling, Protection};
+use crate::model::{Cidr, Handling, Protection};
 use crate::routes::{Passed, Route, RouteKey, Serving};
 
 /// Where the chain ends.
@@ -74,18 +74,11 @@ fn closed() -> Handler {
     )
 }
 
-/// Turns away clients by their address. The two forms of an IPv4 address are compared one by one
-/// (`netip.Prefix.Contains`).
+/// Turns away clients by their address.
 fn addresses(protection: &Protection) -> Option<Handler> {
-    let ranges = |ranges: &[AddressRange]| {
-        let both = ranges.iter();
-        let both = both.flat_map(|range| [Some(range.to_string()), range.mapped()]);
-        Matcher {
-            client_ip: Some(IpRanges {
-                ranges: both.flatten().collect(),
-            }),
-            ..Matcher::default()
-        }
+    let ranges = |ranges: &[Cidr]| Matcher {
+        client_ip: paths::client_ranges(ranges.iter()),
+        ..Matcher::default()
     };
     let is_denied = (!protection.deny.is_empty()).then(|| ranges(&protection.deny));
     let is_stranger = (!protection.allow.is_empty()).then(|| Matcher {

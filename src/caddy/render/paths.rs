@@ -39,7 +39,7 @@ pub(super) fn matcher(key: &RouteKey) -> Option<Matcher> {
         path_regexp,
         header_regexp: fields.collect(),
         query: query.collect::<BTreeMap<_, _>>(),
-        client_ip: ranges(client_ips.iter()),
+        client_ip: client_ranges(client_ips.iter()),
         method: { methods.iter() }
             .map(|method| method.as_str().to_owned())
             .collect(),
@@ -51,6 +51,14 @@ pub(super) fn matcher(key: &RouteKey) -> Option<Matcher> {
 /// These ranges, if there are any.
 pub(super) fn ranges<'a>(ranges: impl Iterator<Item = &'a Cidr>) -> Option<IpRanges> {
     let ranges: Vec<String> = ranges.map(ToString::to_string).collect();
+    (!ranges.is_empty()).then_some(IpRanges { ranges })
+}
+
+/// The same for clients' addresses, in both forms of an IPv4 address: Caddy compares them one by one
+/// (`netip.Prefix.Contains`).
+pub(super) fn client_ranges<'a>(ranges: impl Iterator<Item = &'a Cidr>) -> Option<IpRanges> {
+    let both = ranges.flat_map(|range| [Some(range.to_string()), range.mapped()]);
+    let ranges: Vec<String> = both.flatten().collect();
     (!ranges.is_empty()).then_some(IpRanges { ranges })
 }
 

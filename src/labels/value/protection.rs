@@ -1,14 +1,14 @@
 //! Readers of the values of labels that protect, and of pages.
 
 use super::{list, not_one_of};
-use crate::model::{Account, AddressRange, NameError, is_path};
+use crate::model::{Account, Cidr, NameError, is_path};
 
 /// Accounts of one route: each is a check that costs time, and a file of users is not a label.
 const ACCOUNTS_MAX: usize = 100;
 
 /// Ranges of client addresses.
-pub(in crate::labels) fn address_ranges(text: &str) -> Result<Vec<AddressRange>, NameError> {
-    list(text, AddressRange::parse)
+pub(in crate::labels) fn address_ranges(text: &str) -> Result<Vec<Cidr>, NameError> {
+    list(text, Cidr::parse)
 }
 
 /// `user:hash` pairs of one kind of hash. Nothing of them is repeated in an error.

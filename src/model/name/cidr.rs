@@ -8,12 +8,16 @@ use serde::Serialize;
 use super::NameError;
 use crate::model::{FOUND_CHARS_MAX, shown};
 
-/// A range of IP addresses, `10.0.0.0/8`, with no bit set beyond its length.
+/// A range of IP addresses, `10.0.0.0/8`, with no bit set beyond its length. IPv4 in an IPv6 address
+/// (RFC 4291, section 2.5.5.2) is IPv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cidr {
     first: IpAddr,
     bits: u8,
 }
+
+/// Bits before the IPv4 address in an IPv6 address that holds one.
+const MAPPED_BITS: u8 = 96;
 
 impl Cidr {
     /// The ranges that nobody on the internet has: loopback, private and unique local addresses
@@ -58,17 +62,41 @@ impl Cidr {
             None => (text, None),
         };
         let ip: IpAddr = ip.parse().map_err(|_| wrong())?;
-        // Caddy compares the two families apart, so such a range would match nobody.
-        let is_mapped = matches!(ip, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
         let most: u8 = if ip.is_ipv4() { 32 } else { 128 };
         let is_number = bits.is_none_or(|bits| bits.bytes().all(|byte| byte.is_ascii_digit()));
         let bits = bits.map_or(Some(most), |bits| bits.parse().ok());
-        let bits = bits.filter(|bits| is_number && !is_mapped && *bits <= most);
+        let bits = bits.filter(|bits| is_number && *bits <= most);
         let bits = bits.ok_or_else(wrong)?;
-        Ok(Self {
+        Ok(Self::new(ip, bits))
+    }
+
+    fn new(ip: IpAddr, bits: u8) -> Self {
+        let mapped = match ip {
+            IpAddr::V6(ip) => ip.to_ipv4_mapped().zip(bits.checked_sub(MAPPED_BITS)),
+            IpAddr::V4(_) => None,
+        };
+        let (ip, bits) = mapped.map_or((ip, bits), |(ip, left)| (IpAddr::V4(ip), left));
+        Self {
             first: first(ip, bits),
             bits,
-        })
+        }
+    }
+
+    /// Whether every address of `other` is in this range.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let same_kind = self.first.is_ipv4() == other.first.is_ipv4();
+        same_kind && self.bits <= other.bits && first(other.first, self.bits) == self.first
+    }
+
+    /// The same addresses as they stand in IPv6, where this is IPv4: a client's address may come in
+    /// either form from another proxy.
+    #[must_use]
+    pub fn mapped(&self) -> Option<String> {
+        let IpAddr::V4(ip) = self.first else {
+            return None;
+        };
+        Some(format!("::ffff:{ip}/{}", self.bits + MAPPED_BITS))
     }
 }
 
@@ -111,7 +139,10 @@ mod tests {
             ("0.0.0.0/0", "0.0.0.0/0"),
             ("::/0", "::/0"),
             ("fd00::1", "fd00::1/128"),
-            ("2001:db8:1::/32", "2001:db8::/32"),
+            ("2001:DB8:1::/32", "2001:db8::/32"),
+            (" 192.0.2.1 ", "192.0.2.1/32"),
+            ("::ffff:10.1.2.3", "10.1.2.3/32"),
+            ("::ffff:10.1.2.3/104", "10.0.0.0/8"),
         ] {
             assert_eq!(parse(text).as_deref(), Ok(range), "{text}");
         }
@@ -123,11 +154,26 @@ mod tests {
             "10.0.0.0/",
             "10.0.0.0/+8",
             "fe80::1%eth0",
-            "::ffff:10.0.0.1",
+            "::1/129",
+            "/8",
+            "010.0.0.1",
             "{env.X}",
             "10.0.0.0/8/8",
         ] {
             assert!(Cidr::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_range_covers_what_is_within_it() {
+        let parse = |text: &str| Cidr::parse(text).expect("a range");
+        let covers = |outer: &str, inner: &str| parse(outer).covers(&parse(inner));
+        assert!(covers("10.0.0.0/8", "10.1.0.0/16"));
+        assert!(covers("10.0.0.0/8", "10.0.0.0/8"));
+        assert!(!covers("10.1.0.0/16", "10.0.0.0/8"));
+        assert!(!covers("10.0.0.0/8", "11.0.0.1"));
+        assert!(!covers("::/0", "10.0.0.1"));
+        let range = parse("10.0.0.0/8").mapped();
+        assert_eq!(range.as_deref(), Some("::ffff:10.0.0.0/104"));
     }
 }

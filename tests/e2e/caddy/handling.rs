@@ -5,24 +5,23 @@ mod accepted;
 mod fields;
 mod protection;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response};
 use reqwest::Method;
-use sh0_agent::caddy::render::render;
-use sh0_agent::labels::{Permits, TlsSetting};
-use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Snapshot,
-};
-use sh0_agent::routes::{Absent, Built, Claims, Gates, Inputs, LastGood, Refused, build};
+use sh0_agent::caddy::render::RenderOptions;
+use sh0_agent::labels::TlsSetting;
+use sh0_agent::model::Container;
+use sh0_agent::routes::Built;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::client::Answer;
 use crate::child::{CaddyChild, place};
+use crate::from_labels;
 
 /// Answers with the method, the target, and the header fields whose names begin with `x-`, `host`,
 /// `authorization`, `cookie` and `remote`; says no at `/no`, and lets in with a name at `/yes`.
@@ -69,58 +68,13 @@ fn shown(headers: &HeaderMap) -> String {
     lines.into_iter().collect()
 }
 
-/// A container of the project `shop` with these labels at this address.
+/// A container with these labels at this address.
 fn container(service: &str, address: SocketAddr, labels: &[(&str, &str)]) -> Container {
-    let mut all = Labels::from([
-        ("com.docker.compose.project".to_owned(), "shop".to_owned()),
-        ("com.docker.compose.service".to_owned(), service.to_owned()),
-        ("sh0.port".to_owned(), address.port().to_string()),
-        ("sh0.tls".to_owned(), "off".to_owned()),
-    ]);
-    all.extend(
-        labels
-            .iter()
-            .map(|(key, value)| (format!("sh0.{key}"), (*value).to_owned())),
-    );
-    let ip = Address {
-        ipv4: "127.0.0.1".parse().ok(),
-        ipv6: None,
-    };
-    Container {
-        id: ContainerId::new(format!("c-{service}")).expect("not empty"),
-        name: format!("shop-{service}-1"),
-        labels: all,
-        state: ContainerState::Running,
-        health: Health::None,
-        created: 1,
-        network_mode: NetworkMode::Attached,
-        networks: BTreeMap::from([("sh0-net".to_owned(), ip)]),
-        ports: BTreeSet::new(),
-    }
+    from_labels::container(service, address, labels.iter().copied())
 }
 
-fn built(containers: Vec<Container>) -> Built {
-    build(&Inputs {
-        snapshot: &Snapshot::new(containers),
-        claims: &Claims::new(),
-        last_good: &LastGood::new(),
-        absent: &Absent::new(),
-        refused: &Refused::new(),
-        prefix: "sh0",
-        network: "sh0-net",
-        default_tls: TlsSetting::Off,
-        permits: Permits {
-            catch_all: false,
-            raw_caddy: true,
-            auth_urls: true,
-        },
-        certificate_names: &BTreeSet::new(),
-        authorities: &BTreeMap::new(),
-        has_dns_provider: false,
-        gates: &Gates::open(),
-        linger_seconds: 0,
-        now: 1_000,
-    })
+fn built(containers: Vec<Container>, options: &RenderOptions) -> Built {
+    from_labels::built(containers, TlsSetting::Off, &options.authorities)
 }
 
 struct Scene {
@@ -132,9 +86,8 @@ struct Scene {
 impl Scene {
     async fn start(containers: Vec<Container>) -> Self {
         let (dir, options) = place();
-        let rendered = render(&built(containers).table, &options);
         Self {
-            _caddy: CaddyChild::start(dir.path(), &rendered.json).await,
+            _caddy: from_labels::serve(&dir, &built(containers, &options).table, &options).await,
             _dir: dir,
             port: options.http_port,
         }

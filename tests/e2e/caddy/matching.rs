@@ -1,42 +1,23 @@
 //! From labels to answers: which requests a route takes, and what its container sees of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use reqwest::Method;
-use sh0_agent::caddy::render::{RenderOptions, render};
-use sh0_agent::labels::{Permits, TlsSetting};
-use sh0_agent::model::{
-    Address, Cidr, Container, ContainerId, ContainerState, FileName, Health, NetworkMode, Snapshot,
-};
-use sh0_agent::routes::{Absent, Claims, Gates, Inputs, LastGood, Refused, RouteTable, build};
+use sh0_agent::caddy::render::RenderOptions;
+use sh0_agent::labels::TlsSetting;
+use sh0_agent::model::{Cidr, Container, FileName};
+use sh0_agent::routes::RouteTable;
 use tempfile::TempDir;
 
 use super::client::Backends;
 use crate::child::{CaddyChild, place};
+use crate::from_labels;
 
-/// A container of the labels, at this address of the loopback.
+/// A container with these labels, at this address.
 pub(super) fn container(name: &str, address: &str, labels: &[(&str, &str)]) -> Container {
-    let (ip, port) = address.rsplit_once(':').expect("an address");
-    let own = labels.iter();
-    let own = own.map(|(key, value)| (format!("sh0.{key}"), (*value).to_owned()));
-    let project = ("com.docker.compose.project".to_owned(), "shop".to_owned());
-    Container {
-        id: ContainerId::new(name).expect("not empty"),
-        name: name.to_owned(),
-        labels: own.chain([project]).collect(),
-        state: ContainerState::Running,
-        health: Health::None,
-        created: 1,
-        network_mode: NetworkMode::Attached,
-        networks: BTreeMap::from([(
-            "sh0-net".to_owned(),
-            Address {
-                ipv4: ip.parse().ok(),
-                ipv6: None,
-            },
-        )]),
-        ports: BTreeSet::from([port.parse().expect("a port")]),
-    }
+    let address = address.parse().expect("an address");
+    from_labels::container(name, address, labels.iter().copied())
 }
 
 /// A container whose default route leads to `alpha` and whose others lead to `beta`.
@@ -50,33 +31,15 @@ fn two_ports(backends: &Backends, labels: &[(&str, &str)]) -> Container {
         let key = format!("sh0.routes.{name}.port");
         both.labels.insert(key, port(&backends.beta));
     }
-    both.labels
-        .insert("sh0.port".to_owned(), port(&backends.alpha));
     both
 }
 
 /// The table of these containers; nothing may be wrong with them.
 pub(super) fn table(
     containers: Vec<Container>,
-    authorities: &BTreeMap<FileName, std::path::PathBuf>,
+    authorities: &BTreeMap<FileName, PathBuf>,
 ) -> RouteTable {
-    let built = build(&Inputs {
-        snapshot: &Snapshot::new(containers),
-        claims: &Claims::new(),
-        last_good: &LastGood::new(),
-        absent: &Absent::new(),
-        refused: &Refused::new(),
-        prefix: "sh0",
-        network: "sh0-net",
-        default_tls: TlsSetting::Off,
-        permits: Permits::default(),
-        certificate_names: &BTreeSet::new(),
-        authorities,
-        has_dns_provider: false,
-        gates: &Gates::open(),
-        linger_seconds: 0,
-        now: 1_000,
-    });
+    let built = from_labels::built(containers, TlsSetting::Off, authorities);
     assert_eq!(built.diagnostics, [], "the labels are right");
     built.table
 }
@@ -87,8 +50,8 @@ pub(super) async fn serve(
 ) -> (TempDir, RenderOptions, CaddyChild) {
     let (dir, mut options) = place();
     set(&mut options);
-    let rendered = render(&table(containers, &options.authorities), &options);
-    let caddy = CaddyChild::start(dir.path(), &rendered.json).await;
+    let table = table(containers, &options.authorities);
+    let caddy = from_labels::serve(&dir, &table, &options).await;
     (dir, options, caddy)
 }
 

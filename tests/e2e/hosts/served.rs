@@ -1,22 +1,19 @@
 //! A Caddy that serves what labels ask for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sh0_agent::caddy::admin::Admin;
 use sh0_agent::caddy::render::{RenderOptions, render};
 use sh0_agent::certificates::scan;
-use sh0_agent::labels::{Permits, TlsSetting};
-use sh0_agent::model::{
-    Container, ContainerId, ContainerState, Health, Hostname, Labels, NetworkMode, Snapshot,
-};
-use sh0_agent::routes::{
-    Absent, Built, Claims, Gates, HostPolicy, Inputs, LastGood, Refused, TlsMode, build,
-};
+use sh0_agent::labels::TlsSetting;
+use sh0_agent::model::{Container, Hostname};
+use sh0_agent::routes::{Built, HostPolicy, TlsMode};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::caddy::client::Backends;
 use crate::child::{CaddyChild, place};
+use crate::from_labels;
 use crate::harness::{patience, until};
 
 /// A Caddy that serves what these labels ask for. Blocks of labels are containers, each on the
@@ -59,7 +56,7 @@ impl Served {
     pub(crate) async fn start_on(labels: &str, dir: TempDir, options: RenderOptions) -> Self {
         let backends = Backends::start().await;
         let built = built(labels, &backends, &options);
-        let caddy = CaddyChild::start(dir.path(), &render(&built.table, &options).json).await;
+        let caddy = from_labels::serve(&dir, &built.table, &options).await;
         Self {
             dir,
             options,
@@ -156,57 +153,22 @@ impl Served {
 }
 
 fn built(labels: &str, backends: &Backends, options: &RenderOptions) -> Built {
-    let port = |address: &str| address.rsplit(':').next().expect("a port").to_owned();
     let blocks = labels.split("\n\n").map(str::trim);
     let containers = blocks.filter(|block| !block.is_empty()).enumerate();
     let containers = containers.map(|(number, block)| {
         let mut lines = block.lines().map(str::trim);
         let name = lines.next().expect("a name");
-        let mut labels: Labels = lines
-            .map(|line| {
-                let (key, value) = line.split_once('=').expect("key=value");
-                (format!("sh0.{key}"), value.to_owned())
-            })
-            .collect();
+        let labels = lines.map(|line| line.split_once('=').expect("key=value"));
         let backend = if name == "beta" {
             &backends.beta
         } else {
             &backends.alpha
         };
-        labels.insert("sh0.port".to_owned(), port(backend));
-        labels.insert("com.docker.compose.project".to_owned(), "shop".to_owned());
+        let address = backend.parse().expect("an address");
         Container {
-            id: ContainerId::new(format!("c{number}")).expect("not empty"),
-            name: format!("{name}-{number}"),
-            labels,
-            state: ContainerState::Running,
-            health: Health::None,
             created: i64::try_from(number).expect("few"),
-            network_mode: NetworkMode::Host,
-            networks: BTreeMap::new(),
-            ports: BTreeSet::new(),
+            ..from_labels::container(&format!("{name}-{number}"), address, labels)
         }
     });
-    let snapshot = Snapshot::new(containers);
-    build(&Inputs {
-        snapshot: &snapshot,
-        claims: &Claims::new(),
-        last_good: &LastGood::new(),
-        absent: &Absent::new(),
-        refused: &Refused::new(),
-        prefix: "sh0",
-        network: "sh0-net",
-        default_tls: TlsSetting::Auto,
-        permits: Permits {
-            catch_all: true,
-            raw_caddy: false,
-            auth_urls: false,
-        },
-        certificate_names: &BTreeSet::new(),
-        authorities: &options.authorities,
-        has_dns_provider: false,
-        gates: &Gates::open(),
-        linger_seconds: 0,
-        now: 0,
-    })
+    from_labels::built(containers.collect(), TlsSetting::Auto, &options.authorities)
 }

@@ -35,15 +35,15 @@ fn a_wrong_label_that_protects_closes_its_route_from_the_start() {
             | api.example.com shop-web-1 routed
             | app.example.com shop-web-1 refused: it answers 503: `sh0.auth.basic` takes `user:hash` pairs with a bcrypt or Argon2id hash, found another hash (in compose files every `$` of a hash is written `$$`) (pair 1)
             | copy.example.com shop-web-1 refused: it answers 503: `sh0.routes.copy.auth.forward.copy` needs `sh0.routes.copy.auth.forward`
-            | in.example.com shop-web-1 refused: it answers 503: `sh0.routes.in.allow` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found nothing
+            | in.example.com shop-web-1 refused: it answers 503: `sh0.routes.in.allow` takes an IP address or a range such as `10.0.0.0/8`, found nothing
             | size.example.com/up shop-web-1 refused: it answers 503: `sh0.routes.size.body_max` takes a size such as `512KB`, `10MB` or `1GB`, found `10 apples`
             ! E001 shop-web-1 (c1): `sh0.auth.basic` takes `user:hash` pairs with a bcrypt or Argon2id hash, found another hash (in compose files every `$` of a hash is written `$$`) (pair 1) [sh0.auth.basic="(hidden)"]; write for example `sh0.auth.basic=ada:$2a$04$/3DyloKJlePp7qJfPtiO7edscyI6ZO1Pecc6NZ3.HYPvwDj5ZzH.6`
             ! E001 shop-web-1 (c1): `sh0.routes.copy.auth.forward.copy` needs `sh0.routes.copy.auth.forward` [sh0.routes.copy.auth.forward.copy="Remote-User"]; add for example `sh0.routes.copy.auth.forward=auth:9091/verify`
-            ! E001 shop-web-1 (c1): `sh0.routes.in.allow` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found nothing [sh0.routes.in.allow=""]; write for example `sh0.routes.in.allow=10.0.0.0/8, 2001:db8::1`
+            ! E001 shop-web-1 (c1): `sh0.routes.in.allow` takes an IP address or a range such as `10.0.0.0/8`, found nothing [sh0.routes.in.allow=""]; write for example `sh0.routes.in.allow=10.0.0.0/8, 2001:db8::1`
             ! E001 shop-web-1 (c1): `sh0.routes.size.body_max` takes a size such as `512KB`, `10MB` or `1GB`, found `10 apples` [sh0.routes.size.body_max="10 apples"]; write for example `sh0.routes.size.body_max=10MB`
             ! E011 shop-web-1 (c1): the route `copy` answers 503: `sh0.routes.copy.auth.forward.copy` needs `sh0.routes.copy.auth.forward`; correct its labels; it is never served with less protection than they ask for
             ! E011 shop-web-1 (c1): the route `default` answers 503: `sh0.auth.basic` takes `user:hash` pairs with a bcrypt or Argon2id hash, found another hash (in compose files every `$` of a hash is written `$$`) (pair 1); correct its labels; it is never served with less protection than they ask for
-            ! E011 shop-web-1 (c1): the route `in` answers 503: `sh0.routes.in.allow` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found nothing; correct its labels; it is never served with less protection than they ask for
+            ! E011 shop-web-1 (c1): the route `in` answers 503: `sh0.routes.in.allow` takes an IP address or a range such as `10.0.0.0/8`, found nothing; correct its labels; it is never served with less protection than they ask for
             ! E011 shop-web-1 (c1): the route `size` answers 503: `sh0.routes.size.body_max` takes a size such as `512KB`, `10MB` or `1GB`, found `10 apples`; correct its labels; it is never served with less protection than they ask for
         "#]],
     );
@@ -138,9 +138,9 @@ fn an_older_form_with_less_protection_does_not_come_back() {
             | app.example.com shop-web-1 routed
             == later 10s
             app.example.com [public] shop/web:default -> http 503 closed
-            | app.example.com shop-web-1 refused: it answers 503: `sh0.deny` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found `10.0.0.0/99`
-            ! E001 shop-web-1 (c1): `sh0.deny` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found `10.0.0.0/99` [sh0.deny="10.0.0.0/99"]; write for example `sh0.deny=203.0.113.0/24`
-            ! E011 shop-web-1 (c1): the route `default` answers 503: `sh0.deny` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found `10.0.0.0/99`; correct its labels; it is never served with less protection than they ask for
+            | app.example.com shop-web-1 refused: it answers 503: `sh0.deny` takes an IP address or a range such as `10.0.0.0/8`, found `10.0.0.0/99`
+            ! E001 shop-web-1 (c1): `sh0.deny` takes an IP address or a range such as `10.0.0.0/8`, found `10.0.0.0/99` [sh0.deny="10.0.0.0/99"]; write for example `sh0.deny=203.0.113.0/24`
+            ! E011 shop-web-1 (c1): the route `default` answers 503: `sh0.deny` takes an IP address or a range such as `10.0.0.0/8`, found `10.0.0.0/99`; correct its labels; it is never served with less protection than they ask for
             == later 10s
             app.example.com [public] shop/web:default -> http 503 closed
             | app.example.com shop-web-1 refused: it answers 503: the container's port is not known: it exposes none
@@ -178,10 +178,10 @@ fn the_newest_replica_closes_the_route_of_all() {
         ",
         expect![[r#"
             app.example.com [public] shop/web:default -> http 503 closed
-            | app.example.com shop-web-1 refused: it answers 503: `sh0.deny` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found `everybody`
-            | app.example.com shop-web-2 refused: it answers 503: `sh0.deny` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found `everybody`
-            ! E001 shop-web-2 (c2): `sh0.deny` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found `everybody` [sh0.deny="everybody"]; write for example `sh0.deny=203.0.113.0/24`
-            ! E011 shop-web-2 (c2): the route `default` answers 503: `sh0.deny` takes addresses such as `10.0.0.0/8` or `2001:db8::1`, found `everybody`; correct its labels; it is never served with less protection than they ask for
+            | app.example.com shop-web-1 refused: it answers 503: `sh0.deny` takes an IP address or a range such as `10.0.0.0/8`, found `everybody`
+            | app.example.com shop-web-2 refused: it answers 503: `sh0.deny` takes an IP address or a range such as `10.0.0.0/8`, found `everybody`
+            ! E001 shop-web-2 (c2): `sh0.deny` takes an IP address or a range such as `10.0.0.0/8`, found `everybody` [sh0.deny="everybody"]; write for example `sh0.deny=203.0.113.0/24`
+            ! E011 shop-web-2 (c2): the route `default` answers 503: `sh0.deny` takes an IP address or a range such as `10.0.0.0/8`, found `everybody`; correct its labels; it is never served with less protection than they ask for
         "#]],
     );
 }

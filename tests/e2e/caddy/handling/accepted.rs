@@ -76,7 +76,7 @@ async fn every_value_that_is_taken_is_taken_by_caddy() {
     }
     let (dir, options) = place();
     let caddy = CaddyChild::start(dir.path(), &render_unavailable(&options).json).await;
-    let built = built(containers);
+    let built = built(containers, &options);
     let rendered = render(&built.table, &options);
     if let Err(error) = caddy.admin.load(rendered.json.clone()).await {
         let mut told = error.to_string();

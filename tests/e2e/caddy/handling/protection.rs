@@ -9,6 +9,7 @@ use sh0_agent::model::{Container, ContainerId};
 
 use super::{Scene, backend, built, container};
 use crate::child::{CaddyChild, place};
+use crate::from_labels;
 
 /// The password is `secret`.
 const BCRYPT: &str = "$2a$04$/3DyloKJlePp7qJfPtiO7edscyI6ZO1Pecc6NZ3.HYPvwDj5ZzH.6";
@@ -178,15 +179,16 @@ async fn another_app_is_asked_first_and_its_failure_lets_nobody_in() {
 async fn an_app_that_is_asked_may_move_without_a_load() {
     let app = backend().await;
     let dead: SocketAddr = "127.0.0.1:1".parse().expect("an address");
-    let built = built(vec![
+    let (dir, mut options) = place();
+    let containers = vec![
         container("auth", app, &[("host", "auth.test"), ("retry", "0s")]),
         container(
             "a",
             app,
             &[("host", "a.test"), ("auth.forward", "auth/yes")],
         ),
-    ]);
-    let (dir, mut options) = place();
+    ];
+    let built = built(containers, &options);
     let runtime_dir = dir.path().join("run");
     let folder = runtime_dir.join("slots");
     std::fs::create_dir_all(&folder).expect("the folder is ours");
@@ -203,8 +205,7 @@ async fn an_app_that_is_asked_may_move_without_a_load() {
         runtime_dir: runtime_dir.clone(),
         counts: BTreeMap::new(),
     });
-    let rendered = render(&built.table, &options);
-    let caddy = CaddyChild::start(dir.path(), &rendered.json).await;
+    let caddy = from_labels::serve(&dir, &built.table, &options).await;
     let scene = Scene {
         _dir: dir,
         _caddy: caddy,
@@ -262,7 +263,7 @@ async fn a_request_that_is_passed_on_as_a_last_resort_is_protected_like_the_firs
         ],
     ));
     let (dir, options) = place();
-    let rendered = render(&built(containers).table, &options);
+    let rendered = render(&built(containers, &options).table, &options);
     // In the routes for errors the containers live: a pass without protection would be a 200.
     let text = String::from_utf8(rendered.json.to_vec()).expect("JSON");
     let (routes, errors) = text
