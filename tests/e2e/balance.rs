@@ -111,7 +111,10 @@ async fn a_canary_gets_its_share_and_another_weight_needs_no_load() {
 #[tokio::test]
 async fn a_cookie_keeps_its_replica_while_another_one_is_redeployed() {
     let scene = Scene::start().await;
-    let replica = |name: &str| scene.replica(name).label("sh0.lb.policy", "cookie");
+    let replica = |name: &str| {
+        let app = scene.replica(name).label("sh0.lb.policy", "cookie");
+        app.label("sh0.lb.cookie", "session_at")
+    };
     let mut containers = BTreeMap::new();
     for name in ["web-1", "web-2", "web-3"] {
         containers.insert(name.to_owned(), scene.ready(replica(name)).await);
@@ -122,7 +125,9 @@ async fn a_cookie_keeps_its_replica_while_another_one_is_redeployed() {
         let answer = scene.agent.get(&scene.host, "/").await;
         let name = answer.said("name").expect("a replica answers").to_owned();
         let cookie = answer.header("set-cookie").split(';').next();
-        cookies.insert(name, cookie.expect("it is set").to_owned());
+        let cookie = cookie.expect("it is set").to_owned();
+        assert!(cookie.starts_with("session_at="), "{cookie}");
+        cookies.insert(name, cookie);
     }
     let client = client(1);
     let ask = async |cookie: &str| {

@@ -103,7 +103,7 @@ async fn a_wrong_setting_is_refused_with_the_fix() {
         (["--debounce-quiet", "5"], "expected a time such as `500ms`"),
         (
             ["--default-tls", "maybe"],
-            "expected `auto`, `internal` or `off`",
+            "expected `auto`, `internal`, `on_demand` or `off`",
         ),
         (["--netwrok", "x"], "--network"),
         (["--docker", "ssh://host"], "TLS and SSH are not supported"),
