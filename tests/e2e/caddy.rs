@@ -162,7 +162,11 @@ async fn a_ping_does_not_wait_for_a_load() {
         tokio::select! {
             biased;
             loaded = &mut load => break loaded.expect("it is only long"),
-            ping = caddy.admin.ping() => ping.expect("Caddy lives"),
+            ping = caddy.admin.ping() => if let Err(error) = ping {
+                // At the end of a load Caddy replaces its admin endpoint, under a ping's feet.
+                println!("the last ping: {error}");
+                break load.as_mut().await.expect("it is only long");
+            },
         }
         pings += 1;
         slowest = slowest.max(sent.elapsed());
