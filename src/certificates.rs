@@ -97,13 +97,17 @@ pub fn scan(directory: &Path, copies: &Path, now: u64) -> CertificateSet {
 
 /// Whether the file holds a certificate; if not, what is wrong with it.
 pub(crate) fn check_root(path: &Path) -> Result<(), String> {
-    let pem = read(path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    certificates_in(&read(path)?).map(drop)
+}
+
+/// The certificates of a file that must hold some.
+fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = found.map_err(|e| format!("is not PEM: {e}"))?;
     if found.is_empty() {
         return Err("holds no certificate (`BEGIN CERTIFICATE`)".to_owned());
     }
-    Ok(())
+    Ok(found)
 }
 
 /// A file of authorities: its name in labels, and its copy.
@@ -116,12 +120,7 @@ fn authorities(file: &Path, copies: &Path) -> Result<(FileName, PathBuf), String
         )
     })?;
     let pem = read(file)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let found = found.map_err(|error| format!("is not PEM: {error}"))?;
-    if found.is_empty() {
-        return Err("holds no certificate (`BEGIN CERTIFICATE`)".to_owned());
-    }
-    for certificate in &found {
+    for certificate in &certificates_in(&pem)? {
         ParsedCertificate::try_from(certificate)
             .map_err(|error| format!("holds a certificate that cannot be read: {error}"))?;
     }

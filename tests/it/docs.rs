@@ -149,13 +149,13 @@ fn auth() -> Container {
     FakeEngine::container("shop-auth-1", 2, &labels)
 }
 
-/// A container of the same project that is on the network of its labels.
-fn container(labels: Labels) -> Container {
+/// A container of the project `shop` that is on the network of its labels.
+pub(crate) fn container(name: &str, service: &str, labels: Labels) -> Container {
     let of_project = [
         ("com.docker.compose.project", "shop"),
-        ("com.docker.compose.service", "web"),
+        ("com.docker.compose.service", service),
     ];
-    let mut container = FakeEngine::container("shop-web-1", 1, &of_project);
+    let mut container = FakeEngine::container(name, 1, &of_project);
     let address = container.networks["sh0-net"];
     let own = labels.get("sh0.network").cloned();
     container
@@ -181,7 +181,10 @@ fn every_keys_example_is_right_and_routed_as_the_reference_has_it() {
         let mut agent = Agent::default();
         let authority = FileName::parse("corp.pem").expect("a file's name");
         agent.authorities.insert(authority, "/corp.pem".into());
-        let built = agent.build(&Snapshot::new([container(labels), auth()]));
+        let built = agent.build(&Snapshot::new([
+            container("shop-web-1", "web", labels),
+            auth(),
+        ]));
         let codes: Vec<&str> = built.diagnostics.iter().map(|d| d.code.id()).collect();
         let needs = NEEDS.iter().find(|(name, _)| *name == info.name);
         let expected = needs.map_or(&[][..], |(_, codes)| *codes);
@@ -249,7 +252,7 @@ fn every_compose_snippet_is_understood_and_has_right_labels() {
             for service in services.chain([&node]) {
                 let labels = labels_of(service);
                 seen += labels.len();
-                let parsed = parse(&container(labels), "sh0");
+                let parsed = parse(&container("shop-web-1", "web", labels), "sh0");
                 assert_eq!(parsed.diagnostics, [], "{}:\n{snippet}", file.display());
             }
         }
@@ -275,7 +278,8 @@ fn every_label_in_the_text_is_known() {
             };
             let name = rest.split(['=', ':', ' ']).next().unwrap_or(rest);
             let is_example = ["hots", "", "routes.<name>.<key>"].contains(&name);
-            let container = container(Labels::from([(format!("sh0.{name}"), "x".to_owned())]));
+            let labels = Labels::from([(format!("sh0.{name}"), "x".to_owned())]);
+            let container = container("shop-web-1", "web", labels);
             let parsed = parse(&container, "sh0");
             let unknown = parsed.diagnostics.iter().find(|d| d.code.id() == "W001");
             assert!(is_example || unknown.is_none(), "`{code}`: {unknown:?}");

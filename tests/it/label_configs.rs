@@ -8,7 +8,7 @@ use sh0_agent::caddy::render::{RenderOptions, render};
 use sh0_agent::labels::{KeyInfo, Permits, Scope, keys};
 use sh0_agent::model::{Container, FileName, Labels, Snapshot};
 
-use crate::fakes::engine::FakeEngine;
+use crate::docs::container;
 use crate::fixture::Agent;
 use crate::render::options;
 
@@ -29,20 +29,6 @@ fn agent() -> Agent {
 /// The container of the example, and one that it may ask. Without TLS where the key is not about
 /// it: then all there is to see is in one server.
 fn containers(info: &KeyInfo) -> Vec<Container> {
-    let container = |name: &str, service: &str, labels: Labels| {
-        let project = [
-            ("com.docker.compose.project", "shop"),
-            ("com.docker.compose.service", service),
-        ];
-        let mut container = FakeEngine::container(name, 1, &project);
-        let address = container.networks["sh0-net"];
-        let network = labels.get("sh0.network").cloned();
-        container
-            .networks
-            .extend(network.map(|network| (network, address)));
-        container.labels.extend(labels);
-        container
-    };
     let own = { info.example_labels().into_iter() }
         .map(|(name, value)| (format!("sh0.{name}"), value.to_owned()));
     let mut labels: Labels = own.collect();

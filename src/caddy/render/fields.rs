@@ -105,9 +105,9 @@ fn caddy_text(text: &HeaderText) -> String {
     written
 }
 
-/// Only braces need a backslash; one that stands before them already is kept by the one added
+/// The text as itself where Caddy expands placeholders. Only braces need a backslash; one that stands before them already is kept by the one added
 /// (`Replacer.replace` in Caddy's replacer.go).
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     text.replace('{', "\\{").replace('}', "\\}")
 }
 

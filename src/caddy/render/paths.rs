@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::fields::literal;
 use super::regexp_escaped;
 use crate::caddy::config::{Handler, IpRanges, Matcher, PathReplacement, Pattern, Rewrite};
 use crate::model::{Cidr, Matching, PathMatch, TextMatch};
@@ -32,7 +33,7 @@ pub(super) fn matcher(key: &RouteKey) -> Option<Matcher> {
     let fields = headers.iter();
     let fields = fields.map(|(name, value)| (name.as_str().to_owned(), whole(value)));
     let query = queries.iter();
-    let query = query.map(|(name, value)| (escaped(name.as_str()), vec![parameter(value)]));
+    let query = query.map(|(name, value)| (literal(name.as_str()), vec![parameter(value)]));
     let matcher = Matcher {
         host,
         path,
@@ -75,14 +76,8 @@ fn whole(value: &TextMatch) -> Pattern {
 fn parameter(value: &TextMatch) -> String {
     match value {
         TextMatch::Any => "*".to_owned(),
-        TextMatch::Text(text) => escaped(text),
+        TextMatch::Text(text) => literal(text),
     }
-}
-
-/// The text with its braces escaped, where Caddy would expand placeholders (`replace` in
-/// replacer.go).
-fn escaped(text: &str) -> String {
-    text.replace('{', r"\{").replace('}', r"\}")
 }
 
 /// What happens to the path before the request is passed on.
