@@ -1,4 +1,4 @@
-//! What happens to requests while containers come and go, under load. The README's table of events
+//! What happens to requests while containers come and go, under load. The table in `docs/redeploys.md`
 //! names these tests.
 //!
 //! In every scenario clients of all kinds (`examples/load`) ask one app while something is done to
