@@ -1,5 +1,7 @@
 //! The flags that are settings of the agent, each with its environment variable.
 
+mod values;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,10 +10,14 @@ use clap::{Args, ValueEnum};
 
 use crate::caddy::render::{AcmeOptions, DnsProvider, ExternalAccountKey};
 use crate::labels::{Permits, TlsSetting};
-use crate::model::Cidr;
 use crate::reconcile::DebounceOptions;
 use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::HoldBounds;
+
+use self::values::{
+    Proxies, dns_provider, duration, hmac, https_url, interval, name, port, prefix, proxies, tls,
+    waiting,
+};
 
 /// `--upstreams`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -206,156 +212,10 @@ fn said(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// A duration as labels write it.
-fn duration(text: &str) -> Result<Duration, String> {
-    crate::labels::duration(text).map_err(|error| format!("expected {}", error.expected))
-}
-
-/// A duration that a timer can repeat.
-fn interval(text: &str) -> Result<Duration, String> {
-    let least = Duration::from_secs(1);
-    match duration(text)? {
-        interval if interval < least => Err("expected at least `1s`".to_owned()),
-        interval => Ok(interval),
-    }
-}
-
-/// How many requests may wait: each takes two file descriptors, of which a process has about a
-/// million at most.
-fn waiting(text: &str) -> Result<usize, String> {
-    let most = 500_000;
-    let count = text.parse().ok().filter(|count| *count <= most);
-    count.ok_or_else(|| format!("expected a number from 0 to {most}"))
-}
-
-fn port(text: &str) -> Result<u16, String> {
-    let wrong = || "expected a number from 1 to 65535".to_owned();
-    text.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)
-}
-
-fn name(text: &str) -> Result<String, String> {
-    crate::model::Token::parse(text)
-        .map(|token| token.as_str().to_owned())
-        .map_err(|error| format!("expected {}, found {}", error.expected, error.found))
-}
-
-fn prefix(text: &str) -> Result<String, String> {
-    let is_dotted = text.starts_with('.') || text.ends_with('.');
-    if is_dotted {
-        return Err("expected a prefix without a dot at its ends, such as `sh0`".to_owned());
-    }
-    name(text)
-}
-
-/// What one word of `--trusted-proxies` stands for.
-#[derive(Debug, Clone)]
-struct Proxies(Vec<Cidr>);
-
-fn proxies(text: &str) -> Result<Proxies, String> {
-    match text.trim() {
-        "" => Ok(Proxies(Vec::new())),
-        "private" => Ok(Proxies(Cidr::PRIVATE.to_vec())),
-        range => { Cidr::parse(range) }
-            .map(|range| Proxies(vec![range]))
-            .map_err(|error| format!("expected {}, or `private`", error.expected)),
-    }
-}
-
-fn tls(text: &str) -> Result<TlsSetting, String> {
-    TlsSetting::parse(text).map_err(|error| format!("expected {}", error.expected))
-}
-
-/// A key in base64url without padding (RFC 8555, section 7.3.4), or nothing. It is not repeated.
-fn hmac(text: &str) -> Result<String, String> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    { text.bytes().all(is_plain) }
-        .then(|| text.to_owned())
-        .ok_or_else(|| "expected a key in base64url, without `=`".to_owned())
-}
-
-/// A provider as JSON, or the file with it.
-fn dns_provider(text: &str) -> Result<DnsProvider, String> {
-    let read = |path| std::fs::read_to_string(path).map_err(|error| format!("no file: {error}"));
-    let json = if text.trim_start().starts_with('{') {
-        text.to_owned()
-    } else {
-        read(text)?
-    };
-    DnsProvider::parse(&json).map_err(|found| {
-        format!("expected JSON such as `{{\"name\": \"cloudflare\"}}`, found {found}")
-    })
-}
-
-fn https_url(text: &str) -> Result<String, String> {
-    let is_url = text
-        .strip_prefix("https://")
-        .is_some_and(|rest| !rest.is_empty());
-    is_url
-        .then(|| text.to_owned())
-        .ok_or_else(|| "expected a URL with `https://`".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_a_unit() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
-        assert_eq!(duration("24h"), Ok(Duration::from_hours(24)));
-        for wrong in [
-            "",
-            "5",
-            "s",
-            "-1s",
-            "1.5s",
-            "99999999999999999999h",
-            "8761h",
-            "5 s",
-        ] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_trusted_proxy_is_an_address_a_range_or_all_private_ones() {
-        let shown = |text: &str| {
-            proxies(text).map(|proxies| {
-                let ranges = proxies.0.iter().map(ToString::to_string);
-                ranges.collect::<Vec<_>>().join(" ")
-            })
-        };
-        for (text, ranges) in [
-            ("192.0.2.7", "192.0.2.7/32"),
-            (" 10.1.2.3/8 ", "10.0.0.0/8"),
-            ("2001:db8::1/32", "2001:db8::/32"),
-            ("::ffff:10.0.0.1", "10.0.0.1/32"),
-            (
-                "private",
-                "192.168.0.0/16 172.16.0.0/12 10.0.0.0/8 127.0.0.0/8 fd00::/8 ::1/128",
-            ),
-            // As compose files pass on a variable that is not set.
-            ("", ""),
-        ] {
-            assert_eq!(shown(text).as_deref(), Ok(ranges), "{text}");
-        }
-        for wrong in [
-            "Private",
-            "10.0.0.0/33",
-            "10.0.0.0/-1",
-            "10.0.0.0/",
-            "10.0.0",
-            "proxy.example.com",
-            "0.0.0.0/0 10.0.0.1",
-        ] {
-            let error = shown(wrong).expect_err(wrong);
-            assert_eq!(
-                error, "expected an IP address or a range such as `10.0.0.0/8`, or `private`",
-                "{wrong}"
-            );
-        }
-    }
+    use crate::model::Cidr;
 
     #[test]
     fn trusted_proxies_are_separated_by_commas() {

@@ -149,10 +149,10 @@ fn every_line_of_the_table_of_events_names_its_test_and_every_scenario_is_in_it(
     let mut named = Vec::new();
     for line in table.lines().skip(2) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        let [_, _, test] = cells[..] else {
+        let [_, _, name] = cells[..] else {
             panic!("three cells: {line}")
         };
-        named.push(test.trim_matches('`').to_owned());
+        named.push(name.trim_matches('`').to_owned());
     }
     named.extend(NOT_IN_THE_TABLE.map(str::to_owned));
     named.sort();
