@@ -14,7 +14,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::Deserialize;
 
 use super::message;
-pub(crate) use super::message::{blames_config, is_certificate, is_environment};
+pub(crate) use super::message::{blames_config, is_certificate, is_environment, is_setting};
 use super::render::ADMIN_ORIGIN;
 
 /// A load of 10,000 hosts takes 2 s on two idle cores and does not wait for old connections; 30

@@ -61,6 +61,24 @@ pub(crate) fn is_certificate(message: &str) -> bool {
         && (places.iter()).any(|place| message.contains(&format!(": provision tls: {place}")))
 }
 
+/// Whether a refusal is about what the agent's settings say, and no route: who issues certificates,
+/// whom to believe, where files are (`Provision` in `modules/caddytls/tls.go` and
+/// `modules/caddyhttp/app.go`, `provisionContext` in `caddy.go`).
+pub(crate) fn is_setting(message: &str) -> bool {
+    let places = [
+        "provision tls: provisioning automation policy ",
+        "provision tls: provisioning default ",
+        "provision tls: loading on-demand TLS permission module: ",
+        "loading trusted proxies modules: ",
+        "loading storage module: ",
+        "creating storage value: ",
+        "loading pki app module: ",
+        "starting caddy administration endpoint: ",
+        "setting up default log: ",
+    ];
+    named_route(message).is_none() && (places.iter()).any(|place| message.contains(place))
+}
+
 /// Whether a refusal is about the machine (a port, a permission, a disk) and may pass by itself.
 pub(crate) fn is_environment(message: &str) -> bool {
     named_route(message).is_none()

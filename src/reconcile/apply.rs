@@ -99,7 +99,7 @@ where
             claims: &self.state.claims,
             last_good: &self.state.last_good,
             absent: &self.state.absent,
-            refused: self.refusals.forms(),
+            refused: &self.refusals.forms(),
             prefix: &self.options.prefix,
             network: &self.options.network,
             default_tls: self.options.default_tls,
@@ -116,14 +116,21 @@ where
     /// Builds the table and the config from the newest snapshot, and notes whether they changed.
     pub(super) fn rebuild(&mut self) {
         let certificates = Arc::clone(&self.channels.certificates.borrow_and_update());
-        let Some(built) = self.build(&certificates, &self.readiness.gates) else {
+        let Some(mut built) = self.build(&certificates, &self.readiness.gates) else {
             return;
         };
+        if self.hold_back(&built) {
+            let rest = self.build(&certificates, &self.readiness.gates);
+            built = rest.unwrap_or(built);
+        }
         if !self.memory.is_recalled() {
             self.learn(&built);
         }
         self.memory.note(Instant::now());
-        self.say_diagnostics(&built.diagnostics);
+        if !self.refusals.is_searching() {
+            self.say_diagnostics(&built.diagnostics);
+            self.status.diagnostics = Arc::new(built.diagnostics.clone());
+        }
         let pairs = self.refusals.left_in(&certificates.pairs);
         self.options.render.certificates.clone_from(&pairs);
         let options = &mut self.options.render;
@@ -138,7 +145,6 @@ where
         let is_new = before != Some(&rendered.fingerprint);
         self.status.generation += u64::from(is_new);
         self.status.rows = Arc::new(built.rows.clone());
-        self.status.diagnostics = Arc::new(built.diagnostics.clone());
         self.status.table = Arc::new(built.table.clone());
         let generation = self.status.generation;
         let desired = Arc::new(Desired {
@@ -258,8 +264,8 @@ where
         };
         let id = desired.id();
         if id == *serving {
-            self.refusals.settle();
             self.status.caddy.load_error = None;
+            self.on_tried(true);
             return;
         }
         if self.loads.rejected.as_ref() == Some(&id) {
@@ -289,6 +295,7 @@ where
                 self.status.caddy.loads += 1;
                 self.loads.serving = Some((epoch, sent.id()));
                 self.accept(sent);
+                self.on_tried(false);
             }
             // The process that took it has ended: what the new one serves is known by its phase.
             Ok(()) => {}
@@ -319,7 +326,6 @@ where
         self.loads.start_failures = 0;
         self.loads.rejected = None;
         self.loads.adopted = None;
-        self.refusals.settle();
         self.status.caddy.load_error = None;
         self.status.applied = Some(desired.generation);
         self.say_config(&desired);

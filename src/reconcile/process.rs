@@ -130,7 +130,16 @@ where
         };
         // Without such words any route would be innocent: one kill must not cost a site.
         let blames_config = blames_config(last_words) && !is_environment(last_words);
-        self.loads.start_failures += 1;
+        let sent = self.desired.clone().filter(|desired| desired.id() == id);
+        let sent = sent.filter(|_| blames_config);
+        let is_found = sent
+            .as_ref()
+            .map(|sent| self.leave_out_named(sent, last_words));
+        // A route that Caddy does not name is searched for by loads: they are quicker than starts.
+        self.loads.start_failures = match is_found {
+            Some(false) => self.loads.start_failures.max(START_TRIES_MAX - 1),
+            Some(true) | None => self.loads.start_failures,
+        } + 1;
         if self.loads.start_failures == START_TRIES_MAX {
             error!(reason = %last_words, "Caddy does not start with its config; starting it with 503 answers, to go on by loads.");
         }
@@ -140,14 +149,6 @@ where
             .is_some_and(|accepted| accepted.id() == id)
         {
             self.accepted = None;
-        }
-        let sent = self.desired.clone().filter(|desired| desired.id() == id);
-        if let Some(sent) = sent.filter(|_| blames_config) {
-            self.blame(&sent, last_words);
-        }
-        // If not even that starts, no route was to blame.
-        if id == self.unavailable.fingerprint.to_string() && self.refusals.acquit() {
-            self.rebuild();
         }
         self.offer_start_config();
     }

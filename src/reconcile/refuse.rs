@@ -1,41 +1,53 @@
 //! What Caddy refuses: the route to blame is left out, everything else is served.
 //!
-//! Caddy names the index of the route in most of its refusals. Where it does not, the routes that
-//! are new or changed are left out one by one. Forms that were refused are not tried again until
-//! the route's labels change. Certificates of the operator are left out like routes, the new ones
-//! together, until their files change.
+//! Caddy names the index of the route in most of its refusals. Where it does not, they are searched
+//! for among the routes that are new or changed. Forms that were refused are not tried again until
+//! the route's labels change, or the agent is started anew. Certificates of the operator are left
+//! out like routes, the new ones together, until their files change.
 
-use std::collections::{BTreeSet, VecDeque};
+mod search;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tracing::error;
+use tracing::{error, warn};
 
+use self::search::{Search, Suspect, Verdict};
 use super::Loop;
 use super::apply::Desired;
-use crate::caddy::admin::{Admin, AdminError, is_certificate};
+use crate::caddy::admin::{Admin, AdminError, is_certificate, is_setting};
 use crate::caddy::render::CertificatePair;
 use crate::discovery::Engine;
 use crate::model::{Labels, RouteId};
 use crate::probe::Probe;
-use crate::routes::{Built, Refused};
+use crate::routes::{Built, LastGood, Refused};
 use crate::state::Store;
 
-/// How many changed routes are tried one by one when Caddy does not say which is wrong: each try
-/// is a load, and a load costs clients.
-const SUSPECTS_MAX: usize = 16;
-
-/// The refused forms, and the search for one.
+/// The refused forms, and the search for more.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     forms: Refused,
     certificates: BTreeSet<CertificatePair>,
-    suspects: VecDeque<(RouteId, Labels)>,
-    trial: Option<(RouteId, Labels)>,
+    search: Option<Search>,
 }
 
 impl Refusals {
-    pub(super) fn forms(&self) -> &Refused {
-        &self.forms
+    /// The forms to leave out, with Caddy's words.
+    pub(super) fn forms(&self) -> Cow<'_, Refused> {
+        let Some(search) = &self.search else {
+            return Cow::Borrowed(&self.forms);
+        };
+        let mut forms = self.forms.clone();
+        for ((id, labels), words) in search.left_out() {
+            add(&mut forms, id, labels, words);
+        }
+        Cow::Owned(forms)
+    }
+
+    /// Whether it is not known yet which routes are to blame.
+    pub(super) fn is_searching(&self) -> bool {
+        self.search.is_some()
     }
 
     /// These certificates without those that were refused; forgets the refused that are gone.
@@ -45,20 +57,6 @@ impl Refusals {
             .iter()
             .filter(|pair| !self.certificates.contains(pair));
         left_in.cloned().collect()
-    }
-
-    fn add(&mut self, id: RouteId, labels: Labels, message: &str) {
-        self.forms
-            .entry(id)
-            .or_default()
-            .insert(labels, message.to_owned());
-    }
-
-    fn take_back(&mut self, id: &RouteId, labels: &Labels) {
-        if let Some(forms) = self.forms.get_mut(id) {
-            forms.remove(labels);
-        }
-        self.forms.retain(|_, forms| !forms.is_empty());
     }
 
     /// Forgets routes of apps that are gone.
@@ -73,22 +71,11 @@ impl Refusals {
             .collect();
         self.forms.retain(|id, _| apps.contains(&id.app));
     }
+}
 
-    /// Ends the search and takes the route back that it was at; whether there was one.
-    pub(super) fn acquit(&mut self) -> bool {
-        self.suspects.clear();
-        let trial = self.trial.take();
-        if let Some((id, labels)) = &trial {
-            self.take_back(id, labels);
-        }
-        trial.is_some()
-    }
-
-    /// A config was accepted: what is left out now stays left out, the search is over.
-    pub(super) fn settle(&mut self) {
-        self.suspects.clear();
-        self.trial = None;
-    }
+fn add(forms: &mut Refused, id: &RouteId, labels: &Labels, words: &str) {
+    let forms = forms.entry(id.clone()).or_default();
+    forms.insert(labels.clone(), words.to_owned());
 }
 
 impl<E, A, S, P> Loop<E, A, S, P>
@@ -98,22 +85,83 @@ where
     S: Store + Clone,
     P: Probe + Clone,
 {
-    /// Caddy answered that the config is wrong: leaves a route out and sends the rest at once.
+    /// Caddy answered that the config is wrong: leaves routes out and sends the rest at once.
     pub(super) fn on_rejected(&mut self, sent: &Arc<Desired>, error: &AdminError) {
         let message = error.to_string();
-        if self.blame(sent, &message) {
+        if self.leave_out_named(sent, &message) {
             self.load();
-            return;
+        } else if is_setting(&message) {
+            self.reject(&message);
+        } else if let Some(search) = &mut self.refusals.search {
+            let verdict = search.refused(&message);
+            self.go_on(verdict, &message);
+        } else {
+            self.search(sent, &message);
         }
-        error!(reason = %message, "Caddy refused the config, and no route could be blamed; the last accepted config stays in force.");
-        // With every suspect taken back in, the desired config is the one that was refused first.
-        self.loads.rejected = self.desired.as_ref().map(|desired| desired.id());
-        self.status.caddy.load_error = Some(message);
     }
 
-    /// Leaves out the route that Caddy's message blames, or the next suspect. Whether one was
-    /// found; the config has been rebuilt then.
-    pub(super) fn blame(&mut self, sent: &Arc<Desired>, message: &str) -> bool {
+    /// Caddy serves the config that is tried. `was_served` is whether it did so before.
+    pub(super) fn on_tried(&mut self, was_served: bool) {
+        if let Some(search) = &mut self.refusals.search {
+            let verdict = search.accepted(was_served);
+            self.go_on(verdict, "");
+        }
+    }
+
+    /// Begins to look for whoever is to blame among what is new or changed.
+    fn search(&mut self, sent: &Arc<Desired>, message: &str) {
+        let suspects = self.unproved(&sent.built);
+        if suspects.is_empty() {
+            self.reject(message);
+            return;
+        }
+        let routes = suspects.len();
+        warn!(routes, reason = %message, "Caddy refused the config without naming a route; looking for it among those that are new or changed. What it served goes on.");
+        self.refusals.search = Some(Search::begin(suspects, message));
+        if self.serves_routes() {
+            self.go_on(Verdict::Goes, message);
+        } else {
+            // Without any of them there would be 404s where there are 503s now.
+            self.on_tried(true);
+        }
+    }
+
+    fn go_on(&mut self, verdict: Verdict, message: &str) {
+        match verdict {
+            Verdict::Goes => {
+                self.rebuild();
+                self.load();
+            }
+            Verdict::Over => {
+                let guilty =
+                    { self.refusals.search.take() }.map_or_else(Vec::new, Search::into_guilty);
+                for ((id, labels), words) in guilty {
+                    error!(route = %id, reason = %words, "Caddy refused a route; everything else is served without it.");
+                    add(&mut self.refusals.forms, &id, &labels, &words);
+                }
+                self.rebuild();
+                self.load();
+            }
+            Verdict::Innocent => self.reject(message),
+        }
+    }
+
+    /// No route is to blame: waits until something changes.
+    fn reject(&mut self, message: &str) {
+        self.refusals.search = None;
+        if is_setting(message) {
+            error!(reason = %message, "Caddy refused a setting of the agent; no site is to blame, and the last accepted config stays in force. Start the agent again with a right one.");
+        } else {
+            error!(reason = %message, "Caddy refused the config, and no route could be blamed; the last accepted config stays in force.");
+        }
+        self.rebuild();
+        self.loads.rejected = self.desired.as_ref().map(|desired| desired.id());
+        self.status.caddy.load_error = Some(message.to_owned());
+    }
+
+    /// Leaves out the route or the certificates that Caddy's message names. Whether there were
+    /// any; the config has been rebuilt then.
+    pub(super) fn leave_out_named(&mut self, sent: &Arc<Desired>, message: &str) -> bool {
         if is_certificate(message) && self.refuse_certificates(sent, message) {
             return true;
         }
@@ -121,26 +169,52 @@ where
         let named = named
             .and_then(|key| sent.built.table.routes.get(key))
             .map(|r| r.id.clone());
-        let known = named.and_then(|id| Some((id.clone(), self.labels_of(sent, &id)?)));
-        if let Some((id, labels)) = known {
-            error!(route = %id, reason = %message, "Caddy refused a route; everything else is served without it.");
-            self.refusals.add(id, labels, message);
-            self.rebuild();
-            return true;
-        }
-        match self.refusals.trial.take() {
-            Some((id, labels)) => self.refusals.take_back(&id, &labels),
-            None => self.refusals.suspects = self.changed(sent),
-        }
-        let Some((id, labels)) = self.refusals.suspects.pop_front() else {
-            self.rebuild();
+        let Some(named) = named.and_then(|id| Some((id.clone(), self.labels_of(sent, &id)?)))
+        else {
             return false;
         };
-        error!(route = %id, reason = %message, "Caddy refused the config without naming a route; trying it without this one, which is new or changed.");
-        self.refusals.add(id.clone(), labels.clone(), message);
-        self.refusals.trial = Some((id, labels));
+        error!(route = %named.0, reason = %message, "Caddy refused a route; everything else is served without it.");
+        add(&mut self.refusals.forms, &named.0, &named.1, message);
+        if let Some(search) = &mut self.refusals.search {
+            search.drop_named(&named);
+        }
         self.rebuild();
         true
+    }
+
+    /// Lets routes that came since a search began wait for its end. Whether there are any.
+    pub(super) fn hold_back(&mut self, built: &Built) -> bool {
+        if self.refusals.search.is_none() {
+            return false;
+        }
+        let unproved = self.unproved(built);
+        let Some(search) = &mut self.refusals.search else {
+            return false;
+        };
+        search.keep_only(|(id, labels)| built.good.get(id) == Some(labels));
+        let mut new = unproved;
+        new.retain(|suspect| !search.knows(suspect));
+        let are_any = !new.is_empty();
+        search.add(new);
+        are_any
+    }
+
+    fn serves_routes(&self) -> bool {
+        self.accepted.is_some() || self.loads.adopted.is_some()
+    }
+
+    /// The routes whose form was not accepted yet. A Caddy that serves none has accepted none.
+    fn unproved(&self, built: &Built) -> Vec<Suspect> {
+        let none = LastGood::new();
+        let proved = match self.serves_routes() {
+            true => &self.state.last_good,
+            false => &none,
+        };
+        let forms = built.good.iter();
+        let unproved = forms.filter(|(id, labels)| proved.get(id) != Some(labels));
+        unproved
+            .map(|(id, labels)| (id.clone(), labels.clone()))
+            .collect()
     }
 
     /// Leaves out the certificates that the last accepted config did not have, or all when there
@@ -174,15 +248,5 @@ where
             .get(id)
             .or_else(|| self.state.last_good.get(id))
             .cloned()
-    }
-
-    /// The routes whose form is not the one that was last accepted.
-    fn changed(&self, sent: &Desired) -> VecDeque<(RouteId, Labels)> {
-        let good = sent.built.good.iter();
-        let changed = good.filter(|(id, labels)| self.state.last_good.get(id) != Some(labels));
-        changed
-            .take(SUSPECTS_MAX)
-            .map(|(id, labels)| (id.clone(), labels.clone()))
-            .collect()
     }
 }

@@ -39,6 +39,7 @@ mod probe;
 mod properties;
 mod readme;
 mod ready;
+mod refusals;
 mod remembered;
 mod removal;
 mod render;

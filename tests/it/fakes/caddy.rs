@@ -5,9 +5,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use sh0_agent::caddy::admin::{Admin, AdminError};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Decides about a config before it is applied; `None` accepts it.
 type Verdict = Box<dyn Fn(&[u8]) -> Option<AdminError> + Send>;
@@ -21,6 +22,8 @@ struct State {
     epoch: u64,
     config: Option<Arc<[u8]>>,
     loads: Vec<(Instant, Arc<[u8]>)>,
+    refusals: usize,
+    pace: Duration,
     verdict: Verdict,
 }
 
@@ -31,6 +34,8 @@ impl FakeCaddy {
             epoch: 1,
             config: None,
             loads: Vec::new(),
+            refusals: 0,
+            pace: Duration::ZERO,
             verdict: Box::new(|_| None),
         })))
     }
@@ -83,6 +88,16 @@ impl FakeCaddy {
         self.state().loads.clone()
     }
 
+    /// How many loads were refused.
+    pub(crate) fn refusals(&self) -> usize {
+        self.state().refusals
+    }
+
+    /// From now on a load takes so long.
+    pub(crate) fn set_pace(&self, pace: Duration) {
+        self.state().pace = pace;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no test panics with the lock in hand")
     }
@@ -108,14 +123,17 @@ impl fmt::Debug for FakeCaddy {
 impl Admin for FakeCaddy {
     async fn load(&self, json: Arc<[u8]>) -> Result<(), AdminError> {
         tokio::task::yield_now().await;
-        let mut state = self.up()?;
-        if state.config.as_ref() == Some(&json) {
+        let pace = self.state().pace;
+        if !pace.is_zero() {
+            sleep(pace).await;
+        }
+        if self.up()?.config.as_ref() == Some(&json) {
             return Ok(());
         }
-        if let Some(message) = fault(&json) {
-            return Err(AdminError::Rejected { message });
-        }
-        if let Some(error) = (state.verdict)(&json) {
+        let refusal = self.refusal(&json);
+        let mut state = self.up()?;
+        if let Some(error) = refusal {
+            state.refusals += 1;
             return Err(error);
         }
         state.loads.push((Instant::now(), Arc::clone(&json)));
