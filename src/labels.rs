@@ -20,4 +20,5 @@ pub use schema::{Key, KeyInfo, Scope, key_info, keys};
 pub use spec::{
     Closed, ContainerSpec, MatchingSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting,
 };
+pub(crate) use tree::is_secret;
 pub use value::duration;

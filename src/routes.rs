@@ -15,6 +15,7 @@ mod health;
 mod place;
 mod policies;
 mod redirects;
+mod refusal;
 mod report;
 mod table;
 mod trials;

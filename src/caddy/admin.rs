@@ -55,11 +55,21 @@ pub trait Admin: Send + Sync + 'static {
 /// What went wrong between us and Caddy.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// Nobody answers at the socket, or the answer broke off.
+    /// Nobody answers at the socket.
     #[error("no Caddy answers at the admin socket `{}`", .socket.display())]
     Unreachable {
         /// The socket.
         socket: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Caddy took the request, and the connection ended without an answer: it has ended itself, or
+    /// fell over the config, which ends the request alone.
+    #[error("Caddy broke off `{operation}` without an answer")]
+    BrokenOff {
+        /// Which request.
+        operation: &'static str,
         /// Why.
         #[source]
         source: Box<dyn Error + Send + Sync>,
@@ -110,6 +120,7 @@ impl AdminError {
         match self {
             Self::Rejected { .. } => Disposition::WaitForChange,
             Self::Unreachable { .. }
+            | Self::BrokenOff { .. }
             | Self::Timeout { .. }
             | Self::Environment { .. }
             | Self::Server { .. } => Disposition::Retry,
@@ -208,10 +219,13 @@ impl AdminClient {
         if source.is_timeout() {
             return AdminError::Timeout { operation, limit };
         }
-        AdminError::Unreachable {
-            socket: self.socket.clone(),
-            source: source.into(),
+        let is_taken = !source.is_connect();
+        let source = source.into();
+        if is_taken {
+            return AdminError::BrokenOff { operation, source };
         }
+        let socket = self.socket.clone();
+        AdminError::Unreachable { socket, source }
     }
 }
 

@@ -121,7 +121,7 @@ impl Tree {
 }
 
 /// Whether the value of this label may be a secret.
-pub(super) fn is_secret(key: &str, prefix: &str) -> bool {
+pub(crate) fn is_secret(key: &str, prefix: &str) -> bool {
     let rest = key.strip_prefix(prefix);
     let Some(rest) = rest.and_then(|rest| rest.strip_prefix('.')) else {
         return false;

@@ -300,6 +300,9 @@ where
             // The process that took it has ended: what the new one serves is known by its phase.
             Ok(()) => {}
             Err(error) => match error.disposition() {
+                Disposition::Retry if matches!(error, AdminError::BrokenOff { .. }) => {
+                    self.on_broken_off(&sent, &error, epoch);
+                }
                 Disposition::Retry => self.retry_load(&error),
                 Disposition::WaitForChange => self.on_rejected(&sent, &error),
             },

@@ -10,8 +10,10 @@ mod search;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tracing::{error, warn};
+use tokio::time::Instant;
+use tracing::{debug, error, warn};
 
 use self::search::{Search, Suspect, Verdict};
 use super::Loop;
@@ -23,6 +25,10 @@ use crate::model::{Labels, RouteId};
 use crate::probe::Probe;
 use crate::routes::{Built, LastGood, Refused};
 use crate::state::Store;
+use crate::telemetry::chain;
+
+/// After a load that Caddy broke off; by then it is known whether it has ended.
+const BROKEN_OFF_WAIT: Duration = Duration::from_millis(100);
 
 /// The refused forms, and the search for more.
 #[derive(Debug, Default)]
@@ -30,6 +36,8 @@ pub(super) struct Refusals {
     forms: Refused,
     certificates: BTreeSet<CertificatePair>,
     search: Option<Search>,
+    /// The process that broke off a load, and which config that was.
+    broken: Option<(u64, String)>,
 }
 
 impl Refusals {
@@ -98,6 +106,19 @@ where
         } else {
             self.search(sent, &message);
         }
+    }
+
+    /// Caddy broke off the load. If it did so before and is still there, it falls over this config:
+    /// Go's HTTP server ends the request alone in which it panics.
+    pub(super) fn on_broken_off(&mut self, sent: &Arc<Desired>, error: &AdminError, epoch: u64) {
+        let broken = Some((epoch, sent.id()));
+        if self.refusals.broken == broken {
+            self.on_rejected(sent, error);
+        } else {
+            debug!(error = %chain(error), "Caddy broke off a load; it is tried once more.");
+            self.loads.retry_at = Some(Instant::now() + BROKEN_OFF_WAIT);
+        }
+        self.refusals.broken = broken;
     }
 
     /// Caddy serves the config that is tried. `was_served` is whether it did so before.
@@ -206,9 +227,10 @@ where
     /// The routes whose form was not accepted yet. A Caddy that serves none has accepted none.
     fn unproved(&self, built: &Built) -> Vec<Suspect> {
         let none = LastGood::new();
-        let proved = match self.serves_routes() {
-            true => &self.state.last_good,
-            false => &none,
+        let proved = if self.serves_routes() {
+            &self.state.last_good
+        } else {
+            &none
         };
         let forms = built.good.iter();
         let unproved = forms.filter(|(id, labels)| proved.get(id) != Some(labels));

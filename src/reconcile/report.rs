@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::discovery::Engine;
 use crate::model::{ContainerId, ContainerRef};
 use crate::probe::Probe;
-use crate::routes::{Route, RouteTable};
+use crate::routes::{Route, RouteTable, Serving};
 use crate::state::Store;
 use crate::supervise::Phase;
 
@@ -99,6 +99,9 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, waits
         let (route, upstreams) = (key.to_string(), upstreams.join(", "));
         match (old, new) {
             (_, None) => info!(%route, "Route removed."),
+            (_, Some(new)) if matches!(new.serving, Serving::Closed) => {
+                info!(%route, app = %new.id.app, "Route closed; it answers 503.");
+            }
             (None, Some(new)) if new.pool.upstreams.is_empty() => {
                 info!(%route, app = %new.id.app, meanwhile = for_now(new), "Route added; no container is ready.");
             }

@@ -10,6 +10,7 @@ use super::authority;
 use super::build::Inputs;
 use super::forms::{Candidate, port};
 use super::place::keys;
+use super::refusal;
 use super::table::RouteKey;
 use super::upstream::NotReady;
 use crate::diagnostic::{Code, Diagnostic};
@@ -240,12 +241,13 @@ impl Case<'_, '_> {
     }
 
     fn refused(&self, message: &str) -> Diagnostic {
+        let label = refusal::label(message, self.labels, self.inputs.prefix, &self.id.route);
         let message = shown(message, REFUSAL_CHARS_MAX);
         let route = &self.id.route;
         Diagnostic {
             container: self.definer.container.reference(),
             code: Code::RefusedByCaddy,
-            label: None,
+            label,
             message: format!("Caddy refused the route `{route}`: {message}"),
             help: "change the route's labels; it is tried again when they change".to_owned(),
         }

@@ -111,7 +111,11 @@ impl CaddyChild {
     pub(crate) async fn load(&self, json: Arc<[u8]>) -> Result<(), AdminError> {
         let mut loaded = self.admin.load(Arc::clone(&json)).await;
         for _ in 0..LOAD_REPEATS_MAX {
-            if !matches!(loaded, Err(AdminError::Unreachable { .. })) {
+            let is_away = matches!(
+                &loaded,
+                Err(AdminError::Unreachable { .. } | AdminError::BrokenOff { .. })
+            );
+            if !is_away {
                 break;
             }
             sleep(Duration::from_millis(20)).await;

@@ -48,6 +48,7 @@ mod network;
 mod on_demand;
 mod ownership;
 mod private_engine;
+mod quarantine;
 mod ready;
 mod redeploy;
 mod report;
