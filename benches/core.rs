@@ -52,7 +52,7 @@ fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
         prefix: "sh0",
         network: "sh0-net",
         default_tls: TlsSetting::Auto,
-        permits: Permits::default(),
+        permits: &Permits::default(),
         certificate_names: &BTreeSet::new(),
         authorities: &std::collections::BTreeMap::new(),
         has_dns_provider: false,

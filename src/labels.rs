@@ -6,6 +6,7 @@
 
 mod hints;
 mod host;
+mod limits;
 mod parse;
 mod permits;
 mod schema;
@@ -14,8 +15,9 @@ mod tree;
 mod value;
 
 pub use host::{ClientCa, HostRules, HostSpec, Hsts};
+pub use limits::LIMITS;
 pub use parse::parse;
-pub use permits::Permits;
+pub use permits::{HostPattern, Permits};
 pub use schema::{Key, KeyInfo, Scope, key_info, keys};
 pub use spec::{
     Closed, ContainerSpec, MatchingSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting,

@@ -30,7 +30,7 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         prefix: &settings.label_prefix,
         network: &settings.network,
         default_tls: settings.default_tls,
-        permits: settings.permits,
+        permits: &settings.permits,
         certificate_names: &certificates.names,
         authorities: &certificates.authorities,
         has_dns_provider: settings.acme.dns_provider.is_some(),

@@ -322,7 +322,7 @@ fn loop_options(settings: &Settings) -> Options {
         prefix: settings.label_prefix.clone(),
         network: settings.network.clone(),
         default_tls: settings.default_tls,
-        permits: settings.permits,
+        permits: settings.permits.clone(),
         render: settings.render_options(),
         debounce: settings.debounce,
         resync_interval: settings.resync_interval,

@@ -15,8 +15,8 @@ use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::HoldBounds;
 
 use self::values::{
-    Proxies, dns_provider, duration, hmac, https_url, interval, name, port, prefix, proxies, tls,
-    waiting,
+    HostPatterns, Proxies, dns_provider, duration, hmac, hosts, https_url, interval, name, port,
+    prefix, proxies, tls, waiting,
 };
 
 /// `--upstreams`.
@@ -117,6 +117,13 @@ pub(crate) struct SettingsArgs {
     /// word private
     #[arg(long, env = "SH0_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR", value_parser = proxies)]
     trusted_proxies: Vec<Proxies>,
+    /// Hosts that labels may claim, separated by commas: app.example.com, or *.example.com for all
+    /// below it [default: all]
+    #[arg(long, env = "SH0_ALLOW_HOSTS", value_delimiter = ',', value_name = "HOST", value_parser = hosts)]
+    allow_hosts: Vec<HostPatterns>,
+    /// Hosts that no label may claim, separated by commas, whatever is allowed
+    #[arg(long, env = "SH0_DENY_HOSTS", value_delimiter = ',', value_name = "HOST", value_parser = hosts)]
+    deny_hosts: Vec<HostPatterns>,
     /// Let labels claim the host `*`
     #[arg(long, env = "SH0_ALLOW_CATCH_ALL")]
     allow_catch_all: bool,
@@ -186,6 +193,16 @@ impl From<SettingsArgs> for Settings {
                 catch_all: args.allow_catch_all,
                 raw_caddy: args.allow_raw_caddy,
                 auth_urls: args.allow_auth_urls,
+                allowed_hosts: args
+                    .allow_hosts
+                    .into_iter()
+                    .filter_map(|host| host.0)
+                    .collect(),
+                denied_hosts: args
+                    .deny_hosts
+                    .into_iter()
+                    .filter_map(|host| host.0)
+                    .collect(),
             },
             upstreams: match args.upstreams {
                 Upstreams::Direct => UpstreamsMode::Direct,

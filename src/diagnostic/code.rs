@@ -78,6 +78,8 @@ codes! {
     Closed = "E011", Error, "the route is closed: it cannot be protected as it asks to be";
     /// The agent's settings do not allow it.
     NotAllowed = "E012", Error, "a label needs a setting of the agent";
+    /// The agent's settings do not let labels claim the host.
+    HostNotAllowed = "E013", Error, "the agent may not serve the host";
     /// A host whose clients must show certificates cannot ask for them.
     NoClientCa = "E014", Error, "client certificates cannot be asked for";
     /// A key under our prefix that has no meaning.

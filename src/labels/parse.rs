@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use self::reading::Scopes;
 use super::host::{HostRules, HostSpec};
+use super::limits::HOST_PATHS_MAX;
 use super::schema::{Key, key_info, keys};
 use super::spec::{ContainerSpec, MatchingSpec, Parsed, Reading, RouteSpec, Standing};
 use super::tree::{self, Scoped, Tree};
@@ -38,9 +39,6 @@ pub fn parse(container: &Container, prefix: &str) -> Parsed {
         diagnostics: reader.found,
     }
 }
-
-/// Pairs of a host and a path that one route may have: each is a route of its own in Caddy.
-const HOST_PATHS_MAX: usize = 500;
 
 /// The label that docker-compose puts on `run` containers.
 const ONE_OFF: &str = "com.docker.compose.oneoff";

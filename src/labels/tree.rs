@@ -3,16 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::hints;
+use super::limits::{LABELS_MAX, ROUTE_NAME_BYTES_MAX, ROUTES_MAX};
 use super::schema::{self, Key, Scope};
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
 use crate::model::{Container, RouteName};
-
-/// Longest name of a route, in bytes: it is shown in tables and stored.
-const ROUTE_NAME_BYTES_MAX: usize = 64;
-
-/// Labels under the prefix that are read on one container: far above any real number, and keeps
-/// one container from filling table and log.
-const LABELS_MAX: usize = 500;
 
 /// The labels of one scope, by key.
 #[derive(Debug, Clone, Default)]
@@ -167,6 +161,11 @@ pub(super) fn sort(container: &Container, prefix: &str, found: &mut Vec<Diagnost
                 found.push(wrong.diagnostic(container, prefix, rest, label));
             }
         }
+        if tree.routes.len() > ROUTES_MAX {
+            tree.is_cut = true;
+            found.push(too_many(container, prefix, own.count()));
+            break;
+        }
     }
     for route in guarded {
         tree.guard(route.as_ref());
@@ -185,7 +184,8 @@ fn too_many(container: &Container, prefix: &str, count: usize) -> Diagnostic {
         code: Code::BadValue,
         label: None,
         message: format!(
-            "a container takes at most {LABELS_MAX} labels under `{prefix}.`, found {count}"
+            "a container takes at most {LABELS_MAX} labels under `{prefix}.`, of {ROUTES_MAX} routes; \
+             found {count} labels"
         ),
         help: "share the routes out among several services".to_owned(),
     }

@@ -5,16 +5,13 @@ mod protection;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::limits::LIST_ITEMS_MAX;
 use crate::model::{
     FOUND_CHARS_MAX, Hostname, NameError, PathPrefix, ReadyCheck, Scheme, StatusSet, TlsVersion,
     Token, shown,
 };
 
 pub(super) use protection::{accounts, address_ranges, error_status, page, size};
-
-/// Items of one list that are read: above any real list, and two lists multiplied (hosts and
-/// paths) stay small.
-const LIST_ITEMS_MAX: usize = 200;
 
 /// `true` or `false`, as YAML and compose users write them.
 pub(super) fn boolean(text: &str) -> Result<bool, NameError> {

@@ -103,7 +103,7 @@ where
             prefix: &self.options.prefix,
             network: &self.options.network,
             default_tls: self.options.default_tls,
-            permits: self.options.permits,
+            permits: &self.options.permits,
             certificate_names: &certificates.names,
             authorities: &certificates.authorities,
             has_dns_provider: self.options.render.acme.dns_provider.is_some(),

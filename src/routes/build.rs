@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::absent::{self, Absent};
+use super::allowed;
 use super::claims::{self, Asking, Claims};
 use super::forms::{self, Candidate, Form};
 use super::gates::{Gates, ReadyLast, Trial, Watch};
@@ -51,7 +52,7 @@ pub struct Inputs<'a> {
     /// The certificate policy of hosts whose labels do not say one.
     pub default_tls: TlsSetting,
     /// What labels may ask for beyond what everybody may.
-    pub permits: Permits,
+    pub permits: &'a Permits,
     /// The names for which the certificate directory has a certificate.
     pub certificate_names: &'a BTreeSet<Hostname>,
     /// The files in it with authorities, of client certificates or of containers'.
@@ -109,6 +110,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     let absent = absent::since(&apps, inputs);
     forms.extend(absent::forms(&absent, inputs));
     forms::shut_neighbours(&mut forms);
+    allowed::keep_allowed(&mut forms, inputs, &mut found);
     let mut claims = claims::settle(inputs.claims, &asking(&forms), inputs.now);
     let placed = place(&forms, &spoiled, &claims, inputs, &mut found);
     claims::remember_rules(&mut claims, &placed.rules);

@@ -63,10 +63,11 @@ pub(crate) fn built(
         prefix: "sh0",
         network: "sh0-net",
         default_tls,
-        permits: Permits {
+        permits: &Permits {
             catch_all: true,
             raw_caddy: true,
             auth_urls: true,
+            ..Permits::default()
         },
         certificate_names: &BTreeSet::new(),
         authorities,

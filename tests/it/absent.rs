@@ -19,7 +19,7 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
         prefix: "sh0",
         network: "sh0-net",
         default_tls: TlsSetting::Off,
-        permits: Permits::default(),
+        permits: &Permits::default(),
         certificate_names: &BTreeSet::new(),
         authorities: &BTreeMap::new(),
         has_dns_provider: false,

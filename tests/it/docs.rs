@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use expect_test::expect_file;
 use sh0_agent::caddy::render::{RenderOptions, render};
-use sh0_agent::labels::{KeyInfo, Scope, keys, parse};
+use sh0_agent::labels::{KeyInfo, LIMITS, Scope, keys, parse};
 use sh0_agent::model::{Container, FileName, Labels, Snapshot};
 
 use crate::compose_text::{labels_of, yaml};
@@ -79,6 +79,13 @@ fn reference() -> String {
         for info in keys().filter(|info| info.scope == scope) {
             section(&mut text, info);
         }
+    }
+    text.push_str(
+        "\n## Limits\n\nA container or route with more is wrong as a whole: it keeps its last good form, \
+         and is closed\nwhere labels protect it.\n\n| what | at most |\n|---|---|\n",
+    );
+    for (what, most) in LIMITS {
+        writeln!(text, "| {what} | {most} |").unwrap();
     }
     text
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use expect_test::{expect, expect_file};
 use sh0_agent::diagnostic::Code;
+use sh0_agent::labels::HostPattern;
 use sh0_agent::model::{Labels, Snapshot};
 use sh0_agent::routes::Refused;
 
@@ -35,9 +36,13 @@ fn example(code: Code, which: &str) -> Snapshot {
     containers(yaml.trim_start())
 }
 
-/// The agent to which an example of this code is given: its settings are the default ones.
+/// The agent to which an example of this code is given: its settings are the default ones, or what
+/// the text supposes.
 fn agent(code: Code) -> Agent {
     let mut agent = Agent::default();
+    if code == Code::HostNotAllowed {
+        agent.permits.denied_hosts = vec![HostPattern::parse("admin.example.com").unwrap()];
+    }
     if code == Code::RefusedByCaddy {
         agent.refused = refusals(&agent, &example(code, "Wrong"));
     }
@@ -103,6 +108,7 @@ fn all_codes_are_listed() {
         E010  error    Caddy refused the route
         E011  error    the route is closed: it cannot be protected as it asks to be
         E012  error    a label needs a setting of the agent
+        E013  error    the agent may not serve the host
         E014  error    client certificates cannot be asked for
         W001  warning  a label is not known
         W002  warning  a label has no effect

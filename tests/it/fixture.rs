@@ -26,7 +26,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sh0_agent::labels::{Permits, TlsSetting};
+use sh0_agent::labels::{HostPattern, Permits, TlsSetting};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, FileName, Health, Hostname, Labels,
     NetworkMode, Snapshot,
@@ -70,6 +70,13 @@ impl Default for Agent {
     }
 }
 
+fn patterns(words: &[&str]) -> Vec<HostPattern> {
+    let words = words.iter();
+    words
+        .map(|word| HostPattern::parse(word).expect("a pattern"))
+        .collect()
+}
+
 impl Agent {
     /// Builds, and changes nothing in the agent.
     pub(crate) fn build(&self, snapshot: &Snapshot) -> Built {
@@ -82,7 +89,7 @@ impl Agent {
             prefix: "sh0",
             network: "sh0-net",
             default_tls: self.default_tls,
-            permits: self.permits,
+            permits: &self.permits,
             certificate_names: &self.certificates,
             authorities: &self.authorities,
             has_dns_provider: self.has_dns_provider,
@@ -123,6 +130,8 @@ impl Agent {
                 let forms = self.refused.entry(id.clone()).or_default();
                 forms.insert(labels.clone(), "loading module: no such thing".to_owned());
             }
+            ["allow", "hosts", hosts @ ..] => self.permits.allowed_hosts = patterns(hosts),
+            ["deny", "hosts", hosts @ ..] => self.permits.denied_hosts = patterns(hosts),
             ["allow", "*"] => self.permits.catch_all = true,
             ["allow", "raw"] => self.permits.raw_caddy = true,
             ["forbid", "raw"] => self.permits.raw_caddy = false,

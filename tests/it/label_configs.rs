@@ -19,6 +19,7 @@ fn agent() -> Agent {
         catch_all: true,
         raw_caddy: true,
         auth_urls: true,
+        ..Permits::default()
     };
     let files = ["corp.pem", "partners.pem"].map(|name| FileName::parse(name).expect("a name"));
     let copy = options().admin_socket.with_file_name("site.crt");

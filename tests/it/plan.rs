@@ -3,6 +3,7 @@
 //! How to read the inputs: `fixture`. An outcome is the table (host and path, certificate, route,
 //! upstreams), then a row for each container and route, then the diagnostics on one line each.
 
+mod allowed;
 mod closed;
 mod handling;
 mod health;

@@ -267,7 +267,7 @@ impl Scene {
             prefix: "sh0",
             network: "sh0-net",
             default_tls: TlsSetting::Off,
-            permits: Permits::default(),
+            permits: &Permits::default(),
             certificate_names: &std::collections::BTreeSet::new(),
             authorities: &std::collections::BTreeMap::new(),
             has_dns_provider: false,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::caddy::render::DnsProvider;
-use crate::labels::TlsSetting;
+use crate::labels::{HostPattern, TlsSetting};
 use crate::model::Cidr;
 
 /// A duration as labels write it.
@@ -61,6 +61,18 @@ pub(super) fn proxies(text: &str) -> Result<Proxies, String> {
     }
 }
 
+/// One item of a list of hosts; nothing, where an environment variable is empty.
+#[derive(Debug, Clone)]
+pub(super) struct HostPatterns(pub(super) Option<HostPattern>);
+
+pub(super) fn hosts(text: &str) -> Result<HostPatterns, String> {
+    if text.trim().is_empty() {
+        return Ok(HostPatterns(None));
+    }
+    let pattern = HostPattern::parse(text).map(Some).map(HostPatterns);
+    pattern.map_err(|error| format!("expected {}, found {}", error.expected, error.found))
+}
+
 pub(super) fn tls(text: &str) -> Result<TlsSetting, String> {
     TlsSetting::parse(text).map_err(|error| format!("expected {}", error.expected))
 }
@@ -116,6 +128,21 @@ mod tests {
         ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn hosts_are_names_wildcards_or_all() {
+        let shown = |text: &str| hosts(text).map(|h| h.0.map(|pattern| pattern.to_string()));
+        for (text, pattern) in [
+            ("App.Example.com.", Some("app.example.com")),
+            (" *.apps.example.com", Some("*.apps.example.com")),
+            ("*", Some("*")),
+            ("", None),
+        ] {
+            assert_eq!(shown(text), Ok(pattern.map(str::to_owned)), "{text}");
+        }
+        let error = shown("https://a.example").expect_err("a URL");
+        assert!(error.ends_with("found a URL with its scheme"), "{error}");
     }
 
     #[test]

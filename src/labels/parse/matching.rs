@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Reader;
 use crate::diagnostic::{Code, LabelRef};
+use crate::labels::limits::CONDITIONS_MAX;
 use crate::labels::schema::{Key, key_info};
 use crate::labels::spec::{MatchingSpec, RouteSpec};
 use crate::labels::tree::Scoped;
@@ -14,9 +15,6 @@ use crate::model::{
     QueryName, Scheme, TextMatch, Token, shown,
 };
 
-/// Header fields and query parameters of one route that are compared: above any real number, and
-/// keeps the names of routes readable.
-const CONDITIONS_MAX: usize = 16;
 /// The highest and, below zero, the lowest priority.
 const PRIORITY_MAX: i32 = 1_000;
 /// The shortest time that Caddy reads as one.

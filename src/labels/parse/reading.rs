@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Reader;
+use crate::labels::limits::HOST_PATHS_MAX;
 use crate::labels::schema::Key;
 use crate::labels::spec::{Closed, MatchingSpec, Reading, RouteSpec};
 use crate::labels::tree::{Scoped, Tree};
@@ -78,7 +79,7 @@ impl Scopes<'_> {
         let is_right = path.is_none_or(|label| value::paths(&label.value).is_ok());
         let pairs = hosts.len() * spec.path_matches().len();
         let is_right = is_right && self.matching_is_right && !self.own.is_unclear();
-        let paths_are_known = is_right && pairs <= super::HOST_PATHS_MAX;
+        let paths_are_known = is_right && pairs <= HOST_PATHS_MAX;
         let (paths, matching) = if paths_are_known {
             (spec.paths.clone(), spec.matching.clone())
         } else {

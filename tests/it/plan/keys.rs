@@ -1,8 +1,11 @@
 //! What is said about keys, and whom a wrong label touches.
 
 use expect_test::expect;
+use sh0_agent::model::Snapshot;
 
 use super::check;
+use crate::docs::container;
+use crate::fixture::Agent;
 
 #[test]
 fn an_unknown_key_is_answered_with_the_nearest() {
@@ -171,6 +174,21 @@ fn hostile_names_are_escaped_and_cut() {
 }
 
 #[test]
+fn a_container_has_a_hundred_routes_at_most() {
+    let routes = |count: u32| {
+        let labels = (1..count).map(|n| (format!("sh0.routes.r{n}.path"), format!("/{n}")));
+        let host = ("sh0.host".to_owned(), "a.example".to_owned());
+        let container = container("shop-web-1", "web", labels.chain([host]).collect());
+        let built = Agent::default().build(&Snapshot::new(vec![container]));
+        let said = built.diagnostics.iter().map(|d| d.message.clone());
+        (built.table.routes.len(), said.collect::<Vec<_>>())
+    };
+    assert_eq!(routes(100), (100, vec![]));
+    let said = "a container takes at most 500 labels under `sh0.`, of 100 routes; found 101 labels";
+    assert_eq!(routes(101), (0, vec![said.to_owned()]));
+}
+
+#[test]
 fn too_much_on_one_container_is_said_and_left_out() {
     let numbered = |count: u32, item: &dyn Fn(u32) -> String, between: &str| {
         (0..count).map(item).collect::<Vec<_>>().join(between)
@@ -196,11 +214,11 @@ fn too_much_on_one_container_is_said_and_left_out() {
         ),
         expect![[r#"
             good.example [public] shop/good:default -> http 10.0.0.4:80
-            | - shop-labels-1 refused: a container takes at most 500 labels under `sh0.`, found 502
+            | - shop-labels-1 refused: a container takes at most 500 labels under `sh0.`, of 100 routes; found 502 labels
             | - shop-list-1 refused: `sh0.host` takes a comma-separated list, found 201 items, at most 200 are allowed
             | - shop-pairs-1 refused: a route takes at most 500 pairs of a host and a path, found 510
             | good.example shop-good-1 routed
-            ! E001 shop-labels-1 (c1): a container takes at most 500 labels under `sh0.`, found 502; share the routes out among several services
+            ! E001 shop-labels-1 (c1): a container takes at most 500 labels under `sh0.`, of 100 routes; found 502 labels; share the routes out among several services
             ! E001 shop-list-1 (c2): `sh0.host` takes a comma-separated list, found 201 items, at most 200 are allowed [sh0.host="h0.example,h1.example,h2.example,h3.example,h4.example,h5.example,h6.example,h7.example,h8.example,h9.example,h10.exampl…"]; write for example `sh0.host=app.example.com`
             ! E001 shop-pairs-1 (c3): a route takes at most 500 pairs of a host and a path, found 510 [sh0.path="/p0,/p1,/p2,/p3,/p4,/p5,/p6,/p7,/p8,/p9,/p10,/p11,/p12,/p13,/p14,/p15,/p16"]; share the hosts or the paths out among several routes
         "#]],

@@ -1,0 +1,35 @@
+//! Which hosts labels may claim at all, by the settings of the agent.
+
+use super::build::Inputs;
+use super::forms::Form;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::model::Hostname;
+
+/// Takes the hosts from the routes that labels may not claim, and says so. A route without any
+/// other is dropped: nobody gets its requests, for a wildcard that would is not allowed either.
+pub(super) fn keep_allowed(
+    forms: &mut Vec<Form>,
+    inputs: &Inputs<'_>,
+    found: &mut Vec<Diagnostic>,
+) {
+    for form in forms.iter_mut() {
+        let (definer, id) = (form.definer.clone(), form.id.clone());
+        let label = inputs.host_label(&form.labels, &id.route);
+        let mut is_allowed = |host: &Hostname| {
+            let Err(why) = inputs.permits.check(host) else {
+                return true;
+            };
+            found.push(Diagnostic {
+                container: definer.clone(),
+                code: Code::HostNotAllowed,
+                label: label.clone(),
+                message: format!("the host `{host}` may not be served: {why}"),
+                help: "name another host, or change that setting of the agent".to_owned(),
+            });
+            false
+        };
+        form.spec.hosts.retain(&mut is_allowed);
+        form.spec.host.redirect_from.retain(&mut is_allowed);
+    }
+    forms.retain(|form| !form.spec.hosts.is_empty());
+}
