@@ -5,9 +5,25 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use sh0_agent::caddy::admin::{Admin, AdminError};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+
+/// What becomes of a config that nothing speaks against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is served.
+    Served,
+    /// No answer comes within the time of the real client.
+    TimesOut { served: bool },
+    /// It is said to be served and is not: no Caddy does, an agent with a broken seam would
+    /// believe it.
+    Lie,
+}
+
+/// The real client's patience with a load.
+const LOAD_LIMIT: Duration = Duration::from_secs(30);
 
 /// Decides about a config before it is applied; `None` accepts it.
 type Verdict = Box<dyn Fn(&[u8]) -> Option<AdminError> + Send>;
@@ -21,7 +37,19 @@ struct State {
     epoch: u64,
     config: Option<Arc<[u8]>>,
     loads: Vec<(Instant, Arc<[u8]>)>,
+    starts: Vec<Start>,
+    asked: usize,
     verdict: Verdict,
+    answer: Answer,
+}
+
+/// One process that was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) at: Instant,
+    pub(crate) config: Arc<[u8]>,
+    /// Whether it took its config.
+    pub(crate) is_up: bool,
 }
 
 impl FakeCaddy {
@@ -31,7 +59,10 @@ impl FakeCaddy {
             epoch: 1,
             config: None,
             loads: Vec::new(),
+            starts: Vec::new(),
+            asked: 0,
             verdict: Box::new(|_| None),
+            answer: Answer::Served,
         })))
     }
 
@@ -45,6 +76,11 @@ impl FakeCaddy {
     /// From now on this decides about configs.
     pub(crate) fn judge(&self, verdict: impl Fn(&[u8]) -> Option<AdminError> + Send + 'static) {
         self.state().verdict = Box::new(verdict);
+    }
+
+    /// From now on this becomes of configs that nothing speaks against.
+    pub(crate) fn answer(&self, answer: Answer) {
+        self.state().answer = answer;
     }
 
     /// From now on nobody answers.
@@ -83,8 +119,47 @@ impl FakeCaddy {
         self.state().loads.clone()
     }
 
+    /// How many loads were asked for, whatever became of them.
+    pub(crate) fn asked(&self) -> usize {
+        self.state().asked
+    }
+
+    /// Notes that a process was started with this config.
+    pub(crate) fn note_start(&self, config: Arc<[u8]>, is_up: bool) {
+        let at = Instant::now();
+        self.state().starts.push(Start { at, config, is_up });
+    }
+
+    /// Every process so far.
+    pub(crate) fn starts(&self) -> Vec<Start> {
+        self.state().starts.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no test panics with the lock in hand")
+    }
+
+    /// What becomes of this config now.
+    fn take(&self, json: Arc<[u8]>) -> Result<Answer, AdminError> {
+        self.state().asked += 1;
+        let mut state = self.up()?;
+        if state.config.as_ref() == Some(&json) {
+            return Ok(Answer::Served);
+        }
+        if let Some(message) = fault(&json) {
+            return Err(AdminError::Rejected { message });
+        }
+        if let Some(error) = (state.verdict)(&json) {
+            return Err(error);
+        }
+        if !matches!(
+            state.answer,
+            Answer::Lie | Answer::TimesOut { served: false }
+        ) {
+            state.loads.push((Instant::now(), Arc::clone(&json)));
+            state.config = Some(json);
+        }
+        Ok(state.answer)
     }
 
     fn up(&self) -> Result<MutexGuard<'_, State>, AdminError> {
@@ -108,18 +183,14 @@ impl fmt::Debug for FakeCaddy {
 impl Admin for FakeCaddy {
     async fn load(&self, json: Arc<[u8]>) -> Result<(), AdminError> {
         tokio::task::yield_now().await;
-        let mut state = self.up()?;
-        if state.config.as_ref() == Some(&json) {
-            return Ok(());
+        let answer = self.take(json)?;
+        if let Answer::TimesOut { .. } = answer {
+            sleep(LOAD_LIMIT).await;
+            return Err(AdminError::Timeout {
+                operation: "POST /load",
+                limit: LOAD_LIMIT,
+            });
         }
-        if let Some(message) = fault(&json) {
-            return Err(AdminError::Rejected { message });
-        }
-        if let Some(error) = (state.verdict)(&json) {
-            return Err(error);
-        }
-        state.loads.push((Instant::now(), Arc::clone(&json)));
-        state.config = Some(json);
         Ok(())
     }
 
