@@ -1,168 +1,144 @@
-//! Whatever happens to Docker, to Caddy and to the notices between them: after a quiet moment and
-//! one resync, Caddy serves what the containers ask for, and loads stayed few.
+//! Whatever happens to Docker, to Caddy, to the agent and to the notices between them: after a
+//! quiet moment and one resync, Caddy serves what the containers ask for, and loads stayed few.
+//!
+//! Thousands of random histories, each some steps long, against the loop with fakes under a paused
+//! clock. What must hold is in `check`; it gives its complaint back, so that the tests below can
+//! hold it against worlds with a fault in them, which it must find. `SH0_MODEL_CASES=100000` runs
+//! more histories than usual; a history that fails is shrunk, shown and kept.
 
-use std::sync::Arc;
+mod check;
+mod history;
+mod world;
+
 use std::time::Duration;
 
+use proptest::collection::vec;
 use proptest::prelude::*;
-use sh0_agent::caddy::admin::AdminError;
-use sh0_agent::model::{ContainerState, Health};
-use tokio::time::sleep;
+use proptest::test_runner::{RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use tokio::time::Instant;
 
-use crate::fakes::engine::{Delivery, FakeEngine, Listing};
-use crate::scene::{Scene, id, site};
+use self::history::{Kind, Step, docker_step, step};
+use self::world::{Fault, Rig, play};
 
-/// Containers of the model; few, so that steps meet.
-const CONTAINERS: u8 = 5;
+/// Steps of one history at most: faults need few, and short histories are many.
+const STEPS_MAX: usize = 12;
+/// Histories of each kind in a usual run, and after how long no more are begun: a busy machine
+/// plays fewer.
+const CASES: u32 = 2_000;
+const USUAL_RUN: Duration = Duration::from_secs(10);
+/// Histories that are played before the clock is looked at.
+const CASES_AT_ONCE: u32 = 25;
 
-/// One thing that happens.
-#[derive(Debug, Clone)]
-enum Step {
-    Start { n: u8, host: u8 },
-    Remove { n: u8 },
-    Stop { n: u8 },
-    Pause { n: u8 },
-    Health { n: u8, healthy: bool },
-    Kill { n: u8, signal: i32 },
-    Silent { n: u8 },
-    Notices(Delivery),
-    Listings(Listing),
-    CutStreams,
-    RefuseStreams(bool),
-    CaddyCrashes,
-    CaddyFails(bool),
-    TimePasses(u64),
+fn check(rig: Rig, steps: &[Step]) -> Result<(), TestCaseError> {
+    play(rig, steps).map_err(TestCaseError::fail)
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let n = 1..=CONTAINERS;
-    prop_oneof![
-        6 => (n.clone(), 1_u8..4).prop_map(|(n, host)| Step::Start { n, host }),
-        2 => n.clone().prop_map(|n| Step::Remove { n }),
-        2 => n.clone().prop_map(|n| Step::Stop { n }),
-        1 => n.clone().prop_map(|n| Step::Pause { n }),
-        2 => (n, any::<bool>()).prop_map(|(n, healthy)| Step::Health { n, healthy }),
-        1 => (1..=CONTAINERS, prop_oneof![Just(1), Just(9), Just(15)])
-            .prop_map(|(n, signal)| Step::Kill { n, signal }),
-        1 => (1..=CONTAINERS).prop_map(|n| Step::Silent { n }),
-        1 => prop_oneof![
-            Just(Delivery::AtOnce),
-            Just(Delivery::After(Duration::from_secs(3))),
-            Just(Delivery::Lost),
-        ].prop_map(Step::Notices),
-        1 => prop_oneof![
-            Just(Listing::Works),
-            Just(Listing::Takes(Duration::from_millis(200))),
-            Just(Listing::Fails),
-            Just(Listing::Hangs),
-        ].prop_map(Step::Listings),
-        1 => Just(Step::CutStreams),
-        1 => any::<bool>().prop_map(Step::RefuseStreams),
-        1 => Just(Step::CaddyCrashes),
-        1 => any::<bool>().prop_map(Step::CaddyFails),
-        6 => (1_u64..2_000).prop_map(Step::TimePasses),
-    ]
-}
-
-async fn take(scene: &Scene, step: &Step) {
-    let engine = &scene.engine;
-    let exists = |n: u8| engine.now().get(&id(&named(n, 1))).is_some();
-    match step {
-        Step::Start { n, host } => engine.put("start", named(*n, *host)),
-        Step::Remove { n } if exists(*n) => engine.remove(&id(&named(*n, 1))),
-        Step::Stop { n } if exists(*n) => change(engine, "die", *n, ContainerState::Exited),
-        Step::Pause { n } if exists(*n) => change(engine, "pause", *n, ContainerState::Paused),
-        Step::Health { n, healthy } if exists(*n) => {
-            let health = if *healthy {
-                Health::Healthy
-            } else {
-                Health::Unhealthy
-            };
-            engine.change("health_status", &id(&named(*n, 1)), |c| c.health = health);
+/// Plays histories of these steps; one that fails is shrunk, shown and kept.
+fn holds_after(rig: Rig, step: impl Strategy<Value = Step>) {
+    let wanted = std::env::var("SH0_MODEL_CASES").ok();
+    let wanted = wanted.map(|cases| cases.parse::<u32>().expect("a number of histories"));
+    let (histories, began) = (vec(step, 1..STEPS_MAX), Instant::now());
+    let mut played = 0;
+    while played < wanted.unwrap_or(CASES) && (wanted.is_some() || began.elapsed() < USUAL_RUN) {
+        let mut runner = TestRunner::new(ProptestConfig {
+            cases: CASES_AT_ONCE,
+            ..ProptestConfig::with_source_file(file!())
+        });
+        if let Err(error) = runner.run(&histories, |steps| check(rig, &steps)) {
+            panic!("{error}");
         }
-        Step::Remove { .. } | Step::Stop { .. } | Step::Pause { .. } | Step::Health { .. } => {}
-        Step::Kill { n, signal } => engine.kill(&id(&named(*n, 1)), *signal),
-        Step::Silent { n } => scene.prober.silence(&format!("10.0.0.{n}:80")),
-        Step::Notices(delivery) => engine.set_delivery(*delivery),
-        Step::Listings(listing) => engine.set_listing(*listing),
-        Step::CutStreams => engine.cut_streams(),
-        Step::RefuseStreams(refuse) => engine.refuse_streams(*refuse),
-        Step::CaddyCrashes => scene.crash_caddy(),
-        Step::CaddyFails(fails) => {
-            let fails = *fails;
-            scene.caddy.judge(move |_| {
-                let message = "no space left on device".to_owned();
-                fails.then_some(AdminError::Environment { message })
-            });
-        }
-        Step::TimePasses(ms) => sleep(Duration::from_millis(*ms)).await,
+        played += CASES_AT_ONCE;
     }
 }
 
-fn named(n: u8, host: u8) -> sh0_agent::model::Container {
-    site(&format!("c{n}"), n, &format!("h{host}.example"))
+#[test]
+fn caddy_serves_what_the_containers_ask_for() {
+    holds_after(Rig::default(), step());
 }
 
-fn change(engine: &FakeEngine, action: &str, n: u8, state: ContainerState) {
-    engine.change(action, &id(&named(n, 1)), |container| {
-        container.state = state;
-    });
+#[test]
+fn what_docker_tells_is_served_within_two_seconds() {
+    let quiet = Duration::from_secs(2);
+    let rig = Rig {
+        quiet,
+        ..Rig::default()
+    };
+    holds_after(rig, docker_step());
 }
 
-/// The world is well again: everything answers, and one resync has passed.
-async fn recover(scene: &Scene) {
-    scene.engine.set_listing(Listing::Works);
-    scene.engine.set_delivery(Delivery::AtOnce);
-    scene.engine.refuse_streams(false);
-    scene.caddy.judge(|_| None);
-    scene.prober.unsilence();
-    // Who is not well stays or is out by what was before.
-    for container in scene.engine.now().containers() {
-        if container.health == Health::Unhealthy {
-            let healthy = |c: &mut sh0_agent::model::Container| c.health = Health::Healthy;
-            scene.engine.change("health_status", &container.id, healthy);
-        }
+/// Looks for a history that fails in this rig, as the tests above do; the complaint and the
+/// shortest such history that is found in some seconds.
+fn find(rig: Rig) -> Option<(String, Vec<Step>)> {
+    let config = ProptestConfig {
+        failure_persistence: None,
+        cases: 500,
+        max_shrink_time: 3_000,
+        ..ProptestConfig::default()
+    };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    match runner.run(&vec(step(), 1..STEPS_MAX), |steps| check(rig, &steps)) {
+        Ok(()) => None,
+        Err(TestError::Fail(reason, steps)) => Some((reason.to_string(), steps)),
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
     }
-    sleep(Duration::from_mins(2)).await;
 }
 
-fn run(steps: &[Step]) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let scene = Scene::empty();
-        scene.settle().await;
-        for step in steps {
-            take(&scene, step).await;
-        }
-        recover(&scene).await;
-        let (served, expected) = (scene.caddy.config().unwrap(), scene.expected());
-        assert_eq!(
-            String::from_utf8_lossy(&served),
-            String::from_utf8_lossy(&expected),
-            "what is served is not what the containers ask for"
-        );
-        let passed = scene.began.elapsed().as_millis();
-        let (loads, most) = (scene.caddy.loads().len() as u128, passed / 50 + 2);
-        assert!(loads <= most, "{loads} loads in {passed} ms");
-        let before = Arc::clone(&served);
-        sleep(Duration::from_mins(2)).await;
-        assert_eq!(
-            scene.caddy.config(),
-            Some(before),
-            "quiet means no more loads"
-        );
-    });
+/// Checks that the fault is found, with this complaint; the history.
+#[track_caller]
+fn finds(rig: Rig, complaint: &str) -> Vec<Step> {
+    let (reason, steps) = find(rig).expect("the fault is found");
+    assert!(reason.starts_with(complaint), "{reason} after {steps:?}");
+    steps
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+#[test]
+fn a_lost_event_is_found_out_when_no_resync_follows() {
+    let resync_interval = Duration::from_hours(1_000_000);
+    let rig = Rig {
+        resync_interval,
+        ..Rig::default()
+    };
+    let steps = finds(rig, "served is not what is asked for");
+    let loses = |step: &Step| step.loses_notices();
+    assert!(steps.iter().any(loses), "{steps:?}");
+}
 
-    #[test]
-    fn caddy_serves_what_the_containers_ask_for(steps in proptest::collection::vec(step(), 1..60)) {
-        run(&steps);
-    }
+#[test]
+fn a_load_that_is_confirmed_and_not_applied_is_found_out() {
+    let rig = Rig {
+        fault: Some(Fault::CaddyLies),
+        ..Rig::default()
+    };
+    finds(rig, "served is not what is asked for");
+}
+
+#[test]
+fn an_empty_answer_that_is_believed_is_found_out() {
+    let rig = Rig {
+        fault: Some(Fault::EngineForgets),
+        ..Rig::default()
+    };
+    finds(rig, "the untouched site is missing");
+}
+
+/// Only what is kept tells that the host is still the first one's; random histories seldom say so.
+#[test]
+fn a_state_that_is_confirmed_and_not_kept_is_found_out() {
+    let rig = Rig {
+        fault: Some(Fault::StoreForgets),
+        ..Rig::default()
+    };
+    let kind = Kind::Plain { host: 1 };
+    let pause = Step::TimePasses(1_000);
+    let steps = [
+        Step::Recreate { n: 1, kind },
+        pause.clone(),
+        Step::Recreate { n: 2, kind },
+        pause,
+        Step::Remove { n: 1 },
+    ];
+    let complaint = play(rig, &steps).expect_err("it is found");
+    assert!(complaint.starts_with("served is not what is asked for"));
+    assert_eq!(play(Rig::default(), &steps), Ok(()));
 }

@@ -1,18 +1,19 @@
 //! The loop with fakes all around it, under a paused clock: what happens when is exact.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sh0_agent::caddy::Fingerprint;
-use sh0_agent::caddy::render::{RenderOptions, render, render_unavailable};
+use sh0_agent::caddy::render::{RenderOptions, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
 use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{Container, ContainerId};
 use sh0_agent::on_demand::OnDemand;
 use sh0_agent::reconcile::{Channels, DebounceOptions, Options, Slots, World, reconcile};
-use sh0_agent::routes::{Inputs, Refused, build};
+use sh0_agent::routes::{Built, Inputs, Refused, build};
 use sh0_agent::settings::Settings;
 use sh0_agent::slots::HoldBounds;
 use sh0_agent::state::{Recalled, Remembered, State, StateError, Store};
@@ -31,8 +32,24 @@ pub(crate) use crate::fakes::prober::FakeProber;
 pub(crate) const RESTART_WAIT: Duration = Duration::from_millis(100);
 /// How long the fake supervisor takes to see that a Caddy which serves something is its own.
 const ADOPTION_TIME: Duration = Duration::from_millis(5);
-/// No wall clock in these tests: it stands.
+/// The wall clock stands here, unless a test lets it run.
 pub(crate) const NOW: u64 = 1_700_000_000;
+
+thread_local! {
+    /// When the wall clock was set, and to what; each test has its own thread.
+    static WALL_CLOCK: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
+}
+
+/// Seconds since 1970, as the agent is told.
+pub(crate) fn wall_clock() -> u64 {
+    let since = |(at, seconds): (Instant, u64)| seconds + at.elapsed().as_secs();
+    WALL_CLOCK.get().map_or(NOW, since)
+}
+
+/// Sets the wall clock, which runs from then on.
+pub(crate) fn set_wall_clock(seconds: u64) {
+    WALL_CLOCK.set(Some((Instant::now(), seconds)));
+}
 
 /// A state directory in memory.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +57,17 @@ pub(crate) struct FakeStore {
     kept: Arc<Mutex<State>>,
     recalled: Arc<Mutex<Option<Recalled>>>,
     remembered: Arc<AtomicUsize>,
+    mood: Arc<Mutex<StoreMood>>,
+}
+
+/// What the state directory does with what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum StoreMood {
+    #[default]
+    Keeps,
+    Fails,
+    /// Says that it keeps it: no directory does.
+    Forgets,
 }
 
 impl FakeStore {
@@ -57,6 +85,33 @@ impl FakeStore {
         *self.recalled.lock().unwrap() = Some(recalled);
     }
 
+    /// Whether nothing can be written from now on.
+    pub(crate) fn fail(&self, is_full: bool) {
+        let mut mood = self.mood.lock().unwrap();
+        match *mood {
+            StoreMood::Forgets => {}
+            StoreMood::Keeps | StoreMood::Fails if is_full => *mood = StoreMood::Fails,
+            StoreMood::Keeps | StoreMood::Fails => *mood = StoreMood::Keeps,
+        }
+    }
+
+    /// From now on it says that it keeps what it is given, and does not.
+    pub(crate) fn forget(&self) {
+        *self.mood.lock().unwrap() = StoreMood::Forgets;
+    }
+
+    /// Whether this write is done.
+    fn writes(&self) -> Result<bool, StateError> {
+        match *self.mood.lock().unwrap() {
+            StoreMood::Keeps => Ok(true),
+            StoreMood::Forgets => Ok(false),
+            StoreMood::Fails => Err(StateError::Write {
+                path: "/state".into(),
+                source: std::io::ErrorKind::StorageFull.into(),
+            }),
+        }
+    }
+
     /// How often something was written to be remembered.
     pub(crate) fn remembered(&self) -> usize {
         self.remembered.load(Ordering::Relaxed)
@@ -66,12 +121,17 @@ impl FakeStore {
 impl Store for FakeStore {
     async fn save(&self, state: &State) -> Result<(), StateError> {
         tokio::task::yield_now().await;
-        self.kept.lock().unwrap().clone_from(state);
+        if self.writes()? {
+            self.kept.lock().unwrap().clone_from(state);
+        }
         Ok(())
     }
 
     async fn remember(&self, remembered: Arc<Remembered>, at: u64) -> Result<(), StateError> {
         tokio::task::yield_now().await;
+        if !self.writes()? {
+            return Ok(());
+        }
         self.remembered.fetch_add(1, Ordering::Relaxed);
         self.set_recalled(Recalled {
             remembered: Arc::unwrap_or_clone(remembered),
@@ -113,7 +173,7 @@ pub(crate) fn options() -> Options {
     }
 }
 
-fn render_options() -> RenderOptions {
+pub(crate) fn render_options() -> RenderOptions {
     Settings::default().render_options()
 }
 
@@ -135,22 +195,25 @@ impl Scene {
         store: FakeStore,
         prober: FakeProber,
     ) -> Self {
-        Self::start_in(engine, caddy, store, prober, None)
+        Self::start_in(engine, caddy, store, prober, None, options())
     }
 
     /// The same with addresses in the slots of this folder.
     pub(crate) fn with_slots(engine: FakeEngine, folder: &Path) -> Self {
         let slots = Slots::open(folder, HoldBounds::default()).unwrap();
         let (caddy, store) = (FakeCaddy::new(), FakeStore::default());
-        Self::start_in(engine, caddy, store, FakeProber::default(), Some(slots))
+        let prober = FakeProber::default();
+        Self::start_in(engine, caddy, store, prober, Some(slots), options())
     }
 
-    fn start_in(
+    /// The same with all that can be chosen.
+    pub(crate) fn start_in(
         engine: FakeEngine,
         caddy: FakeCaddy,
         store: FakeStore,
         prober: FakeProber,
         slots: Option<Slots>,
+        options: Options,
     ) -> Self {
         let left = caddy.config().map(|_| Phase::Looking);
         let first = left.unwrap_or(Phase::Idle);
@@ -175,13 +238,13 @@ impl Scene {
             prober: prober.clone(),
             slots,
             on_demand: OnDemand::new("/nonexistent".into(), 1),
-            wall_clock: || NOW,
+            wall_clock,
         };
         let crash = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
         let state = store.kept();
         tasks.spawn(async move {
-            reconcile(world, options(), state, channels).await;
+            reconcile(world, options, state, channels).await;
             drop(certificates);
         });
         tasks.spawn(fake_supervisor(
@@ -226,10 +289,12 @@ impl Scene {
         sleep(Duration::from_secs(1)).await;
     }
 
-    /// Kills the fake Caddy; its supervisor starts another one soon.
+    /// Kills the fake Caddy, if it serves; its supervisor starts another one soon.
     pub(crate) fn crash_caddy(&self) {
-        self.caddy.crash();
-        self.crash.notify_one();
+        if self.caddy.config().is_some() {
+            self.caddy.crash();
+            self.crash.notify_one();
+        }
     }
 
     /// The hosts that Caddy serves, with their upstreams: `a.example 10.0.0.1:80`.
@@ -254,16 +319,16 @@ impl Scene {
         Arc::clone(&self.status.borrow())
     }
 
-    /// What Caddy should serve for the containers of now.
-    pub(crate) fn expected(&self) -> Arc<[u8]> {
+    /// What comes of the containers of now, where these forms are refused.
+    pub(crate) fn build(&self, refused: &Refused) -> Built {
         let snapshot = self.engine.now();
         let kept = self.store.kept();
-        let built = build(&Inputs {
+        build(&Inputs {
             snapshot: &snapshot,
             claims: &kept.claims,
             last_good: &kept.last_good,
             absent: &kept.absent,
-            refused: &Refused::new(),
+            refused,
             prefix: "sh0",
             network: "sh0-net",
             default_tls: TlsSetting::Off,
@@ -273,9 +338,13 @@ impl Scene {
             has_dns_provider: false,
             gates: &sh0_agent::routes::Gates::open(),
             linger_seconds: 0,
-            now: NOW,
-        });
-        render(&built.table, &render_options()).json
+            now: wall_clock(),
+        })
+    }
+
+    /// Kills the agent in the middle of whatever it does; Caddy and the world stay as they are.
+    pub(crate) async fn kill(mut self) {
+        self.tasks.shutdown().await;
     }
 
     /// Stops the loop and leaves the world as it is.
@@ -371,7 +440,9 @@ async fn fake_supervisor(
         });
         sleep(Duration::from_millis(20)).await;
         caddy.restart(Some(Arc::clone(&json)));
-        if let Some(error) = caddy.refusal(&json) {
+        let refusal = caddy.refusal(&json);
+        caddy.note_start(Arc::clone(&json), refusal.is_none());
+        if let Some(error) = refusal {
             caddy.crash();
             phase.send_replace(waiting(exited(true, error.to_string())));
             tokio::select! {

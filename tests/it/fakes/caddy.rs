@@ -10,6 +10,21 @@ use std::time::Duration;
 use sh0_agent::caddy::admin::{Admin, AdminError};
 use tokio::time::{Instant, sleep};
 
+/// What becomes of a config that nothing speaks against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It is served.
+    Served,
+    /// No answer comes within the time of the real client.
+    TimesOut { served: bool },
+    /// It is said to be served and is not: no Caddy does, an agent with a broken seam would
+    /// believe it.
+    Lie,
+}
+
+/// The real client's patience with a load.
+const LOAD_LIMIT: Duration = Duration::from_secs(30);
+
 /// Decides about a config before it is applied; `None` accepts it.
 type Verdict = Box<dyn Fn(&[u8]) -> Option<AdminError> + Send>;
 
@@ -24,7 +39,19 @@ struct State {
     loads: Vec<(Instant, Arc<[u8]>)>,
     refusals: usize,
     pace: Duration,
+    starts: Vec<Start>,
+    asked: usize,
     verdict: Verdict,
+    answer: Answer,
+}
+
+/// One process that was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) at: Instant,
+    pub(crate) config: Arc<[u8]>,
+    /// Whether it took its config.
+    pub(crate) is_up: bool,
 }
 
 impl FakeCaddy {
@@ -36,7 +63,10 @@ impl FakeCaddy {
             loads: Vec::new(),
             refusals: 0,
             pace: Duration::ZERO,
+            starts: Vec::new(),
+            asked: 0,
             verdict: Box::new(|_| None),
+            answer: Answer::Served,
         })))
     }
 
@@ -50,6 +80,11 @@ impl FakeCaddy {
     /// From now on this decides about configs.
     pub(crate) fn judge(&self, verdict: impl Fn(&[u8]) -> Option<AdminError> + Send + 'static) {
         self.state().verdict = Box::new(verdict);
+    }
+
+    /// From now on this becomes of configs that nothing speaks against.
+    pub(crate) fn answer(&self, answer: Answer) {
+        self.state().answer = answer;
     }
 
     /// From now on nobody answers.
@@ -98,8 +133,46 @@ impl FakeCaddy {
         self.state().pace = pace;
     }
 
+    /// How many loads were asked for, whatever became of them.
+    pub(crate) fn asked(&self) -> usize {
+        self.state().asked
+    }
+
+    /// Notes that a process was started with this config.
+    pub(crate) fn note_start(&self, config: Arc<[u8]>, is_up: bool) {
+        let at = Instant::now();
+        self.state().starts.push(Start { at, config, is_up });
+    }
+
+    /// Every process so far.
+    pub(crate) fn starts(&self) -> Vec<Start> {
+        self.state().starts.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no test panics with the lock in hand")
+    }
+
+    /// What becomes of this config now.
+    fn take(&self, json: Arc<[u8]>) -> Result<Answer, AdminError> {
+        self.state().asked += 1;
+        let mut state = self.up()?;
+        if state.config.as_ref() == Some(&json) {
+            return Ok(Answer::Served);
+        }
+        let fault = fault(&json).map(|message| AdminError::Rejected { message });
+        if let Some(error) = fault.or_else(|| (state.verdict)(&json)) {
+            state.refusals += 1;
+            return Err(error);
+        }
+        if !matches!(
+            state.answer,
+            Answer::Lie | Answer::TimesOut { served: false }
+        ) {
+            state.loads.push((Instant::now(), Arc::clone(&json)));
+            state.config = Some(json);
+        }
+        Ok(state.answer)
     }
 
     fn up(&self) -> Result<MutexGuard<'_, State>, AdminError> {
@@ -127,17 +200,14 @@ impl Admin for FakeCaddy {
         if !pace.is_zero() {
             sleep(pace).await;
         }
-        if self.up()?.config.as_ref() == Some(&json) {
-            return Ok(());
+        let answer = self.take(json)?;
+        if let Answer::TimesOut { .. } = answer {
+            sleep(LOAD_LIMIT).await;
+            return Err(AdminError::Timeout {
+                operation: "POST /load",
+                limit: LOAD_LIMIT,
+            });
         }
-        let refusal = self.refusal(&json);
-        let mut state = self.up()?;
-        if let Some(error) = refusal {
-            state.refusals += 1;
-            return Err(error);
-        }
-        state.loads.push((Instant::now(), Arc::clone(&json)));
-        state.config = Some(json);
         Ok(())
     }
 

@@ -33,6 +33,9 @@ pub(crate) enum Listing {
     Fails,
     /// The question is taken and not answered; ends with the time-out of the real engine.
     Hangs,
+    /// Answers without any container, as if that were all: no engine does, an agent with a broken
+    /// seam would believe it.
+    Forgets,
 }
 
 /// What becomes of a notice.
@@ -44,6 +47,10 @@ pub(crate) enum Delivery {
     After(Duration),
     /// It is lost, also for later streams.
     Lost,
+    /// It arrives twice.
+    Twice,
+    /// It arrives after the one that follows it.
+    Swapped,
 }
 
 type Sent = (Instant, Notice);
@@ -61,6 +68,8 @@ struct State {
     networks: BTreeSet<String>,
     listing: Listing,
     delivery: Delivery,
+    /// The notice that waits for the one that follows it.
+    swapped: Option<Notice>,
     streams: Vec<mpsc::Sender<Sent>>,
     streams_refused: bool,
     history: VecDeque<Sent>,
@@ -79,6 +88,7 @@ impl FakeEngine {
             networks: BTreeSet::from(["sh0-net".to_owned()]),
             listing: Listing::Works,
             delivery: Delivery::AtOnce,
+            swapped: None,
             streams: Vec::new(),
             streams_refused: false,
             history: VecDeque::new(),
@@ -177,7 +187,11 @@ impl FakeEngine {
 
     /// What becomes of the notices of changes from now on.
     pub(crate) fn set_delivery(&self, delivery: Delivery) {
-        self.state().delivery = delivery;
+        let mut state = self.state();
+        state.delivery = delivery;
+        if let Some(notice) = state.swapped.take() {
+            state.deliver(Instant::now(), &notice);
+        }
     }
 
     /// Ends all streams after what they still hold.
@@ -226,7 +240,26 @@ impl State {
             Delivery::AtOnce => now,
             Delivery::After(delay) => now + delay,
             Delivery::Lost => return,
+            Delivery::Twice => {
+                self.deliver(now, notice);
+                now
+            }
+            Delivery::Swapped => match self.swapped.take() {
+                None => {
+                    self.swapped = Some(notice.clone());
+                    return;
+                }
+                Some(before) => {
+                    self.deliver(now, notice);
+                    return self.deliver(now, &before);
+                }
+            },
         };
+        self.deliver(due, notice);
+    }
+
+    fn deliver(&mut self, due: Instant, notice: &Notice) {
+        let now = Instant::now();
         self.history.retain(|(due, _)| *due + OVERLAP >= now);
         self.history.push_back((due, notice.clone()));
         self.streams
@@ -257,6 +290,7 @@ impl Engine for FakeEngine {
         };
         match listing {
             Listing::Works => Ok(snapshot),
+            Listing::Forgets => Ok(Snapshot::default()),
             Listing::Takes(time) => {
                 sleep(time).await;
                 Ok(snapshot)
@@ -293,7 +327,7 @@ impl Engine for FakeEngine {
         let state = self.state();
         match state.listing {
             Listing::Fails | Listing::Hangs => Err(unreachable_engine()),
-            Listing::Works | Listing::Takes(_) => {
+            Listing::Works | Listing::Takes(_) | Listing::Forgets => {
                 Ok(state.stop_rules.get(id).copied().unwrap_or_default())
             }
         }
@@ -311,7 +345,9 @@ impl Engine for FakeEngine {
         let state = self.state();
         match state.listing {
             Listing::Fails | Listing::Hangs => Err(unreachable_engine()),
-            Listing::Works | Listing::Takes(_) => Ok(state.networks.contains(name)),
+            Listing::Works | Listing::Takes(_) | Listing::Forgets => {
+                Ok(state.networks.contains(name))
+            }
         }
     }
 }
