@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Kind;
 
 /// So many losses of each kind of clients are told in words.
-const TOLD_MAX: usize = 100;
+const TOLD_MAX: usize = 1_000;
 
 /// What came back, by kind of client.
 #[derive(Debug, Clone, Serialize)]
@@ -58,12 +58,12 @@ pub(crate) struct Counts {
     pub(crate) failures: Vec<Loss>,
 }
 
-/// A request without a right answer.
+/// A request without a right answer, or a websocket that was closed.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Loss {
     /// When it was lost, in milliseconds since the clients began.
     pub(crate) at_ms: u64,
-    /// How long it had taken by then.
+    /// How long it had taken by then: since it was sent, or since the last message.
     pub(crate) took_ms: u64,
     /// What came back instead.
     pub(crate) reason: String,

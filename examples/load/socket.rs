@@ -13,6 +13,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::sync::CancellationToken;
 
 use super::Plan;
+use super::report::{Loss, milliseconds};
 
 /// From one message to the next.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -28,44 +29,60 @@ pub(crate) struct Counts {
     pub(crate) messages: u64,
     /// Closed by somebody else, or never opened.
     pub(crate) closed: u64,
-    /// Why, each with the second of the run.
-    pub(crate) closes: Vec<String>,
+    /// Why, and when.
+    pub(crate) closes: Vec<Loss>,
 }
 
 /// Counts that all sockets write to; behind a lock for the same reason as those of the clients.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Tally(Arc<Mutex<Counts>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Tally {
+    counts: Arc<Mutex<Counts>>,
+    began: Instant,
+}
 
 impl Tally {
+    /// No counts; closes are told with the time since `began`.
+    pub(crate) fn new(began: Instant) -> Self {
+        Self {
+            counts: Arc::default(),
+            began,
+        }
+    }
+
     /// The counts so far.
     pub(crate) fn counts(&self) -> Counts {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.clone()
     }
 
     fn change(&self, change: impl FnOnce(&mut Counts)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 /// Opens a websocket and talks until it is told to stop.
 pub(crate) async fn converse(plan: Arc<Plan>, tally: Tally, stop: CancellationToken) {
-    let began = Instant::now();
+    let mut talked = Instant::now();
     let talk = async {
         let mut socket = open(&plan).await?;
         tally.change(|counts| counts.opened += 1);
         for number in 0_u64.. {
             sleep(PAUSE).await;
+            talked = Instant::now();
             echo(&mut socket, &number.to_string()).await?;
             tally.change(|counts| counts.messages += 1);
         }
         Ok::<_, String>(())
     };
     if let Some(Err(reason)) = stop.run_until_cancelled(talk).await {
-        let second = began.elapsed().as_secs_f64();
+        let close = Loss {
+            at_ms: milliseconds(tally.began.elapsed()),
+            took_ms: milliseconds(talked.elapsed()),
+            reason,
+        };
         tally.change(|counts| {
             counts.closed += 1;
-            counts.closes.push(format!("at {second:.3} s: {reason}"));
+            counts.closes.push(close);
         });
     }
 }

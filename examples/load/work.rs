@@ -12,7 +12,7 @@ mod http1;
 #[path = "http2.rs"]
 mod http2;
 #[path = "report.rs"]
-mod report;
+pub(crate) mod report;
 #[path = "socket.rs"]
 mod socket;
 
@@ -135,7 +135,7 @@ impl Load {
         let (began, stop) = (Instant::now(), CancellationToken::new());
         let tallies = plan.kinds.iter().map(|kind| (*kind, Tally::new(began)));
         let tallies: BTreeMap<Kind, Tally> = tallies.collect();
-        let sockets = socket::Tally::default();
+        let sockets = socket::Tally::new(began);
         let work = work(Arc::new(plan), tallies.clone(), sockets.clone());
         let until = stop.clone();
         let thread = std::thread::spawn(move || {

@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use tokio::net::UnixStream;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::start::lock;
 use crate::state::replace_file;
+use crate::supervise::Phase;
 use crate::telemetry::chain;
 
 /// From one look at the directory to the next; a look is a few calls to the system.
@@ -63,11 +65,17 @@ impl Runtime {
         }
     }
 
-    /// Looks after the directory until asked to stop.
-    pub(super) async fn keep(mut self, stop: CancellationToken) {
+    /// Looks after the directory until asked to stop: again and again, and as soon as a Caddy is
+    /// up, whose socket could be gone before the next look.
+    pub(super) async fn keep(mut self, mut phase: watch::Receiver<Phase>, stop: CancellationToken) {
         let mut interval = interval(INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(interval.tick()).await.is_some() {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = interval.tick() => {}
+                Ok(()) = phase.changed() => {}
+            }
             let repaired = self.repair().await;
             self.note(repaired);
         }

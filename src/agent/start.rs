@@ -162,6 +162,7 @@ impl Agent {
         let store = StateFile::in_directory(&settings.state_dir);
         let state = store.load();
         let (phase, phases) = watch::channel(Phase::Looking);
+        let seen_phases = phases.clone();
         let (start_config, start_configs) = watch::channel(None);
         let (status, statuses) = watch::channel(Arc::new(Status::default()));
         let (sets, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
@@ -210,7 +211,7 @@ impl Agent {
         let runtime = Runtime::new(&settings.runtime_dir, settings.admin_socket(), record, lock);
         let stop = stops.status.clone();
         tasks.spawn(async move {
-            runtime.keep(stop).await;
+            runtime.keep(seen_phases, stop).await;
             ("runtime", Ok(()))
         });
         let stop_timeout = settings.stop_timeout;

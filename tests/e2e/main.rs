@@ -30,6 +30,7 @@ mod any_labels;
 mod balance;
 mod caddy;
 mod caddy_trouble;
+mod chaos;
 mod compose;
 mod config_faults;
 mod docker_trouble;

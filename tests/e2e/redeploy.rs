@@ -14,3 +14,5 @@ mod scene;
 mod start_first;
 mod upsets;
 mod waiting;
+
+pub(crate) use self::outcome::Cost;

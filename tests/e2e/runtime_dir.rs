@@ -22,8 +22,6 @@ async fn a_runtime_directory_that_is_removed_is_made_again_and_caddy_stays() {
     agent.answers(&held, "held").await;
     engine.act("stop", &stopped).await;
     let caddy = agent.caddy_pid().await;
-    // The agent has looked at the admin socket since Caddy's start.
-    sleep(Duration::from_millis(1_500)).await;
 
     std::fs::remove_dir_all(agent.runtime_dir()).expect("it is there");
     let removed = Instant::now();
@@ -67,4 +65,18 @@ async fn a_runtime_directory_that_is_removed_is_made_again_and_caddy_stays() {
             .ok_or_else(|| answer.summary())
     })
     .await;
+}
+
+#[tokio::test]
+async fn one_that_is_removed_as_soon_as_caddy_is_up_costs_no_caddy_either() {
+    let engine = Engine::start().await;
+    let (host, late) = (engine.host("web"), engine.host("late"));
+    engine.run(App::named("web").host(&host)).await;
+    let agent = Agent::start(&engine).await;
+    let caddy = agent.caddy_pid().await;
+    std::fs::remove_dir_all(agent.runtime_dir()).expect("it is there");
+    engine.run(App::named("late").host(&late)).await;
+    agent.answers(&late, "late").await;
+    agent.answers(&host, "web").await;
+    assert_eq!(agent.caddy_pid().await, caddy, "{}", agent.log());
 }

@@ -18,6 +18,10 @@ pub(crate) fn patience() -> Duration {
     Duration::from_secs(15)
 }
 
+/// So much of an agent's log is shown when its test has failed: the whole of it, but for a test that
+/// runs for minutes.
+const LOG_LINES_SHOWN: usize = 1_000;
+
 /// How an agent is started.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
@@ -378,7 +382,10 @@ impl Drop for Agent {
             signal(pid, Signal::KILL);
         }
         if std::thread::panicking() {
-            println!("--- the agent's log\n{}---", self.log());
+            let log = self.log();
+            let earlier = log.lines().count().saturating_sub(LOG_LINES_SHOWN);
+            let last: Vec<&str> = log.lines().skip(earlier).collect();
+            println!("--- the agent's log\n{}\n---", last.join("\n"));
         }
         if keeps() {
             let home = self.home.take().map(TempDir::keep);

@@ -251,19 +251,24 @@ impl Engine {
 
     /// Runs `docker` with these words and gives its output; its failure is the test's.
     pub(crate) async fn docker(&self, words: &[&str]) -> String {
+        let done = self.try_docker(words).await;
+        assert!(done.is_ok(), "docker {}: {done:?}", words.join(" "));
+        done.unwrap_or_default()
+    }
+
+    /// The same where it may fail: what it printed to stderr then.
+    pub(crate) async fn try_docker(&self, words: &[&str]) -> Result<String, String> {
         let call = tokio::process::Command::from(self.command(words)).output();
         let output = tokio::time::timeout(CALL_LIMIT_MAX, call).await;
         let output = output
             .expect("`timeout` ends it")
             .expect("docker is installed");
         let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
-        assert!(
-            output.status.success(),
-            "docker {}: {}",
-            words.join(" "),
-            text(&output.stderr)
-        );
-        text(&output.stdout)
+        if output.status.success() {
+            Ok(text(&output.stdout))
+        } else {
+            Err(text(&output.stderr))
+        }
     }
 
     fn command(&self, words: &[&str]) -> std::process::Command {

@@ -18,14 +18,25 @@ const LOST_BY_STOP: u64 = 4;
 
 /// What a scenario has that may cost requests.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Cost {
+pub(crate) struct Cost {
     /// Loads of Caddy's config: exactly so many.
-    pub(super) loads: u64,
+    pub(crate) loads: u64,
     /// Containers that close their connections.
-    pub(super) stops: u64,
+    pub(crate) stops: u64,
 }
 
 impl Cost {
+    /// How many requests one client of this kind may lose by it: what it may have had in flight at
+    /// each load, or at each stop.
+    pub(crate) fn most_per_client(self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Kept | Kind::Blind | Kind::Fresh => self.loads,
+            Kind::Post => self.loads + self.stops,
+            Kind::Http2 => self.stops,
+            Kind::Retry => 0,
+        }
+    }
+
     /// Of so many stops, without a load.
     pub(super) fn stops(stops: u64) -> Self {
         Self { loads: 0, stops }
@@ -53,13 +64,7 @@ impl Outcome {
         assert_eq!(self.loads, cost.loads, "loads; {:?}", self.report);
         self.keeps_sockets();
         for (&kind, counts) in &self.report.clients {
-            let times = match kind {
-                Kind::Kept | Kind::Blind | Kind::Fresh => cost.loads,
-                Kind::Post => cost.loads + cost.stops,
-                Kind::Http2 => cost.stops,
-                Kind::Retry => 0,
-            };
-            let allowed = CLIENTS as u64 * times;
+            let allowed = CLIENTS as u64 * cost.most_per_client(kind);
             assert!(
                 counts.failed <= allowed,
                 "{kind:?} lost {}, at most {allowed} with {cost:?}: {:?}",
