@@ -5,3 +5,4 @@ pub(crate) mod caddy;
 pub(crate) mod engine;
 pub(crate) mod probe;
 pub(crate) mod prober;
+pub(crate) mod store;

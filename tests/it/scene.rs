@@ -2,8 +2,7 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sh0_agent::caddy::Fingerprint;
@@ -16,7 +15,6 @@ use sh0_agent::reconcile::{Channels, DebounceOptions, Options, Slots, World, rec
 use sh0_agent::routes::{Built, Inputs, Refused, build};
 use sh0_agent::settings::Settings;
 use sh0_agent::slots::HoldBounds;
-use sh0_agent::state::{Recalled, Remembered, State, StateError, Store};
 use sh0_agent::status::Status;
 use sh0_agent::supervise::{ExitCause, Phase, StartConfig};
 use tokio::sync::{Notify, mpsc, watch};
@@ -27,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fakes::caddy::FakeCaddy;
 use crate::fakes::engine::FakeEngine;
 pub(crate) use crate::fakes::prober::FakeProber;
+pub(crate) use crate::fakes::store::FakeStore;
 
 /// The fake supervisor's wait before a restart; the real one's first.
 pub(crate) const RESTART_WAIT: Duration = Duration::from_millis(100);
@@ -49,102 +48,6 @@ pub(crate) fn wall_clock() -> u64 {
 /// Sets the wall clock, which runs from then on.
 pub(crate) fn set_wall_clock(seconds: u64) {
     WALL_CLOCK.set(Some((Instant::now(), seconds)));
-}
-
-/// A state directory in memory.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct FakeStore {
-    kept: Arc<Mutex<State>>,
-    recalled: Arc<Mutex<Option<Recalled>>>,
-    remembered: Arc<AtomicUsize>,
-    mood: Arc<Mutex<StoreMood>>,
-}
-
-/// What the state directory does with what it is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum StoreMood {
-    #[default]
-    Keeps,
-    Fails,
-    /// Says that it keeps it: no directory does.
-    Forgets,
-}
-
-impl FakeStore {
-    pub(crate) fn kept(&self) -> State {
-        self.kept.lock().unwrap().clone()
-    }
-
-    /// What the next agent will remember.
-    pub(crate) fn recalled(&self) -> Option<Recalled> {
-        self.recalled.lock().unwrap().clone()
-    }
-
-    /// Lets the next agent remember something else.
-    pub(crate) fn set_recalled(&self, recalled: Recalled) {
-        *self.recalled.lock().unwrap() = Some(recalled);
-    }
-
-    /// Whether nothing can be written from now on.
-    pub(crate) fn fail(&self, is_full: bool) {
-        let mut mood = self.mood.lock().unwrap();
-        match *mood {
-            StoreMood::Forgets => {}
-            StoreMood::Keeps | StoreMood::Fails if is_full => *mood = StoreMood::Fails,
-            StoreMood::Keeps | StoreMood::Fails => *mood = StoreMood::Keeps,
-        }
-    }
-
-    /// From now on it says that it keeps what it is given, and does not.
-    pub(crate) fn forget(&self) {
-        *self.mood.lock().unwrap() = StoreMood::Forgets;
-    }
-
-    /// Whether this write is done.
-    fn writes(&self) -> Result<bool, StateError> {
-        match *self.mood.lock().unwrap() {
-            StoreMood::Keeps => Ok(true),
-            StoreMood::Forgets => Ok(false),
-            StoreMood::Fails => Err(StateError::Write {
-                path: "/state".into(),
-                source: std::io::ErrorKind::StorageFull.into(),
-            }),
-        }
-    }
-
-    /// How often something was written to be remembered.
-    pub(crate) fn remembered(&self) -> usize {
-        self.remembered.load(Ordering::Relaxed)
-    }
-}
-
-impl Store for FakeStore {
-    async fn save(&self, state: &State) -> Result<(), StateError> {
-        tokio::task::yield_now().await;
-        if self.writes()? {
-            self.kept.lock().unwrap().clone_from(state);
-        }
-        Ok(())
-    }
-
-    async fn remember(&self, remembered: Arc<Remembered>, at: u64) -> Result<(), StateError> {
-        tokio::task::yield_now().await;
-        if !self.writes()? {
-            return Ok(());
-        }
-        self.remembered.fetch_add(1, Ordering::Relaxed);
-        self.set_recalled(Recalled {
-            remembered: Arc::unwrap_or_clone(remembered),
-            at,
-            is_same_boot: true,
-        });
-        Ok(())
-    }
-
-    async fn recall(&self) -> Option<Recalled> {
-        tokio::task::yield_now().await;
-        self.recalled()
-    }
 }
 
 /// A running loop and its world.
