@@ -2,8 +2,8 @@
 //! with addresses dealt out afresh, before it answers its first question. Until it has said where
 //! everybody is, the old addresses are those of other sites, so requests wait.
 //!
-//! A restart is suspected when the event stream broke and the look that follows is taken but not
-//! answered. An engine that is frozen keeps its stream, and is the process that it was.
+//! A restart is suspected when the event stream broke and a look that follows, the first beside
+//! another stream or one before it, is taken but not answered. An engine that is frozen keeps its stream, and is the process that it was.
 
 use std::time::Duration;
 
@@ -30,7 +30,8 @@ pub(super) struct Restart {
     pub(super) live_restore: bool,
     /// The process that answered last.
     pub(super) process: EngineProcess,
-    /// The event stream broke, and no look has succeeded since.
+    /// The event stream broke, and no look has succeeded since beside another one: an engine may
+    /// have ended without being heard.
     is_cut: bool,
     look_began: Instant,
     look_took: Duration,
@@ -81,11 +82,12 @@ impl Restart {
         self.suspect_at = None;
     }
 
-    /// Whether the event stream broke before this look.
-    fn look_succeeded(&mut self, now: Instant) -> bool {
+    /// Whether the event stream broke before this look; `is_subscribed` says whether there is one
+    /// now.
+    fn look_succeeded(&mut self, now: Instant, is_subscribed: bool) -> bool {
         self.suspect_at = None;
         self.look_took = now.saturating_duration_since(self.look_began);
-        std::mem::take(&mut self.is_cut)
+        std::mem::replace(&mut self.is_cut, !is_subscribed)
     }
 }
 
@@ -99,7 +101,8 @@ where
     /// The engine says where everybody is. After a break of the stream it may be another process.
     pub(super) fn engine_answers(&mut self) {
         self.readiness.gates.is_outdated = false;
-        if self.restart.look_succeeded(Instant::now()) {
+        let is_subscribed = self.subscription.notices.is_some();
+        if self.restart.look_succeeded(Instant::now(), is_subscribed) {
             let engine = self.world.engine.clone();
             self.restart.asking = Some(Box::pin(async move {
                 let process = engine.process().await;

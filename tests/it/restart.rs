@@ -111,3 +111,19 @@ async fn a_cut_of_the_stream_alone_is_no_restart() {
         assert_eq!(scene.load_times(), [0; 0]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_while_there_is_no_stream_is_noticed_too() {
+    let scene = scene(false).await;
+    // From one try to open a stream to the next there are five seconds by now.
+    scene.engine.refuse_streams(true);
+    scene.engine.cut_streams();
+    sleep(Duration::from_secs(30)).await;
+    scene.resync.send(()).await.unwrap();
+    sleep(Duration::from_millis(10)).await;
+    scene.engine.set_listing(Listing::Hangs);
+    scene.engine.set_process(another());
+    scene.engine.refuse_streams(false);
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(scene.served(), WAITS);
+}
