@@ -2,7 +2,7 @@
 //!
 //! Deliberately no wish to describe all of Caddy, and nothing to read a config back. An unknown
 //! field is a refusal of the whole config (`StrictUnmarshalJSON` in Caddy's `caddy.go`), so every
-//! field here exists in Caddy 2.11.4, the oldest we accept. Ordered maps and `Vec`s only: equal
+//! field here exists in Caddy 2.11.7, the oldest we accept. Ordered maps and `Vec`s only: equal
 //! configs are equal bytes.
 
 use std::time::Duration;

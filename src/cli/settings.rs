@@ -110,7 +110,7 @@ pub(crate) struct SettingsArgs {
         value_name = "DIR"
     )]
     runtime_dir: PathBuf,
-    /// Caddy binary, 2.11.4 or newer
+    /// Caddy binary, 2.11.7 or newer
     #[arg(long, env = "SH0_CADDY", default_value = "caddy", value_name = "PATH")]
     caddy: PathBuf,
     /// Proxies before this one whose X-Forwarded-* headers are believed: addresses, ranges, or the
