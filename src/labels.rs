@@ -21,3 +21,4 @@ pub use spec::{
     Closed, ContainerSpec, MatchingSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting,
 };
 pub use value::duration;
+pub(crate) use value::size;

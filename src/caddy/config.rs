@@ -23,7 +23,7 @@ pub use handlers::{
 };
 pub use http::{
     AccessLog, AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, PathReplacement,
-    Replacement, Rewrite, Route, Server, ServerName, StaticResponse, TrustedProxies,
+    Replacement, Rewrite, Route, Server, ServerLimits, ServerName, StaticResponse, TrustedProxies,
 };
 pub use matcher::{FileMatch, IpRanges, Matcher, Pattern};
 pub use proxy::{

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::caddy::render::{AcmeOptions, DnsProvider, ExternalAccountKey};
+use crate::caddy::render::{AcmeOptions, ClientLimits, DnsProvider, ExternalAccountKey};
 use crate::labels::{Permits, TlsSetting};
 use crate::reconcile::DebounceOptions;
 use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::HoldBounds;
 
 use self::values::{
-    Proxies, dns_provider, duration, hmac, https_url, interval, name, port, prefix, proxies, tls,
-    waiting,
+    Proxies, dns_provider, duration, header_bytes, hmac, https_url, interval, name, port, prefix,
+    proxies, tls, waiting,
 };
 
 /// `--upstreams`.
@@ -117,6 +117,12 @@ pub(crate) struct SettingsArgs {
     /// word private
     #[arg(long, env = "SH0_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR", value_parser = proxies)]
     trusted_proxies: Vec<Proxies>,
+    /// How long a client may neither send nor take anything of a request that has begun
+    #[arg(long, env = "SH0_CLIENT_STALL_TIMEOUT", default_value = "1h", value_parser = interval, value_name = "TIME")]
+    client_stall_timeout: Duration,
+    /// Longest header of a request
+    #[arg(long, env = "SH0_CLIENT_HEADER_MAX", default_value = "32KiB", value_parser = header_bytes, value_name = "SIZE")]
+    client_header_max: u32,
     /// Let labels claim the host `*`
     #[arg(long, env = "SH0_ALLOW_CATCH_ALL")]
     allow_catch_all: bool,
@@ -182,6 +188,11 @@ impl From<SettingsArgs> for Settings {
             trusted_proxies: { args.trusted_proxies.into_iter() }
                 .flat_map(|proxies| proxies.0)
                 .collect(),
+            clients: ClientLimits {
+                stall_timeout: args.client_stall_timeout,
+                header_bytes_max: args.client_header_max,
+                ..ClientLimits::default()
+            },
             permits: Permits {
                 catch_all: args.allow_catch_all,
                 raw_caddy: args.allow_raw_caddy,

@@ -10,7 +10,8 @@ use crate::model::{
     Token, shown,
 };
 
-pub(super) use protection::{accounts, address_ranges, error_status, page, size};
+pub(crate) use protection::size;
+pub(super) use protection::{accounts, address_ranges, error_status, page};
 
 /// Items of one list that are read: above any real list, and two lists multiplied (hosts and
 /// paths) stay small.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use expect_test::expect_file;
 use proptest::prelude::*;
 use sh0_agent::caddy::render::{
-    AcmeOptions, DnsProvider, RenderOptions, Rendered, render, render_unavailable,
+    AcmeOptions, ClientLimits, DnsProvider, RenderOptions, Rendered, render, render_unavailable,
 };
 use sh0_agent::model::{Method, PassiveChecks};
 use sh0_agent::routes::{HostPolicy, TlsMode};
@@ -26,6 +26,7 @@ pub(crate) fn options() -> RenderOptions {
         grace_period: Duration::from_secs(30),
         stream_close_delay: Duration::from_mins(10),
         acme: AcmeOptions::default(),
+        clients: ClientLimits::default(),
         trusted_proxies: Vec::new(),
         slots: None,
         certificates: Vec::new(),

@@ -58,6 +58,7 @@ pub(super) fn unavailable(options: &RenderOptions) -> Server {
 fn http(options: &RenderOptions, routes: Vec<Route>, errors: Option<Errors>) -> Server {
     Server {
         listen: listen(options, options.http_port),
+        limits: options.clients.of_server(),
         // The others need TLS, and Caddy would say so in two warnings at every load.
         protocols: Some(["h1"]),
         tls_connection_policies: None,
@@ -84,6 +85,7 @@ fn https(
     let asks_clients = { table.hosts.values() }.any(|policy| policy.client_ca.is_some());
     Server {
         listen: listen(options, options.https_port),
+        limits: options.clients.of_server(),
         protocols: None,
         tls_connection_policies: Some(connections::policies(table, options)),
         // Our own check stands before all routes.
