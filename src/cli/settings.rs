@@ -117,7 +117,7 @@ pub(crate) struct SettingsArgs {
     /// word private
     #[arg(long, env = "SH0_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR", value_parser = proxies)]
     trusted_proxies: Vec<Proxies>,
-    /// How long a client may neither send nor take anything of a request that has begun
+    /// How long a client may take nothing of an answer that is there
     #[arg(long, env = "SH0_CLIENT_STALL_TIMEOUT", default_value = "1h", value_parser = interval, value_name = "TIME")]
     client_stall_timeout: Duration,
     /// Longest header of a request

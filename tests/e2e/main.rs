@@ -27,6 +27,7 @@ mod values;
 mod access_log;
 mod acme;
 mod any_labels;
+mod attacks;
 mod balance;
 mod caddy;
 mod caddy_trouble;

@@ -14,8 +14,8 @@ pub struct ClientLimits {
     pub header_timeout: Duration,
     /// How long a connection may be idle between two requests. Default 5 min.
     pub idle_timeout: Duration,
-    /// How long a client may neither send more of a body that is waited for nor take more of an
-    /// answer that is there. Default 1 h.
+    /// How long a client may take nothing of an answer that is there. Caddy is told the same for
+    /// bodies, but 2.11.7 does not cut those of a known length. Default 1 h.
     pub stall_timeout: Duration,
     /// How long the header of a request may be, in bytes. Default 32 KiB.
     pub header_bytes_max: u32,
@@ -28,9 +28,9 @@ impl Default for ClientLimits {
             header_timeout: Duration::from_secs(30),
             // Caddy's own. Less would cost load balancers before this one their kept connections.
             idle_timeout: Duration::from_mins(5),
-            // Caddy's own minute cuts gRPC streams whose client is quiet, and in HTTP/1.1 the end
-            // of an answer without length that comes after a minute of silence (`IdleTimeoutReader`
-            // and `IdleTimeoutWriter` in modules/caddyhttp/idletimeout.go).
+            // Caddy's own minute also cuts, in HTTP/1.1, the end of an answer without length that
+            // comes after a minute of silence (`IdleTimeoutWriter` in
+            // modules/caddyhttp/idletimeout.go sets the deadline at a write and leaves it).
             stall_timeout: Duration::from_hours(1),
             // As nginx; Caddy's own 16 KiB are little for tickets and tokens in cookies.
             header_bytes_max: 32 * 1024,
