@@ -2,11 +2,13 @@
 //! that answer with the very bytes that reached them.
 
 mod fields;
+mod labels;
 mod limits;
 mod mirror;
 mod paths;
 mod raw;
 mod smuggled;
+mod waiting;
 
 use std::collections::BTreeMap;
 
