@@ -84,13 +84,14 @@ fn unescaped(text: &str) -> String {
             Some(b'\\') => ('\\', 1),
             Some(b'u') => {
                 let end = after.find('}').expect("\\u{…}");
-                let code = u32::from_str_radix(&after[2..end], 16).expect("a number");
+                let code =
+                    u32::from_str_radix(after.get(2..end).expect("digits"), 16).expect("a number");
                 (char::from_u32(code).expect("a character"), end + 1)
             }
             other => panic!("no such escape: {other:?} in {text}"),
         };
         plain.push(c);
-        rest = &after[length..];
+        rest = after.get(length..).expect("the escape is ASCII");
     }
     plain + rest
 }

@@ -11,6 +11,7 @@ mod smuggled;
 mod waiting;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use sh0_agent::caddy::render::RenderOptions;
 use sh0_agent::labels::TlsSetting;
@@ -19,9 +20,12 @@ use tempfile::TempDir;
 use crate::child::{CaddyChild, place};
 use crate::from_labels::{built, container, serve};
 
-/// A Caddy that serves containers with these labels: service, address, labels.
+/// A container's service, address and labels.
+type Site<'a> = (&'a str, SocketAddr, &'a [(&'a str, &'a str)]);
+
+/// A Caddy that serves these containers.
 async fn serving(
-    sites: &[(&str, std::net::SocketAddr, &[(&str, &str)])],
+    sites: &[Site<'_>],
     set: impl FnOnce(&mut RenderOptions),
 ) -> (TempDir, RenderOptions, CaddyChild) {
     let (dir, mut options) = place();

@@ -5,13 +5,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use expect_test::{expect, expect_file};
 use sh0_agent::caddy::render::render;
 use sh0_agent::diagnostic::Diagnostic;
 use sh0_agent::model::{Container, Labels, Snapshot};
 use sh0_agent::routes::{Built, Serving};
+use tokio::time::Instant;
 
 use crate::fixture::Agent;
 use crate::hostile_rows::{FILES, container, is_row, of, rows};
@@ -96,12 +97,12 @@ fn outcome(built: &Built) -> String {
 /// and it is short.
 #[track_caller]
 fn check_said(diagnostic: &Diagnostic) {
-    for text in [diagnostic.to_string(), diagnostic.one_line().to_string()] {
+    for text in [diagnostic.to_string(), diagnostic.one_line()] {
         let is_shown = |c: char| c == '\n' || !c.is_control() && !is_unseen(c);
         assert!(text.chars().all(is_shown), "{text:?}");
         assert!(text.len() < SAID_BYTES_MAX, "{} bytes: {text}", text.len());
     }
-    assert!(!diagnostic.one_line().to_string().contains('\n'));
+    assert!(!diagnostic.one_line().contains('\n'));
 }
 
 /// Characters that turn the direction of a text, or take no place in it.
@@ -224,13 +225,11 @@ fn a_container_with_the_labels_of_another_project_is_one_of_it() {
     let shown = |built: &Built| {
         let routes = built.table.routes.iter();
         routes
-            .map(|(key, route)| format!("{key}: {}\n", route.id))
-            .collect::<String>()
+            .map(|(key, route)| format!("{key}: {}", route.id))
+            .collect::<Vec<_>>()
+            .join("\n")
     };
-    expect![[r#"
-        victim.example: shop/web:default
-    "#]]
-    .assert_eq(&shown(&replica));
+    expect!["victim.example: shop/web:default"].assert_eq(&shown(&replica));
     expect![[r#"
         victim.example/admin: shop/web:admin
         victim.example/other: shop/other:default
@@ -238,7 +237,6 @@ fn a_container_with_the_labels_of_another_project_is_one_of_it() {
         xn--bcher-kva.example/admin: shop/web:admin
         xn--bcher-kva.example: shop/web:default
         *.wild.example/admin: shop/web:admin
-        *.wild.example: shop/web:default
-    "#]]
+        *.wild.example: shop/web:default"#]]
     .assert_eq(&shown(&sibling));
 }

@@ -2,13 +2,13 @@
 //! nobody else notices.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sh0_agent::caddy::render::ClientLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::mirror::Mirror;
 use super::raw::{Client, ask};
@@ -42,7 +42,7 @@ async fn a_header_that_does_not_end_and_a_connection_without_requests_are_cut() 
         let began = Instant::now();
         client.send(begun).await;
         client.closed_within(SOON).await;
-        assert!(began.elapsed() >= SHORT - SHORT / 10, "{begun:?}");
+        assert!(began.elapsed() >= SHORT * 9 / 10, "{begun:?}");
     }
     // Byte by byte, each well before the limit.
     let mut client = Client::connect(port).await;
