@@ -24,3 +24,4 @@ pub use spec::{
 };
 pub(crate) use tree::is_secret;
 pub use value::duration;
+pub(crate) use value::size;

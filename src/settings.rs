@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::caddy::render::{AcmeOptions, RenderOptions};
+use crate::caddy::render::{AcmeOptions, ClientLimits, RenderOptions};
 use crate::labels::{Permits, TlsSetting};
 use crate::model::Cidr;
 use crate::reconcile::DebounceOptions;
@@ -58,6 +58,8 @@ pub struct Settings {
     pub caddy: PathBuf,
     /// Proxies before this one, whose `X-Forwarded-*` header fields are believed. Default none.
     pub trusted_proxies: Vec<Cidr>,
+    /// What a client may take of Caddy's time and memory.
+    pub clients: ClientLimits,
     /// What labels may ask for beyond what everybody may.
     pub permits: Permits,
     /// How the config says where an upstream is. Default slots.
@@ -94,6 +96,7 @@ impl Default for Settings {
             runtime_dir: PathBuf::from("/run/sh0-agent"),
             caddy: PathBuf::from("caddy"),
             trusted_proxies: Vec::new(),
+            clients: ClientLimits::default(),
             permits: Permits::default(),
             upstreams: UpstreamsMode::Slots,
             hold: HoldBounds::default(),
@@ -167,6 +170,7 @@ impl Settings {
             storage_dir: self.storage_dir(),
             grace_period: self.grace_period,
             stream_close_delay: self.stream_close_delay,
+            clients: self.clients,
             acme: self.acme.clone(),
             certificates: Vec::new(),
             certificate_names: BTreeSet::new(),

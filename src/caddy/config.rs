@@ -2,7 +2,7 @@
 //!
 //! Deliberately no wish to describe all of Caddy, and nothing to read a config back. An unknown
 //! field is a refusal of the whole config (`StrictUnmarshalJSON` in Caddy's `caddy.go`), so every
-//! field here exists in Caddy 2.11.4, the oldest we accept. Ordered maps and `Vec`s only: equal
+//! field here exists in Caddy 2.11.7, the oldest we accept. Ordered maps and `Vec`s only: equal
 //! configs are equal bytes.
 
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub use handlers::{
 };
 pub use http::{
     AccessLog, AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, PathReplacement,
-    Replacement, Rewrite, Route, Server, ServerName, StaticResponse, TrustedProxies,
+    Replacement, Rewrite, Route, Server, ServerLimits, ServerName, StaticResponse, TrustedProxies,
 };
 pub use matcher::{FileMatch, IpRanges, Matcher, Pattern};
 pub use proxy::{

@@ -24,6 +24,7 @@ mod acme;
 mod auth;
 mod body;
 mod chain;
+mod clients;
 mod connections;
 mod fields;
 mod handlers;
@@ -32,6 +33,7 @@ mod servers;
 mod tls;
 
 pub use acme::{AcmeOptions, DnsProvider, ExternalAccountKey};
+pub use clients::ClientLimits;
 
 /// The host name by which we ask Caddy's admin endpoint, and the only origin it is told to accept.
 pub const ADMIN_ORIGIN: &str = "sh0-agent";
@@ -56,6 +58,8 @@ pub struct RenderOptions {
     pub grace_period: Duration,
     /// How long websockets outlive the config they began under.
     pub stream_close_delay: Duration,
+    /// What a client may take.
+    pub clients: ClientLimits,
     /// How public certificates are obtained.
     pub acme: AcmeOptions,
     /// Certificates that the operator gave.

@@ -31,6 +31,9 @@ pub(crate) struct RoutesArgs {
     json: bool,
 }
 
+/// So much of a container's name fits a column.
+const NAME_CHARS_MAX: usize = 128;
+
 /// What is shown of the status.
 #[derive(Debug, Deserialize)]
 struct Shown {
@@ -213,7 +216,7 @@ fn cells(row: &ShownRow) -> [String; 6] {
             or_slash(&row.path)
         },
         row.app.as_ref().map_or("-".to_owned(), ToString::to_string),
-        row.container.name.clone(),
+        crate::model::shown(&row.container.name, NAME_CHARS_MAX),
         or_dash(row.address.as_deref().unwrap_or_default()),
         state,
     ]

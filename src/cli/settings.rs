@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::caddy::render::{AcmeOptions, DnsProvider, ExternalAccountKey};
+use crate::caddy::render::{AcmeOptions, ClientLimits, DnsProvider, ExternalAccountKey};
 use crate::labels::{Permits, TlsSetting};
 use crate::reconcile::DebounceOptions;
 use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::HoldBounds;
 
 use self::values::{
-    HostPatterns, Proxies, dns_provider, duration, hmac, hosts, https_url, interval, name, port,
-    prefix, proxies, tls, waiting,
+    HostPatterns, Proxies, dns_provider, duration, header_bytes, hmac, hosts, https_url, interval,
+    name, port, prefix, proxies, tls, waiting,
 };
 
 /// `--upstreams`.
@@ -110,7 +110,7 @@ pub(crate) struct SettingsArgs {
         value_name = "DIR"
     )]
     runtime_dir: PathBuf,
-    /// Caddy binary, 2.11.4 or newer
+    /// Caddy binary, 2.11.7 or newer
     #[arg(long, env = "SH0_CADDY", default_value = "caddy", value_name = "PATH")]
     caddy: PathBuf,
     /// Proxies before this one whose X-Forwarded-* headers are believed: addresses, ranges, or the
@@ -124,6 +124,12 @@ pub(crate) struct SettingsArgs {
     /// Hosts that no label may claim, separated by commas, whatever is allowed
     #[arg(long, env = "SH0_DENY_HOSTS", value_delimiter = ',', value_name = "HOST", value_parser = hosts)]
     deny_hosts: Vec<HostPatterns>,
+    /// How long a client may take nothing of an answer that is there
+    #[arg(long, env = "SH0_CLIENT_STALL_TIMEOUT", default_value = "1h", value_parser = interval, value_name = "TIME")]
+    client_stall_timeout: Duration,
+    /// Longest header of a request
+    #[arg(long, env = "SH0_CLIENT_HEADER_MAX", default_value = "32KiB", value_parser = header_bytes, value_name = "SIZE")]
+    client_header_max: u32,
     /// Let labels claim the host `*`
     #[arg(long, env = "SH0_ALLOW_CATCH_ALL")]
     allow_catch_all: bool,
@@ -189,6 +195,11 @@ impl From<SettingsArgs> for Settings {
             trusted_proxies: { args.trusted_proxies.into_iter() }
                 .flat_map(|proxies| proxies.0)
                 .collect(),
+            clients: ClientLimits {
+                stall_timeout: args.client_stall_timeout,
+                header_bytes_max: args.client_header_max,
+                ..ClientLimits::default()
+            },
             permits: Permits {
                 catch_all: args.allow_catch_all,
                 raw_caddy: args.allow_raw_caddy,

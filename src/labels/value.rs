@@ -11,7 +11,8 @@ use crate::model::{
     Token, shown,
 };
 
-pub(super) use protection::{accounts, address_ranges, error_status, page, size};
+pub(crate) use protection::size;
+pub(super) use protection::{accounts, address_ranges, error_status, page};
 
 /// `true` or `false`, as YAML and compose users write them.
 pub(super) fn boolean(text: &str) -> Result<bool, NameError> {

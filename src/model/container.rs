@@ -6,6 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
+use super::shown::shown;
+
+/// Docker's own names are plain and short; other engines may take anything.
+const NAME_CHARS_MAX: usize = 128;
+
 /// The labels of a container, sorted by key.
 pub type Labels = BTreeMap<String, String>;
 
@@ -61,7 +66,7 @@ pub struct ContainerRef {
 
 impl fmt::Display for ContainerRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.id)
+        write!(f, "{} ({})", shown(&self.name, NAME_CHARS_MAX), self.id)
     }
 }
 

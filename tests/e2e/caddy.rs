@@ -82,7 +82,7 @@ async fn a_refusal_names_the_route_to_blame() {
     let rendered = render(&table(sites.map(|place| site(place, NOBODY))), &options);
     let caddy = CaddyChild::start(dir.path(), &rendered.json).await;
 
-    let bad_handler = damaged(&rendered, 2, |route| {
+    let bad_handler = damaged(&rendered, 5, |route| {
         let wrong = Replacement::Regexp {
             search_regexp: "(no such file or directory",
             replace: "",
@@ -97,7 +97,7 @@ async fn a_refusal_names_the_route_to_blame() {
             }),
         );
     });
-    let bad_matcher = damaged(&rendered, 3, |route| {
+    let bad_matcher = damaged(&rendered, 6, |route| {
         let wrong = Pattern {
             pattern: "(permission denied".to_owned(),
         };

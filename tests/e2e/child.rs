@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sh0_agent::caddy::admin::{Admin, AdminClient, AdminError};
-use sh0_agent::caddy::render::{AcmeOptions, RenderOptions};
+use sh0_agent::caddy::render::{AcmeOptions, ClientLimits, RenderOptions};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
@@ -51,6 +51,7 @@ pub(crate) fn place() -> (TempDir, RenderOptions) {
             ca: Some("https://127.0.0.1:1/directory".to_owned()),
             ..AcmeOptions::default()
         },
+        clients: ClientLimits::default(),
         trusted_proxies: Vec::new(),
         slots: None,
         certificates: Vec::new(),

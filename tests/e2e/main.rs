@@ -19,6 +19,8 @@ mod child;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
 mod harness;
+#[path = "../contract/hostile.rs"]
+mod hostile_rows;
 #[path = "../contract/tables.rs"]
 mod tables;
 #[path = "../contract/values.rs"]
@@ -27,6 +29,7 @@ mod values;
 mod access_log;
 mod acme;
 mod any_labels;
+mod attacks;
 mod balance;
 mod caddy;
 mod caddy_trouble;

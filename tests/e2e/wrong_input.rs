@@ -51,7 +51,7 @@ async fn an_unusable_caddy_ends_the_start_with_the_fix() {
         (
             &missing,
             format!("there is no Caddy binary `{missing}`"),
-            "install Caddy 2.11.4 or newer and name it with `--caddy` or `SH0_CADDY`".to_owned(),
+            "install Caddy 2.11.7 or newer and name it with `--caddy` or `SH0_CADDY`".to_owned(),
         ),
         (
             &plain,
@@ -61,15 +61,15 @@ async fn an_unusable_caddy_ends_the_start_with_the_fix() {
         (
             &other,
             format!(
-                "`{other}` is not a Caddy: expected `version` to print a version like `v2.11.4`, \
+                "`{other}` is not a Caddy: expected `version` to print a version like `v2.11.7`, \
                  found exit status: 0 and `hello`"
             ),
             "name the `caddy` binary itself with `--caddy` or `SH0_CADDY`".to_owned(),
         ),
         (
             &old,
-            format!("Caddy 2.6.2 at `{old}` is too old: expected 2.11.4 or newer"),
-            "install Caddy 2.11.4 or newer (Debian's own package is older), or name another \
+            format!("Caddy 2.6.2 at `{old}` is too old: expected 2.11.7 or newer"),
+            "install Caddy 2.11.7 or newer (Debian's own package is older), or name another \
              binary with `--caddy` or `SH0_CADDY`"
                 .to_owned(),
         ),

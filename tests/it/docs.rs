@@ -9,6 +9,7 @@ use expect_test::expect_file;
 use sh0_agent::caddy::render::{RenderOptions, render};
 use sh0_agent::labels::{KeyInfo, LIMITS, Scope, keys, parse};
 use sh0_agent::model::{Container, FileName, Labels, Snapshot};
+use sh0_agent::settings::Settings;
 
 use crate::compose_text::{labels_of, yaml};
 use crate::fakes::engine::FakeEngine;
@@ -292,4 +293,37 @@ fn every_label_in_the_text_is_known() {
             assert!(is_example || unknown.is_none(), "`{code}`: {unknown:?}");
         }
     }
+}
+
+/// The numbers in `docs/limits.md` are those of the code.
+#[test]
+fn the_limits_in_the_docs_are_those_of_the_code() {
+    let text = fs::read_to_string(root().join("docs/limits.md")).unwrap();
+    let has = |line: String| assert!(text.contains(&line), "docs/limits.md lacks: {line}");
+    let settings = Settings::default();
+    let (clients, hold) = (settings.clients, settings.hold);
+    let seconds = clients.header_timeout.as_secs();
+    has(format!("from its first byte | {seconds} s | agent |"));
+    let minutes = clients.idle_timeout.as_secs() / 60;
+    has(format!("HTTP/1.1, 2 and 3 | {minutes} min | agent |"));
+    let kibibytes = clients.header_bytes_max / 1024;
+    has(format!("all fields together | {kibibytes} KiB,"));
+    let hours = clients.stall_timeout.as_secs() / 3_600;
+    has(format!(
+        "that is there | {hours} h | `--client-stall-timeout`"
+    ));
+    let thousands = |count: usize| format!("{},{:03}", count / 1_000, count % 1_000);
+    has(format!(
+        "of one app | {} |",
+        thousands(hold.pool_waiting_max)
+    ));
+    has(format!("wait in all | {} |", thousands(hold.waiting_max)));
+    has(format!(
+        "first handshake | {} an hour |",
+        settings.on_demand_names_max
+    ));
+    let default = |name: &str| keys().find(|info| info.name == name).unwrap().default;
+    let (wait, connect) = (default("hold"), default("timeout.connect"));
+    has(format!("for a container | {wait} | `hold`"));
+    has(format!("does not accept | {connect} a try |"));
 }

@@ -31,6 +31,9 @@ mod docs;
 mod explain;
 mod fake_engine;
 mod health;
+mod hostile;
+#[path = "../contract/hostile.rs"]
+mod hostile_rows;
 mod label_configs;
 mod model;
 mod never_open;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use expect_test::expect_file;
 use proptest::prelude::*;
 use sh0_agent::caddy::render::{
-    AcmeOptions, DnsProvider, RenderOptions, Rendered, render, render_unavailable,
+    AcmeOptions, ClientLimits, DnsProvider, RenderOptions, Rendered, render, render_unavailable,
 };
 use sh0_agent::model::{Method, PassiveChecks};
 use sh0_agent::routes::{HostPolicy, TlsMode};
@@ -26,6 +26,7 @@ pub(crate) fn options() -> RenderOptions {
         grace_period: Duration::from_secs(30),
         stream_close_delay: Duration::from_mins(10),
         acme: AcmeOptions::default(),
+        clients: ClientLimits::default(),
         trusted_proxies: Vec::new(),
         slots: None,
         certificates: Vec::new(),
@@ -114,11 +115,13 @@ fn blame_names_the_key_at_the_named_index() {
         let message = format!("x: server {server}: setting up route handlers: route {index}: y");
         rendered.blame(&message).map(ToString::to_string)
     };
-    assert_eq!(blamed("http", 0), None, "the normalisation");
-    assert_eq!(blamed("http", 1).as_deref(), Some("a.example.com"));
-    assert_eq!(blamed("http", 2).as_deref(), Some("b.example.com/x"));
-    assert_eq!(blamed("http", 3).as_deref(), Some("b.example.com"));
-    assert_eq!(blamed("http", 4), None, "the 404");
+    for own in 0..4 {
+        assert_eq!(blamed("http", own), None, "the normalisation and its like");
+    }
+    assert_eq!(blamed("http", 4).as_deref(), Some("a.example.com"));
+    assert_eq!(blamed("http", 5).as_deref(), Some("b.example.com/x"));
+    assert_eq!(blamed("http", 6).as_deref(), Some("b.example.com"));
+    assert_eq!(blamed("http", 7), None, "the 404");
     assert_eq!(blamed("https", 1), None, "no such server");
     assert_eq!(rendered.blame("some other trouble"), None);
 }

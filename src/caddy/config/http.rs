@@ -46,6 +46,9 @@ impl ServerName {
 pub struct Server {
     /// `:port` or `ip:port`.
     pub listen: Vec<String>,
+    /// What a client may take.
+    #[serde(flatten)]
+    pub limits: ServerLimits,
     /// `None` is all that Caddy knows: `h1`, `h2`, `h3`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocols: Option<[&'static str; 1]>,
@@ -72,6 +75,21 @@ pub struct Server {
     /// What happens when a route ends in an error; `None` is Caddy's empty answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Errors>,
+}
+
+/// Bounds for the connections of a server. What Caddy is not told has defaults of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ServerLimits {
+    /// For a TLS handshake, and for the header of an HTTP/1.1 request.
+    pub read_header_timeout: CaddyDuration,
+    /// For each read of a body.
+    pub read_idle_timeout: CaddyDuration,
+    /// From each write of an answer's body to the next or to its end.
+    pub write_idle_timeout: CaddyDuration,
+    /// Between two requests.
+    pub idle_timeout: CaddyDuration,
+    /// Of a request, beyond a few hundred bytes that Go adds.
+    pub max_header_bytes: u32,
 }
 
 /// The access log, as Caddy writes it by default: credentials left out.

@@ -28,6 +28,9 @@ pub struct Matcher {
     /// The client has one of these addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<IpRanges>,
+    /// The connection comes from one of these addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_ip: Option<IpRanges>,
     /// These placeholders' values match.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vars_regexp: BTreeMap<&'static str, Pattern>,

@@ -12,6 +12,7 @@ use crate::caddy::config::{
 use crate::model::Hostname;
 use crate::routes::{HostPolicy, RouteKey, RouteTable};
 
+mod claims;
 mod errors;
 mod hosts;
 
@@ -58,6 +59,7 @@ pub(super) fn unavailable(options: &RenderOptions) -> Server {
 fn http(options: &RenderOptions, routes: Vec<Route>, errors: Option<Errors>) -> Server {
     Server {
         listen: listen(options, options.http_port),
+        limits: options.clients.of_server(),
         // The others need TLS, and Caddy would say so in two warnings at every load.
         protocols: Some(["h1"]),
         tls_connection_policies: None,
@@ -84,6 +86,7 @@ fn https(
     let asks_clients = { table.hosts.values() }.any(|policy| policy.client_ca.is_some());
     Server {
         listen: listen(options, options.https_port),
+        limits: options.clients.of_server(),
         protocols: None,
         tls_connection_policies: Some(connections::policies(table, options)),
         // Our own check stands before all routes.
@@ -128,7 +131,7 @@ fn listen(options: &RenderOptions, port: u16) -> Vec<String> {
 /// ACME's HTTP challenges are answered before any route (`HandleHTTPChallenge` in
 /// modules/caddyhttp/server.go).
 fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
-    let mut list = RouteList::new(ServerName::Http);
+    let mut list = RouteList::new(ServerName::Http, options);
     list.redirects_from(table, options, |_| true);
     for openness in [0, 1] {
         let redirected = hosts(table, openness, |host, policy| {
@@ -145,7 +148,7 @@ fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
 /// HTTPS: hosts with TLS, and `*`. A host without TLS that a wildcard or `*` would catch is 404
 /// here rather than another app's; such hosts are returned too, so that they get no certificate.
 fn https_routes(table: &RouteTable, options: &RenderOptions) -> (RouteList, Vec<String>) {
-    let mut list = RouteList::new(ServerName::Https);
+    let mut list = RouteList::new(ServerName::Https, options);
     for matcher in connections::misdirected(table) {
         list.push(matcher, handlers::misdirected());
     }
@@ -200,8 +203,8 @@ struct RouteList {
 }
 
 impl RouteList {
-    /// A list that begins with the normalisation of the host.
-    fn new(server: ServerName) -> Self {
+    /// A list that begins with the normalisation of the host, and without what clients claim.
+    fn new(server: ServerName, options: &RenderOptions) -> Self {
         let unusual = Pattern {
             pattern: r"[A-Z]|\.(:|$)".to_owned(),
         };
@@ -216,7 +219,9 @@ impl RouteList {
         };
         Self {
             server,
-            routes: vec![normalise],
+            routes: { [normalise].into_iter() }
+                .chain(claims::removed(options))
+                .collect(),
             keys: BTreeMap::new(),
         }
     }

@@ -20,6 +20,14 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The length of a header. Less than 1 KiB is shorter than what browsers send.
+pub(super) fn header_bytes(text: &str) -> Result<u32, String> {
+    let bytes = { crate::labels::size(text).ok() }
+        .and_then(|bytes| u32::try_from(bytes).ok())
+        .filter(|bytes| (1 << 10..=1 << 20).contains(bytes));
+    bytes.ok_or_else(|| "expected a size from `1KiB` to `1MiB`".to_owned())
+}
+
 /// How many requests may wait: each takes two file descriptors, of which a process has about a
 /// million at most.
 pub(super) fn waiting(text: &str) -> Result<usize, String> {
@@ -143,6 +151,15 @@ mod tests {
         }
         let error = shown("https://a.example").expect_err("a URL");
         assert!(error.ends_with("found a URL with its scheme"), "{error}");
+    }
+
+    #[test]
+    fn a_header_has_a_size_in_bounds() {
+        assert_eq!(header_bytes("64KiB"), Ok(65_536));
+        assert_eq!(header_bytes("1MiB"), Ok(1_048_576));
+        for wrong in ["", "0", "1023", "2MiB", "-1", "8GB", "big"] {
+            assert!(header_bytes(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn pairs(text: &str) -> Vec<String> {
 const SIZE_MAX: u64 = 1 << 50;
 
 /// A size from 1 byte on: `512KB`, `10MB`, `1GiB`, or bytes.
-pub(in crate::labels) fn size(text: &str) -> Result<u64, NameError> {
+pub(crate) fn size(text: &str) -> Result<u64, NameError> {
     let expected = "a size such as `512KB`, `10MB` or `1GB`";
     let digits = text.trim().bytes().take_while(u8::is_ascii_digit).count();
     let parts = text.trim().split_at_checked(digits);

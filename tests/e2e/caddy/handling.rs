@@ -62,7 +62,7 @@ fn shown(headers: &HeaderMap) -> String {
     let kept = ["x-", "host", "authorization", "cookie", "remote"];
     let lines: BTreeSet<String> = { headers.iter() }
         .filter(|(name, _)| kept.iter().any(|kept| name.as_str().starts_with(kept)))
-        .filter(|(name, _)| !name.as_str().starts_with("x-forwarded-"))
+        .filter(|(name, _)| !name.as_str().starts_with("x-forwarded-") && *name != "x-real-ip")
         .map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())))
         .collect();
     lines.into_iter().collect()
