@@ -12,8 +12,10 @@ mod exposed;
 mod failure;
 mod process;
 mod relevance;
+mod requests;
 mod signal;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use futures::stream::BoxStream;
 
 pub use docker::{Docker, DockerOptions};
 pub use process::EngineProcess;
+pub use requests::DockerRequest;
 
 use crate::model::{ContainerId, Snapshot};
 
@@ -98,7 +101,7 @@ pub enum EngineError {
     #[error("Docker did not answer `{operation}` within {limit:?}")]
     Timeout {
         /// Which request.
-        operation: &'static str,
+        operation: DockerRequest,
         /// How long it was waited for.
         limit: Duration,
     },
@@ -106,9 +109,17 @@ pub enum EngineError {
     #[error("Docker answered `{operation}` with status {status}: {message}")]
     Refused {
         /// Which request.
-        operation: &'static str,
+        operation: DockerRequest,
         /// The HTTP status.
         status: u16,
+        /// The engine's words, cut to a bounded length.
+        message: String,
+    },
+    /// The engine answered that it has no such container or network.
+    #[error("Docker answered `{operation}` with status 404: {message}")]
+    Missing {
+        /// Which request.
+        operation: DockerRequest,
         /// The engine's words, cut to a bounded length.
         message: String,
     },
@@ -116,7 +127,7 @@ pub enum EngineError {
     #[error("Docker's answer to `{operation}` broke off or could not be read")]
     Broken {
         /// Which request.
-        operation: &'static str,
+        operation: DockerRequest,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -140,8 +151,28 @@ impl EngineError {
             Self::Endpoint { .. }
             | Self::Permission { .. }
             | Self::Refused { .. }
+            | Self::Missing { .. }
             | Self::Broken { .. } => RETRY_MAX,
         }
+    }
+
+    /// Whether it is a proxy before the engine that does not let the request through: no engine
+    /// answers so.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 401 | 403 | 404 | 405 | 407 | 501,
+                ..
+            }
+        )
+    }
+
+    /// Whether the engine, or a proxy before it, has answered the question, if not with what was
+    /// asked for.
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Missing { .. }) || self.is_blocked()
     }
 
     /// What a person can check or type to mend it, in one or two sentences.
@@ -163,15 +194,13 @@ impl EngineError {
             Self::Timeout { .. } => "check that the engine is alive (`docker ps` should answer at \
                                      once); when it hangs too, restart Docker"
                 .to_owned(),
-            Self::Refused {
-                status: 401 | 403 | 405,
-                ..
-            } => format!(
-                "a proxy before the engine must let these through: {}; with \
-                 docker-socket-proxy: VERSION=1 INFO=1 EVENTS=1 CONTAINERS=1 NETWORKS=1",
-                docker::REQUESTS
+            Self::Refused { operation, .. } if self.is_blocked() => format!(
+                "let `{operation}` through the proxy before Docker; docker-socket-proxy needs {}, \
+                 and POST stays 0",
+                DockerRequest::proxy_variables()
             ),
             Self::Refused { .. } => "see the engine's log (`journalctl -u docker`)".to_owned(),
+            Self::Missing { .. } => "it was removed; nothing is to be done".to_owned(),
             Self::Broken { .. } => "check that a Docker engine is what answers there; when it is, \
                                     it was probably going away, and the agent asks again"
                 .to_owned(),
@@ -207,6 +236,14 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Which process listens at the engine's endpoint. Waits for no answer of it.
     fn process(&self) -> impl Future<Output = EngineProcess> + Send;
+
+    /// Asks what is not asked anyway when a stream is opened, so that [`Engine::blocked`] knows of
+    /// every request before its answer is needed.
+    fn check_access(&self) -> impl Future<Output = ()> + Send;
+
+    /// The requests that a proxy before the engine does not let through, as far as they were made,
+    /// each with the HTTP status that said so.
+    fn blocked(&self) -> BTreeMap<DockerRequest, u16>;
 
     /// How this container is stopped. Ask before it stops: the answer hangs while it does.
     ///

@@ -20,6 +20,7 @@ mod fixture;
 mod tables;
 
 mod absent;
+mod access;
 mod adopt;
 mod agent;
 mod caddy_admin;
