@@ -6,6 +6,7 @@
 //! bound is the time limit.
 
 mod events;
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +15,12 @@ use std::time::Duration;
 use bollard::errors::Error;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::ListContainersOptionsBuilder;
-use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion};
+use bollard::ClientVersion;
 use futures::future::{join, join_all};
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
+use self::version::{UNVERSIONED, common_version, with_version};
 use super::endpoint::Endpoint;
 use super::exposed::ExposedPorts;
 use super::failure::Request;
@@ -271,16 +273,11 @@ impl Inner {
             answer => answer?,
         };
         let text = answer.api_version.unwrap_or_default();
-        let theirs = parse_version(&text).ok_or_else(|| {
+        let version = common_version(&text).ok_or_else(|| {
             request.broken(format!(
                 "expected an `ApiVersion` such as 1.41, found `{text}`"
             ))
         })?;
-        let version = if theirs < *API_DEFAULT_VERSION {
-            theirs
-        } else {
-            *API_DEFAULT_VERSION
-        };
         self.memory().version = Some(version);
         Ok(version)
     }
@@ -320,35 +317,6 @@ impl Inner {
     }
 }
 
-/// Stands for "no version in the path".
-const UNVERSIONED: ClientVersion = ClientVersion {
-    major_version: 0,
-    minor_version: 0,
-};
-
-/// Puts the version before the path, as the API wants it. bollard 0.21.1 drops it (bollard issue
-/// 736), and a request without one gets whatever the engine likes.
-fn with_version(mut request: BollardRequest, version: ClientVersion) -> BollardRequest {
-    let uri = request.uri();
-    if version != UNVERSIONED
-        && !uri.path().starts_with("/v1.")
-        && let (Some(scheme), Some(authority), Some(path)) =
-            (uri.scheme_str(), uri.authority(), uri.path_and_query())
-        && let Ok(versioned) = format!("{scheme}://{authority}/v{version}{path}").parse()
-    {
-        *request.uri_mut() = versioned;
-    }
-    request
-}
-
-fn parse_version(text: &str) -> Option<ClientVersion> {
-    let (major, minor) = text.split_once('.')?;
-    Some(ClientVersion {
-        major_version: major.parse().ok()?,
-        minor_version: minor.parse().ok()?,
-    })
-}
-
 /// A name as one segment of a path: Docker lets networks have any name, `a/b` too. The dots cannot
 /// be written so that they stay a name.
 fn path_segment(name: &str) -> Option<String> {
@@ -363,15 +331,6 @@ fn path_segment(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_two_numbers() {
-        let shown = |text| parse_version(text).map(|version| version.to_string());
-        assert_eq!(shown("1.41"), Some("1.41".to_owned()));
-        assert_eq!(shown("1"), None);
-        assert_eq!(shown(""), None);
-        assert!(parse_version("1.9") < parse_version("1.41"));
-    }
 
     #[test]
     fn any_name_is_one_path_segment() {
