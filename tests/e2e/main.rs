@@ -24,6 +24,7 @@ mod tables;
 #[path = "../contract/values.rs"]
 mod values;
 
+mod access;
 mod access_log;
 mod acme;
 mod any_labels;

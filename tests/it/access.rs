@@ -1,7 +1,8 @@
 //! What a proxy before Docker does not let through is known by name, and costs only what it is for.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -14,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::docker_server::{STREAM_HEAD, Server, Step, ok, reply, send};
 use crate::fakes::caddy::FakeCaddy;
 use crate::fakes::engine::FakeEngine;
+use crate::readme::check_in;
 use crate::scene::{FakeStore, Scene, site};
 
 /// Longer than the longest limit that is run into.
@@ -79,6 +81,7 @@ fn behind(
     let docker = Docker::new(DockerOptions {
         endpoint: Some(socket.to_str().unwrap().to_owned()),
         label_prefix: "sh0".to_owned(),
+        ..DockerOptions::default()
     });
     (folder, server, docker.unwrap())
 }
@@ -202,4 +205,32 @@ async fn what_is_blocked_is_in_the_status_until_it_is_let_through_and_routes_go_
     sleep(Duration::from_mins(1)).await;
     scene.settle().await;
     assert_eq!(shown(&scene), "");
+}
+
+#[test]
+fn the_documented_requests_are_those_that_are_made() {
+    let mut table = "| request | what it tells | without it | docker-socket-proxy |\n\
+                     |---|---|---|---|\n"
+        .to_owned();
+    let mut commands = sh0_agent::cli::command();
+    let run = commands.find_subcommand_mut("run").unwrap();
+    let help = run.render_help().to_string();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for request in DockerRequest::ALL {
+        let (purpose, without) = (request.purpose(), request.without());
+        let variable = request.proxy_variable();
+        writeln!(
+            table,
+            "| `{request}` | {purpose} | {without} | `{variable}` |"
+        )
+        .unwrap();
+        assert!(
+            help.contains(request.path()),
+            "{request} is not in --help: {help}"
+        );
+    }
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/docker-access.md");
+    check_in(&page, "requests", &table);
+    let text = std::fs::read_to_string(page).unwrap();
+    assert!(text.contains(&DockerRequest::proxy_variables()), "{text}");
 }
