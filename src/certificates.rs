@@ -6,6 +6,7 @@
 //! key files under 40 bytes, so what it gets is checked first. A pair that is wrong is said by
 //! name and left out.
 
+mod client;
 mod pem;
 mod validity;
 
@@ -18,6 +19,7 @@ use rustls::pki_types::ServerName;
 use rustls::server::ParsedCertificate;
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::client::{ClientFiles, WrongFile};
 use self::pem::{certificates_in, pair_in, read};
 use crate::caddy::render::CertificatePair;
 use crate::model::{FileName, Hostname};

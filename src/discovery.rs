@@ -14,9 +14,13 @@ mod process;
 mod relevance;
 mod requests;
 mod signal;
+mod tls;
+mod version;
+mod way;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
@@ -24,6 +28,8 @@ use futures::stream::BoxStream;
 pub use docker::{Docker, DockerOptions};
 pub use process::EngineProcess;
 pub use requests::DockerRequest;
+pub use tls::TlsProblem;
+pub use way::Caution;
 
 use crate::model::{ContainerId, Snapshot};
 
@@ -97,6 +103,23 @@ pub enum EngineError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file for TLS cannot be used.
+    #[error("the file `{}` for TLS to Docker is not usable: {problem}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Somebody answers at the endpoint, and there is no protected connection to it.
+    #[error("no protected connection to the Docker engine at `{endpoint}`")]
+    Tls {
+        /// Where it is.
+        endpoint: String,
+        /// Why.
+        #[source]
+        problem: TlsProblem,
+    },
     /// The engine took the request and did not answer in time.
     #[error("Docker did not answer `{operation}` within {limit:?}")]
     Timeout {
@@ -150,6 +173,8 @@ impl EngineError {
             Self::Unreachable { .. } | Self::Timeout { .. } => AWAY_RETRY_MAX,
             Self::Endpoint { .. }
             | Self::Permission { .. }
+            | Self::File { .. }
+            | Self::Tls { .. }
             | Self::Refused { .. }
             | Self::Missing { .. }
             | Self::Broken { .. } => RETRY_MAX,
@@ -179,10 +204,13 @@ impl EngineError {
     #[must_use]
     pub fn help(&self) -> String {
         match self {
-            Self::Endpoint { .. } => format!(
-                "give `--docker` or DOCKER_HOST as {}; TLS and SSH are not supported yet",
-                endpoint::FORMS
-            ),
+            Self::Endpoint { .. } => {
+                format!("give `--docker` or DOCKER_HOST as {}", endpoint::FORMS)
+            }
+            Self::File { .. } => "`--docker-cert-path` or DOCKER_CERT_PATH names the directory \
+                                  with `ca.pem`, `cert.pem` and `key.pem`"
+                .to_owned(),
+            Self::Tls { problem, .. } => problem.help(),
             Self::Unreachable { endpoint, .. } => format!(
                 "check that Docker runs (`docker version`) and listens at `{endpoint}`, or name \
                  another endpoint with `--docker` or DOCKER_HOST"
@@ -199,6 +227,11 @@ impl EngineError {
                  and POST stays 0",
                 DockerRequest::proxy_variables()
             ),
+            Self::Refused { status: 400, .. } => "an engine with TLS answers so to whoever comes \
+                                                  without: set DOCKER_TLS_VERIFY and \
+                                                  DOCKER_CERT_PATH; else see its log \
+                                                  (`journalctl -u docker`)"
+                .to_owned(),
             Self::Refused { .. } => "see the engine's log (`journalctl -u docker`)".to_owned(),
             Self::Missing { .. } => "it was removed; nothing is to be done".to_owned(),
             Self::Broken { .. } => "check that a Docker engine is what answers there; when it is, \

@@ -6,27 +6,27 @@
 //! bound is the time limit.
 
 mod events;
-mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bollard::ClientVersion;
 use bollard::errors::Error;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::ListContainersOptionsBuilder;
-use bollard::ClientVersion;
 use futures::future::{join, join_all};
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
-use self::version::{UNVERSIONED, common_version, with_version};
-use super::endpoint::Endpoint;
 use super::exposed::ExposedPorts;
 use super::failure::Request;
 use super::relevance::Known;
+use super::version::{UNVERSIONED, common_version};
+use super::way::Way;
 use super::{
-    DockerRequest, Engine, EngineError, EngineProcess, Notice, StopRule, convert, process,
+    Caution, DockerRequest, Engine, EngineError, EngineProcess, Notice, StopRule, convert, process,
 };
 use crate::model::{Container, ContainerId, Snapshot};
 
@@ -57,9 +57,13 @@ const BOLLARD_LIMIT_SECS: u64 = 60;
 /// Which engine to look at, and for what.
 #[derive(Debug, Clone, Default)]
 pub struct DockerOptions {
-    /// `unix:///path`, a plain path, `tcp://host:port` or `http://host:port`; `None` is
-    /// `/var/run/docker.sock`.
+    /// `unix:///path`, a plain path, `tcp://host:port`, `http://host:port` or
+    /// `https://host:port`; `None` is `/var/run/docker.sock`.
     pub endpoint: Option<String>,
+    /// Whether `tcp://` means TLS.
+    pub tls: bool,
+    /// The directory with `ca.pem`, `cert.pem` and `key.pem` for TLS; `None` is `~/.docker`.
+    pub certificates: Option<PathBuf>,
     /// The word before the first dot of our labels, such as `sh0`: events of containers without
     /// such a label are dropped.
     pub label_prefix: String,
@@ -73,7 +77,7 @@ pub struct Docker {
 
 #[derive(Debug)]
 struct Inner {
-    endpoint: Endpoint,
+    way: Way,
     label_prefix: String,
     /// A lock, because looks and streams run in tasks of their own; it is held for a few
     /// instructions and never across an await.
@@ -98,13 +102,26 @@ impl Docker {
     /// # Errors
     /// [`EngineError::Endpoint`] when the endpoint is not of a form that can be dialled.
     pub fn new(options: DockerOptions) -> Result<Self, EngineError> {
+        let way = Way::parse(
+            options.endpoint.as_deref(),
+            options.tls,
+            options.certificates,
+        );
         Ok(Self {
             inner: Arc::new(Inner {
-                endpoint: Endpoint::parse(options.endpoint.as_deref())?,
+                way: way?,
                 label_prefix: options.label_prefix,
                 memory: Mutex::default(),
             }),
         })
+    }
+}
+
+impl Docker {
+    /// What is not safe about the way to the engine, to be said once.
+    #[must_use]
+    pub fn cautions(&self) -> Vec<Caution> {
+        self.inner.way.cautions()
     }
 }
 
@@ -146,7 +163,7 @@ impl Engine for Docker {
     }
 
     async fn process(&self) -> EngineProcess {
-        process::of(&self.inner.endpoint).await
+        process::of(self.inner.way.endpoint()).await
     }
 
     async fn stop_rule(&self, id: &ContainerId) -> Result<StopRule, EngineError> {
@@ -232,6 +249,7 @@ impl Inner {
         F: Future<Output = Result<T, Error>>,
     {
         let docker = self
+            .way
             .dial(version, BOLLARD_LIMIT_SECS)
             .map_err(|error| request.failed(error))?;
         let answer = match timeout(request.limit, ask(docker)).await {
@@ -282,27 +300,11 @@ impl Inner {
         Ok(version)
     }
 
-    fn dial(
-        &self,
-        version: ClientVersion,
-        header_limit_secs: u64,
-    ) -> Result<bollard::Docker, Error> {
-        let docker = match &self.endpoint {
-            Endpoint::Unix(path) => {
-                bollard::Docker::connect_with_unix(path, header_limit_secs, &version)
-            }
-            Endpoint::Http(authority) => {
-                bollard::Docker::connect_with_http(authority, header_limit_secs, &version)
-            }
-        };
-        Ok(docker?.with_request_modifier(move |request| with_version(request, version)))
-    }
-
     fn request(&self, operation: DockerRequest, limit: Duration) -> Request<'_> {
         Request {
             operation,
             limit,
-            endpoint: &self.endpoint,
+            endpoint: self.way.endpoint(),
             thing: None,
         }
     }

@@ -10,7 +10,9 @@ use std::time::Duration;
 use bollard::errors::Error;
 
 use super::endpoint::Endpoint;
+use super::tls::TlsFailure;
 use super::{DockerRequest, EngineError};
+use crate::certificates::WrongFile;
 
 /// How much of the engine's own words is kept, in characters: enough for its longest sentence,
 /// too little for a proxy's whole error page to flood a log.
@@ -70,6 +72,12 @@ impl<'a> Request<'a> {
         {
             return self.refused(*status_code, message);
         }
+        if let Error::IOError { err } = error {
+            return match err.downcast::<TlsFailure>() {
+                Ok(failure) => self.no_tls(failure),
+                Err(err) => self.broken(err),
+            };
+        }
         if let Error::HyperLegacyError { err } = error {
             return match io_cause(&err) {
                 Some(cause) if err.is_connect() => self.not_connected(cause),
@@ -97,6 +105,18 @@ impl<'a> Request<'a> {
             operation,
             status,
             message: line,
+        }
+    }
+
+    fn no_tls(self, failure: TlsFailure) -> EngineError {
+        match failure {
+            TlsFailure::File(WrongFile { path, problem }) => EngineError::File { path, problem },
+            TlsFailure::Dial(cause) => self.not_connected(cause),
+            TlsFailure::Tls(problem) => EngineError::Tls {
+                endpoint: self.endpoint.to_string(),
+                problem,
+            },
+            TlsFailure::Exchange(error) => self.broken(error),
         }
     }
 
@@ -147,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_socket_that_is_not_there_is_unreachable() {
-        let endpoint = Endpoint::parse(Some("/nonexistent/docker.sock")).expect("a path");
+        let endpoint = Endpoint::parse(Some("/nonexistent/docker.sock"), false).expect("a path");
         let request = Request {
             operation: DockerRequest::Version,
             limit: Duration::from_secs(1),

@@ -33,6 +33,7 @@ mod caddy;
 mod caddy_trouble;
 mod compose;
 mod config_faults;
+mod docker_tls;
 mod docker_trouble;
 mod engine;
 mod engine_proxy;

@@ -51,6 +51,7 @@ fn docker_at(endpoint: &str) -> Docker {
     let options = DockerOptions {
         endpoint: Some(endpoint.to_owned()),
         label_prefix: "sh0".to_owned(),
+        ..DockerOptions::default()
     };
     Docker::new(options).unwrap()
 }

@@ -28,6 +28,7 @@ mod compose_text;
 mod crashes;
 mod docker_server;
 mod docker_socket;
+mod docker_tls;
 mod docs;
 mod explain;
 mod fake_engine;

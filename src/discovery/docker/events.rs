@@ -65,6 +65,7 @@ impl Subscription {
     async fn open(inner: Arc<Inner>) -> Result<Self, EngineError> {
         let version = inner.version().await?;
         let docker = inner
+            .way
             .dial(version, HEADERS_LIMIT.as_secs())
             .map_err(|error| {
                 inner
