@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 pub use self::start::StartError;
+pub(crate) use self::start::docker_options;
 
 use crate::certificates::{CertificateSet, scan};
 use crate::clock::wall_clock;

@@ -6,6 +6,8 @@
 //! key files under 40 bytes, so what it gets is checked first. A pair that is wrong is said by
 //! name and left out.
 
+mod client;
+mod pem;
 mod validity;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,18 +15,16 @@ use std::path::{Path, PathBuf};
 
 use rustls::CertificateError;
 use rustls::client::verify_server_name;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::server::ParsedCertificate;
-use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::client::{ClientFiles, WrongFile};
+use self::pem::{certificates_in, pair_in, read};
 use crate::caddy::render::CertificatePair;
 use crate::model::{FileName, Hostname};
 use crate::state::replace_file;
 
-/// Largest certificate or key file, in bytes: a chain of ten with large keys is under 64 KiB.
-const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// Most pairs that are read.
 const PAIRS_MAX: usize = 10_000;
 
@@ -98,16 +98,6 @@ pub fn scan(directory: &Path, copies: &Path, now: u64) -> CertificateSet {
 /// Whether the file holds a certificate; if not, what is wrong with it.
 pub(crate) fn check_root(path: &Path) -> Result<(), String> {
     certificates_in(&read(path)?).map(drop)
-}
-
-/// The certificates of a file that must hold some.
-fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let found = found.map_err(|e| format!("is not PEM: {e}"))?;
-    if found.is_empty() {
-        return Err("holds no certificate (`BEGIN CERTIFICATE`)".to_owned());
-    }
-    Ok(found)
 }
 
 /// A file of authorities: its name in labels, and its copy.
@@ -184,18 +174,6 @@ fn usable(certificate: &Path, copies: &Path, now: u64) -> Result<Usable, String>
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let length = std::fs::metadata(path)
-        .map_err(|e| format!("cannot be read: {e}"))?
-        .len();
-    if length > FILE_BYTES_MAX {
-        return Err(format!(
-            "has {length} bytes, at most {FILE_BYTES_MAX} are read"
-        ));
-    }
-    std::fs::read(path).map_err(|e| format!("cannot be read: {e}"))
-}
-
 /// Whether the two are PEM, belong together, are for this host and count now; what is to be said
 /// about them if so.
 fn check(
@@ -204,26 +182,10 @@ fn check(
     name: &Hostname,
     now: u64,
 ) -> Result<Option<String>, String> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
-    let chain = chain.map_err(|e| format!("the certificate is not PEM: {e}"))?;
-    if chain.is_empty() {
-        return Err("there is no certificate (`BEGIN CERTIFICATE`) in it".to_owned());
-    }
-    let key = PrivateKeyDer::from_pem_slice(key)
-        .map_err(|e| format!("its key is not a private key in PEM: {e}"))?;
-    let leaf = chain.first().cloned();
-    let provider = rustls::crypto::ring::default_provider();
-    match CertifiedKey::from_der(chain, key, &provider) {
-        Ok(_) => {}
-        Err(error) => {
-            return Err(format!(
-                "certificate and key do not belong together: {error}"
-            ));
-        }
-    }
-    let leaf = leaf.expect("there is one, or it would have been said");
+    let (chain, _) = pair_in(certificate, key)?;
+    let leaf = chain.first().expect("a pair has a certificate");
     let unusable = |error: rustls::Error| format!("the certificate cannot be read: {error}");
-    let leaf = ParsedCertificate::try_from(&leaf).map_err(unusable)?;
+    let leaf = ParsedCertificate::try_from(leaf).map_err(unusable)?;
     covers(&leaf, name)?;
     validity::check(&leaf, now)
 }

@@ -76,6 +76,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the agent: follow Docker, keep Caddy running and configured.
+    #[command(after_help = run::after_help())]
     Run(Box<run::RunArgs>),
     /// Show every route of the running agent, and why a labelled container has none.
     Routes(routes::RoutesArgs),

@@ -12,15 +12,24 @@ mod exposed;
 mod failure;
 mod process;
 mod relevance;
+mod requests;
 mod signal;
+mod tls;
+mod version;
+mod way;
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
 
 pub use docker::{Docker, DockerOptions};
 pub use process::EngineProcess;
+pub use requests::DockerRequest;
+pub use tls::TlsProblem;
+pub use way::Caution;
 
 use crate::model::{ContainerId, Snapshot};
 
@@ -94,11 +103,28 @@ pub enum EngineError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file for TLS cannot be used.
+    #[error("the file `{}` for TLS to Docker is not usable: {problem}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Somebody answers at the endpoint, and there is no protected connection to it.
+    #[error("no protected connection to the Docker engine at `{endpoint}`")]
+    Tls {
+        /// Where it is.
+        endpoint: String,
+        /// Why.
+        #[source]
+        problem: TlsProblem,
+    },
     /// The engine took the request and did not answer in time.
     #[error("Docker did not answer `{operation}` within {limit:?}")]
     Timeout {
         /// Which request.
-        operation: &'static str,
+        operation: DockerRequest,
         /// How long it was waited for.
         limit: Duration,
     },
@@ -106,9 +132,17 @@ pub enum EngineError {
     #[error("Docker answered `{operation}` with status {status}: {message}")]
     Refused {
         /// Which request.
-        operation: &'static str,
+        operation: DockerRequest,
         /// The HTTP status.
         status: u16,
+        /// The engine's words, cut to a bounded length.
+        message: String,
+    },
+    /// The engine answered that it has no such container or network.
+    #[error("Docker answered `{operation}` with status 404: {message}")]
+    Missing {
+        /// Which request.
+        operation: DockerRequest,
         /// The engine's words, cut to a bounded length.
         message: String,
     },
@@ -116,7 +150,7 @@ pub enum EngineError {
     #[error("Docker's answer to `{operation}` broke off or could not be read")]
     Broken {
         /// Which request.
-        operation: &'static str,
+        operation: DockerRequest,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -139,19 +173,44 @@ impl EngineError {
             Self::Unreachable { .. } | Self::Timeout { .. } => AWAY_RETRY_MAX,
             Self::Endpoint { .. }
             | Self::Permission { .. }
+            | Self::File { .. }
+            | Self::Tls { .. }
             | Self::Refused { .. }
+            | Self::Missing { .. }
             | Self::Broken { .. } => RETRY_MAX,
         }
+    }
+
+    /// Whether it is a proxy before the engine that does not let the request through: no engine
+    /// answers so.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                status: 401 | 403 | 404 | 405 | 407 | 501,
+                ..
+            }
+        )
+    }
+
+    /// Whether the engine, or a proxy before it, has answered the question, if not with what was
+    /// asked for.
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Missing { .. }) || self.is_blocked()
     }
 
     /// What a person can check or type to mend it, in one or two sentences.
     #[must_use]
     pub fn help(&self) -> String {
         match self {
-            Self::Endpoint { .. } => format!(
-                "give `--docker` or DOCKER_HOST as {}; TLS and SSH are not supported yet",
-                endpoint::FORMS
-            ),
+            Self::Endpoint { .. } => {
+                format!("give `--docker` or DOCKER_HOST as {}", endpoint::FORMS)
+            }
+            Self::File { .. } => "`--docker-cert-path` or DOCKER_CERT_PATH names the directory \
+                                  with `ca.pem`, `cert.pem` and `key.pem`"
+                .to_owned(),
+            Self::Tls { problem, .. } => problem.help(),
             Self::Unreachable { endpoint, .. } => format!(
                 "check that Docker runs (`docker version`) and listens at `{endpoint}`, or name \
                  another endpoint with `--docker` or DOCKER_HOST"
@@ -163,15 +222,18 @@ impl EngineError {
             Self::Timeout { .. } => "check that the engine is alive (`docker ps` should answer at \
                                      once); when it hangs too, restart Docker"
                 .to_owned(),
-            Self::Refused {
-                status: 401 | 403 | 405,
-                ..
-            } => format!(
-                "a proxy before the engine must let these through: {}; with \
-                 docker-socket-proxy: VERSION=1 INFO=1 EVENTS=1 CONTAINERS=1 NETWORKS=1",
-                docker::REQUESTS
+            Self::Refused { operation, .. } if self.is_blocked() => format!(
+                "let `{operation}` through the proxy before Docker; docker-socket-proxy needs {}, \
+                 and POST stays 0",
+                DockerRequest::proxy_variables()
             ),
+            Self::Refused { status: 400, .. } => "an engine with TLS answers so to whoever comes \
+                                                  without: set DOCKER_TLS_VERIFY and \
+                                                  DOCKER_CERT_PATH; else see its log \
+                                                  (`journalctl -u docker`)"
+                .to_owned(),
             Self::Refused { .. } => "see the engine's log (`journalctl -u docker`)".to_owned(),
+            Self::Missing { .. } => "it was removed; nothing is to be done".to_owned(),
             Self::Broken { .. } => "check that a Docker engine is what answers there; when it is, \
                                     it was probably going away, and the agent asks again"
                 .to_owned(),
@@ -207,6 +269,14 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Which process listens at the engine's endpoint. Waits for no answer of it.
     fn process(&self) -> impl Future<Output = EngineProcess> + Send;
+
+    /// Asks what is not asked anyway when a stream is opened, so that [`Engine::blocked`] knows of
+    /// every request before its answer is needed.
+    fn check_access(&self) -> impl Future<Output = ()> + Send;
+
+    /// The requests that a proxy before the engine does not let through, as far as they were made,
+    /// each with the HTTP status that said so.
+    fn blocked(&self) -> BTreeMap<DockerRequest, u16>;
 
     /// How this container is stopped. Ask before it stops: the answer hangs while it does.
     ///

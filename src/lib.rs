@@ -51,7 +51,8 @@
 //! - Ordered maps everywhere: the same containers in any order give the same bytes.
 //! - One bad label spoils one route. One bad route spoils nothing else.
 //! - Docker is asked GET only. Caddy's admin endpoint is a Unix socket, never TCP.
-//! - bollard is named only in [`discovery`], HTTP clients only in [`caddy::admin`] and [`probe`],
+//! - bollard is named only in [`discovery`], HTTP clients only in [`caddy::admin`], [`probe`]
+//!   and for TLS [`discovery`],
 //!   processes only in [`supervise`], flags only in [`cli`]. `tests/it/tidy.rs` holds this and the
 //!   table of which module may use which.
 

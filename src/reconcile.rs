@@ -6,6 +6,7 @@
 //! an HTTP client or a process. Trouble with routes is logged, shown and retried; it never ends
 //! the loop.
 
+mod access;
 mod apply;
 mod backoff;
 mod crashes;
@@ -21,6 +22,7 @@ mod report;
 mod restart;
 mod slots;
 
+use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +46,7 @@ use self::restart::Restart;
 use crate::caddy::admin::{Admin, AdminError};
 use crate::caddy::render::{RenderOptions, Rendered, render_unavailable};
 use crate::certificates::CertificateSet;
-use crate::discovery::{Engine, EngineError, Notice};
+use crate::discovery::{DockerRequest, Engine, EngineError, Notice};
 use crate::labels::{Permits, TlsSetting};
 use crate::model::Snapshot;
 use crate::on_demand::OnDemand;
@@ -141,6 +143,7 @@ enum Event {
     Look(Reason),
     Looked(Result<Snapshot, EngineError>),
     NetworkChecked(Result<bool, EngineError>),
+    AccessChecked,
     Certificates,
     Phase,
     Readiness(News),
@@ -164,6 +167,9 @@ struct Loop<E, A, S, P> {
     looks: Looks,
     subscription: Subscription,
     network_check: Option<BoxFuture<'static, Result<bool, EngineError>>>,
+    access_check: Option<BoxFuture<'static, ()>>,
+    /// The requests that a proxy before the engine was said to block.
+    blocked: BTreeMap<DockerRequest, u16>,
     snapshot: Option<Snapshot>,
     memory: Memory,
     restart: Restart,
@@ -218,6 +224,8 @@ pub async fn reconcile<E, A, S, P>(
         looks: Looks::default(),
         subscription: Subscription::due(first_look),
         network_check: None,
+        access_check: None,
+        blocked: BTreeMap::new(),
         snapshot: None,
         memory: Memory::default(),
         restart: Restart::new(now),
@@ -266,6 +274,7 @@ where
             step = self.restart.next() => Event::Restart(step),
             step = self.memory.next() => Event::Memory(step),
             checked = done(&mut self.network_check) => Event::NetworkChecked(checked),
+            () = done(&mut self.access_check) => Event::AccessChecked,
             () = at(self.first_look_by) => Event::NoFirstLook,
             () = at(self.overdue.deadline()) => Event::AddressesOverdue,
             _ = resync.tick() => Event::Look(Reason::Resync),
@@ -280,6 +289,7 @@ where
             Event::Look(reason) => self.look(reason),
             Event::Looked(looked) => self.on_looked(looked),
             Event::NetworkChecked(checked) => self.on_network_checked(&checked),
+            Event::AccessChecked => self.note_access(),
             Event::Certificates => self.rebuild(),
             Event::Phase => self.on_phase(),
             Event::Readiness(news) => self.on_news(news),

@@ -30,6 +30,10 @@ pub enum UpstreamsMode {
 pub struct Settings {
     /// The Docker endpoint; `None` is `/var/run/docker.sock`.
     pub docker: Option<String>,
+    /// Whether a `tcp://` endpoint is one with TLS. Default no.
+    pub docker_tls: bool,
+    /// The directory with `ca.pem`, `cert.pem` and `key.pem` for it; `None` is `~/.docker`.
+    pub docker_certificates: Option<PathBuf>,
     /// The routing network. Default `sh0-net`.
     pub network: String,
     /// The label prefix, without a dot. Default `sh0`.
@@ -83,6 +87,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             docker: None,
+            docker_tls: false,
+            docker_certificates: None,
             network: "sh0-net".to_owned(),
             label_prefix: "sh0".to_owned(),
             http_port: 80,

@@ -51,6 +51,21 @@ pub struct DockerStatus {
     pub missed_notices: u64,
     /// Whether the routing network is known not to exist.
     pub network_missing: bool,
+    /// What a proxy before the engine does not let through.
+    pub blocked: Vec<BlockedRequest>,
+}
+
+/// A request that a proxy before the engine does not let through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedRequest {
+    /// Method and path.
+    pub request: String,
+    /// The HTTP status that said so.
+    pub status: u16,
+    /// What does not work.
+    pub without_it: String,
+    /// What to type.
+    pub help: String,
 }
 
 /// A table of remembered containers.

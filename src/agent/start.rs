@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::check::check;
 use super::runtime::{Runtime, make_private};
@@ -148,6 +148,9 @@ impl Agent {
             network = %settings.network,
             "Starting."
         );
+        for caution in docker.cautions() {
+            warn!(help = %caution.help(), "Not safe: {caution}.");
+        }
         let slots = match settings.upstreams {
             UpstreamsMode::Direct => None,
             UpstreamsMode::Slots => {
@@ -288,9 +291,12 @@ pub(super) fn lock(runtime_dir: &Path) -> Result<File, StartError> {
     }
 }
 
-fn docker_options(settings: &Settings) -> DockerOptions {
+/// Which engine the settings name.
+pub(crate) fn docker_options(settings: &Settings) -> DockerOptions {
     DockerOptions {
         endpoint: settings.docker.clone(),
+        tls: settings.docker_tls,
+        certificates: settings.docker_certificates.clone(),
         label_prefix: settings.label_prefix.clone(),
     }
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::settings::SettingsArgs;
 use super::{Exit, Failed, runtime};
-use crate::discovery::{Docker, DockerOptions, Engine};
+use crate::agent::docker_options;
+use crate::discovery::{Docker, Engine};
 use crate::model::{Container, Snapshot};
 use crate::plan::plan;
 use crate::settings::Settings;
@@ -70,10 +71,7 @@ fn from_file(file: &PathBuf) -> anyhow::Result<Snapshot> {
 }
 
 fn from_docker(settings: &Settings) -> Result<Snapshot, Failed> {
-    let options = DockerOptions {
-        endpoint: settings.docker.clone(),
-        label_prefix: settings.label_prefix.clone(),
-    };
+    let options = docker_options(settings);
     let runtime = runtime()?;
     let asked = runtime.block_on(async { Docker::new(options)?.snapshot().await });
     asked.map_err(|error| {

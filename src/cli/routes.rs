@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Exit, Failed, runtime};
 use crate::clock::wall_clock;
 use crate::diagnostic::Diagnostic;
-use crate::status::{RememberedStatus, client};
+use crate::status::{BlockedRequest, RememberedStatus, client};
 
 /// A local socket that does not answer within this time has no agent behind it.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -48,6 +48,7 @@ struct ShownDocker {
     error: Option<String>,
     network_missing: bool,
     remembered: Option<RememberedStatus>,
+    blocked: Vec<BlockedRequest>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -153,6 +154,12 @@ fn warnings(shown: &Shown) -> Vec<String> {
     if let Some(error) = &shown.docker.error {
         warnings.push(format!(
             "the containers cannot be listed, routes stay as they are: {error}"
+        ));
+    }
+    for blocked in &shown.docker.blocked {
+        warnings.push(format!(
+            "a proxy before Docker blocks `{}` with status {}: {}; {}",
+            blocked.request, blocked.status, blocked.without_it, blocked.help
         ));
     }
     warnings.extend(shown.docker.remembered.map(remembered));

@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use super::settings::SettingsArgs;
 use super::{Exit, Failed, runtime};
 use crate::agent::{Agent, AgentError, StartError};
+use crate::discovery::DockerRequest;
 use crate::settings::Settings;
 use crate::telemetry::{self, LogFormat};
 
@@ -47,6 +48,15 @@ pub(crate) struct RunArgs {
     /// Leave Caddy serving when the agent is told to end, for the next agent to take over
     #[arg(long, env = "SH0_LEAVE_CADDY")]
     leave_caddy: bool,
+}
+
+/// What is said below the flags.
+pub(crate) fn after_help() -> String {
+    let requests = DockerRequest::ALL.map(DockerRequest::path);
+    format!(
+        "Docker is asked by GET only, and only for {}.",
+        requests.join(", ")
+    )
 }
 
 /// What becomes of Caddy when the agent ends.

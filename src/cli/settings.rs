@@ -2,6 +2,7 @@
 
 mod values;
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,9 +37,24 @@ enum Upstreams {
     reason = "shown on the terminal, where back-ticks are noise"
 )]
 pub(crate) struct SettingsArgs {
-    /// Docker endpoint: unix:///path, /path or tcp://host:port [default: /var/run/docker.sock]
+    /// Docker endpoint: unix:///path, /path, tcp://host:port or, with TLS, https://host:port
+    /// [default: /var/run/docker.sock]
     #[arg(long, env = "DOCKER_HOST", value_name = "ENDPOINT")]
     docker: Option<String>,
+    /// Speak TLS to a tcp:// endpoint, and verify it; whatever the value is, if there is one
+    #[arg(
+        long,
+        env = "DOCKER_TLS_VERIFY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        value_name = "ANY"
+    )]
+    docker_tls_verify: Option<String>,
+    /// Directory with ca.pem, cert.pem and key.pem for TLS to Docker, which is spoken when this is
+    /// given [default: ~/.docker]
+    #[arg(long, env = "DOCKER_CERT_PATH", value_name = "DIR")]
+    docker_cert_path: Option<OsString>,
     /// Network on which containers are reached
     #[arg(long, env = "SH0_NETWORK", default_value = "sh0-net", value_parser = name)]
     network: String,
@@ -170,8 +186,11 @@ pub(crate) struct SettingsArgs {
 
 impl From<SettingsArgs> for Settings {
     fn from(args: SettingsArgs) -> Self {
+        let docker_certificates = args.docker_cert_path.filter(|path| !path.is_empty());
         Self {
             docker: said(args.docker),
+            docker_tls: said(args.docker_tls_verify).is_some() || docker_certificates.is_some(),
+            docker_certificates: docker_certificates.map(PathBuf::from),
             network: args.network,
             label_prefix: args.label_prefix,
             http_port: args.http_port,
@@ -245,16 +264,35 @@ mod tests {
     use super::*;
     use crate::model::Cidr;
 
+    #[derive(Debug, clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        settings: SettingsArgs,
+    }
+
+    fn settings(flags: &[&str]) -> Settings {
+        let flags = [&["sh0-agent"], flags].concat();
+        let flags = <Flags as clap::Parser>::try_parse_from(flags).expect("right flags");
+        flags.settings.into()
+    }
+
+    #[test]
+    fn any_value_asks_for_tls_as_with_dockers_own_command_and_so_does_a_directory() {
+        let check = |flags: &[&str], tls: bool, directory: Option<&str>| {
+            let settings = settings(flags);
+            let found = (settings.docker_tls, settings.docker_certificates);
+            assert_eq!(found, (tls, directory.map(PathBuf::from)), "{flags:?}");
+        };
+        check(&["--docker-tls-verify="], false, None);
+        check(&["--docker-tls-verify"], true, None);
+        check(&["--docker-tls-verify=0"], true, None);
+        check(&["--docker-cert-path", "/c"], true, Some("/c"));
+        check(&["--docker-cert-path="], false, None);
+    }
+
     #[test]
     fn trusted_proxies_are_separated_by_commas() {
-        #[derive(Debug, clap::Parser)]
-        struct Flags {
-            #[command(flatten)]
-            settings: SettingsArgs,
-        }
-        let flags = ["sh0-agent", "--trusted-proxies", "private, 192.0.2.0/24"];
-        let flags = <Flags as clap::Parser>::try_parse_from(flags).expect("right flags");
-        let proxies = Settings::from(flags.settings).trusted_proxies;
+        let proxies = settings(&["--trusted-proxies", "private, 192.0.2.0/24"]).trusted_proxies;
         assert_eq!(proxies.len(), Cidr::PRIVATE.len() + 1);
         assert_eq!(
             proxies.last().map(ToString::to_string).as_deref(),

@@ -7,34 +7,28 @@
 
 mod events;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bollard::ClientVersion;
 use bollard::errors::Error;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::ListContainersOptionsBuilder;
-use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion};
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
-use super::endpoint::Endpoint;
 use super::exposed::ExposedPorts;
 use super::failure::Request;
 use super::relevance::Known;
-use super::{Engine, EngineError, EngineProcess, Notice, StopRule, convert, process};
+use super::version::{UNVERSIONED, common_version};
+use super::way::Way;
+use super::{
+    Caution, DockerRequest, Engine, EngineError, EngineProcess, Notice, StopRule, convert, process,
+};
 use crate::model::{Container, ContainerId, Snapshot};
-
-/// All requests that are ever made, for whoever configures a socket proxy.
-pub(super) const REQUESTS: &str = "GET /version, /info, /events, /containers/json, \
-                                   /containers/{id}/json and /networks/{name}";
-
-const VERSION: &str = "GET /version";
-const LIST: &str = "GET /containers/json";
-const INSPECT: &str = "GET /containers/{id}/json";
-const INFO: &str = "GET /info";
-const NETWORK: &str = "GET /networks/{name}";
 
 /// The engine answers this from memory within a millisecond or two; longer means that it hangs.
 const VERSION_LIMIT: Duration = Duration::from_secs(3);
@@ -53,6 +47,9 @@ const NETWORK_LIMIT: Duration = Duration::from_secs(3);
 /// timeout); a look must not wait so long for a port that is only nice to know.
 const INSPECT_LIMIT: Duration = Duration::from_millis(500);
 
+/// An id that no container has, of a form that any proxy takes for one.
+const NOBODY: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// bollard's own limit, in whole seconds, for the headers of an answer: longer than all of ours, so
 /// that ours are the ones that count.
 const BOLLARD_LIMIT_SECS: u64 = 60;
@@ -60,9 +57,13 @@ const BOLLARD_LIMIT_SECS: u64 = 60;
 /// Which engine to look at, and for what.
 #[derive(Debug, Clone, Default)]
 pub struct DockerOptions {
-    /// `unix:///path`, a plain path, `tcp://host:port` or `http://host:port`; `None` is
-    /// `/var/run/docker.sock`.
+    /// `unix:///path`, a plain path, `tcp://host:port`, `http://host:port` or
+    /// `https://host:port`; `None` is `/var/run/docker.sock`.
     pub endpoint: Option<String>,
+    /// Whether `tcp://` means TLS.
+    pub tls: bool,
+    /// The directory with `ca.pem`, `cert.pem` and `key.pem` for TLS; `None` is `~/.docker`.
+    pub certificates: Option<PathBuf>,
     /// The word before the first dot of our labels, such as `sh0`: events of containers without
     /// such a label are dropped.
     pub label_prefix: String,
@@ -76,7 +77,7 @@ pub struct Docker {
 
 #[derive(Debug)]
 struct Inner {
-    endpoint: Endpoint,
+    way: Way,
     label_prefix: String,
     /// A lock, because looks and streams run in tasks of their own; it is held for a few
     /// instructions and never across an await.
@@ -91,6 +92,8 @@ struct Memory {
     /// The containers whose events matter, by the last whole snapshot.
     known: Option<Arc<Known>>,
     exposed: ExposedPorts,
+    /// The requests that were not let through, each with the status that said so.
+    blocked: BTreeMap<DockerRequest, u16>,
 }
 
 impl Docker {
@@ -99,13 +102,26 @@ impl Docker {
     /// # Errors
     /// [`EngineError::Endpoint`] when the endpoint is not of a form that can be dialled.
     pub fn new(options: DockerOptions) -> Result<Self, EngineError> {
+        let way = Way::parse(
+            options.endpoint.as_deref(),
+            options.tls,
+            options.certificates,
+        );
         Ok(Self {
             inner: Arc::new(Inner {
-                endpoint: Endpoint::parse(options.endpoint.as_deref())?,
+                way: way?,
                 label_prefix: options.label_prefix,
                 memory: Mutex::default(),
             }),
         })
+    }
+}
+
+impl Docker {
+    /// What is not safe about the way to the engine, to be said once.
+    #[must_use]
+    pub fn cautions(&self) -> Vec<Caution> {
+        self.inner.way.cautions()
     }
 }
 
@@ -127,43 +143,54 @@ impl Engine for Docker {
         let Some(segment) = path_segment(name) else {
             return Ok(false);
         };
-        let asked = self
-            .inner
-            .call(NETWORK, NETWORK_LIMIT, |docker| async move {
-                docker.inspect_network(&segment, None).await
-            });
+        let request = self.inner.request(DockerRequest::Network, NETWORK_LIMIT);
+        let asked = self.inner.call(request.about(name), |docker| async move {
+            docker.inspect_network(&segment, None).await
+        });
         match asked.await {
             // The engine also finds networks by the beginning of their id.
             Ok(network) => Ok(network.name.as_deref() == Some(name)),
-            Err(EngineError::Refused { status: 404, .. }) => Ok(false),
+            Err(EngineError::Missing { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     async fn live_restore(&self) -> Result<bool, EngineError> {
         let ask = |docker: bollard::Docker| async move { docker.info().await };
-        let info = self.inner.call(INFO, INFO_LIMIT, ask).await?;
+        let request = self.inner.request(DockerRequest::Info, INFO_LIMIT);
+        let info = self.inner.call(request, ask).await?;
         Ok(info.live_restore_enabled.unwrap_or(false))
     }
 
     async fn process(&self) -> EngineProcess {
-        process::of(&self.inner.endpoint).await
+        process::of(self.inner.way.endpoint()).await
     }
 
     async fn stop_rule(&self, id: &ContainerId) -> Result<StopRule, EngineError> {
         let inspected = self.inner.inspect(id.clone());
         inspected.await.map(convert::stop_rule)
     }
+
+    async fn check_access(&self) {
+        let nobody = ContainerId::new(NOBODY).expect("it is not empty");
+        // What they say is noted where they are asked.
+        let (_, _) = join(self.live_restore(), self.stop_rule(&nobody)).await;
+    }
+
+    fn blocked(&self) -> BTreeMap<DockerRequest, u16> {
+        self.inner.memory().blocked.clone()
+    }
 }
 
 impl Inner {
     async fn list(&self) -> Result<Vec<Container>, EngineError> {
         let options = ListContainersOptionsBuilder::new().all(true).build();
-        let list = self.call(LIST, LIST_LIMIT, |docker| async move {
+        let request = self.request(DockerRequest::List, LIST_LIMIT);
+        let list = self.call(request, |docker| async move {
             docker.list_containers(Some(options)).await
         });
         let containers: Result<_, _> = list.await?.into_iter().map(convert::container).collect();
-        containers.map_err(|error| self.request(LIST, LIST_LIMIT).broken(error))
+        containers.map_err(|error| request.broken(error))
     }
 
     /// Adds the ports that only an inspect tells. A failed inspect is no failed look.
@@ -183,8 +210,12 @@ impl Inner {
     }
 
     async fn inspect(&self, id: ContainerId) -> Result<ContainerInspectResponse, EngineError> {
-        self.call(INSPECT, INSPECT_LIMIT, |docker| async move {
-            docker.inspect_container(id.as_str(), None).await
+        let (request, id) = (
+            self.request(DockerRequest::Inspect, INSPECT_LIMIT),
+            id.as_str(),
+        );
+        self.call(request.about(id), |docker| async move {
+            docker.inspect_container(id, None).await
         })
         .await
     }
@@ -192,16 +223,17 @@ impl Inner {
     /// Makes one request, with a limit on the whole of it.
     async fn call<T, F>(
         &self,
-        operation: &'static str,
-        limit: Duration,
+        request: Request<'_>,
         ask: impl FnOnce(bollard::Docker) -> F,
     ) -> Result<T, EngineError>
     where
         F: Future<Output = Result<T, Error>>,
     {
         let version = self.version().await?;
-        let answer = self.ask(self.request(operation, limit), version, ask).await;
-        if answer.is_err() {
+        let answer = self.ask(request, version, ask).await;
+        if let Err(error) = &answer
+            && !error.is_answer()
+        {
             self.forget_version();
         }
         answer
@@ -217,59 +249,63 @@ impl Inner {
         F: Future<Output = Result<T, Error>>,
     {
         let docker = self
+            .way
             .dial(version, BOLLARD_LIMIT_SECS)
             .map_err(|error| request.failed(error))?;
-        match timeout(request.limit, ask(docker)).await {
+        let answer = match timeout(request.limit, ask(docker)).await {
             Ok(answer) => answer.map_err(|error| request.failed(error)),
             Err(_elapsed) => Err(request.timed_out()),
+        };
+        self.note_access(request.operation, answer.as_ref().err());
+        answer
+    }
+
+    /// Remembers whether a request was let through, where its end says so.
+    fn note_access(&self, request: DockerRequest, error: Option<&EngineError>) {
+        let blocked = &mut self.memory().blocked;
+        match error {
+            None | Some(EngineError::Missing { .. }) => drop(blocked.remove(&request)),
+            Some(EngineError::Refused { status, .. })
+                if error.is_some_and(EngineError::is_blocked) =>
+            {
+                blocked.insert(request, *status);
+            }
+            Some(_) => {}
         }
     }
 
     /// The API version that both sides speak: remembered, or asked for. The question itself goes
-    /// out without a version, as an engine refuses one that it does not know.
+    /// out without a version, as an engine refuses one that it does not know; where a proxy does
+    /// not let it through, all others do, too.
     async fn version(&self) -> Result<ClientVersion, EngineError> {
         if let Some(version) = self.memory().version {
             return Ok(version);
         }
-        let request = self.request(VERSION, VERSION_LIMIT);
+        let request = self.request(DockerRequest::Version, VERSION_LIMIT);
         let ask = |docker: bollard::Docker| async move { docker.version().await };
-        let answer = self.ask(request, UNVERSIONED, ask).await?;
+        let answer = match self.ask(request, UNVERSIONED, ask).await {
+            Err(error) if error.is_blocked() => {
+                self.memory().version = Some(UNVERSIONED);
+                return Ok(UNVERSIONED);
+            }
+            answer => answer?,
+        };
         let text = answer.api_version.unwrap_or_default();
-        let theirs = parse_version(&text).ok_or_else(|| {
+        let version = common_version(&text).ok_or_else(|| {
             request.broken(format!(
                 "expected an `ApiVersion` such as 1.41, found `{text}`"
             ))
         })?;
-        let version = if theirs < *API_DEFAULT_VERSION {
-            theirs
-        } else {
-            *API_DEFAULT_VERSION
-        };
         self.memory().version = Some(version);
         Ok(version)
     }
 
-    fn dial(
-        &self,
-        version: ClientVersion,
-        header_limit_secs: u64,
-    ) -> Result<bollard::Docker, Error> {
-        let docker = match &self.endpoint {
-            Endpoint::Unix(path) => {
-                bollard::Docker::connect_with_unix(path, header_limit_secs, &version)
-            }
-            Endpoint::Http(authority) => {
-                bollard::Docker::connect_with_http(authority, header_limit_secs, &version)
-            }
-        };
-        Ok(docker?.with_request_modifier(move |request| with_version(request, version)))
-    }
-
-    fn request(&self, operation: &'static str, limit: Duration) -> Request<'_> {
+    fn request(&self, operation: DockerRequest, limit: Duration) -> Request<'_> {
         Request {
             operation,
             limit,
-            endpoint: &self.endpoint,
+            endpoint: self.way.endpoint(),
+            thing: None,
         }
     }
 
@@ -281,35 +317,6 @@ impl Inner {
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Stands for "no version in the path".
-const UNVERSIONED: ClientVersion = ClientVersion {
-    major_version: 0,
-    minor_version: 0,
-};
-
-/// Puts the version before the path, as the API wants it. bollard 0.21.1 drops it (bollard issue
-/// 736), and a request without one gets whatever the engine likes.
-fn with_version(mut request: BollardRequest, version: ClientVersion) -> BollardRequest {
-    let uri = request.uri();
-    if version != UNVERSIONED
-        && !uri.path().starts_with("/v1.")
-        && let (Some(scheme), Some(authority), Some(path)) =
-            (uri.scheme_str(), uri.authority(), uri.path_and_query())
-        && let Ok(versioned) = format!("{scheme}://{authority}/v{version}{path}").parse()
-    {
-        *request.uri_mut() = versioned;
-    }
-    request
-}
-
-fn parse_version(text: &str) -> Option<ClientVersion> {
-    let (major, minor) = text.split_once('.')?;
-    Some(ClientVersion {
-        major_version: major.parse().ok()?,
-        minor_version: minor.parse().ok()?,
-    })
 }
 
 /// A name as one segment of a path: Docker lets networks have any name, `a/b` too. The dots cannot
@@ -326,15 +333,6 @@ fn path_segment(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_two_numbers() {
-        let shown = |text| parse_version(text).map(|version| version.to_string());
-        assert_eq!(shown("1.41"), Some("1.41".to_owned()));
-        assert_eq!(shown("1"), None);
-        assert_eq!(shown(""), None);
-        assert!(parse_version("1.9") < parse_version("1.41"));
-    }
 
     #[test]
     fn any_name_is_one_path_segment() {

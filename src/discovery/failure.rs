@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use bollard::errors::Error;
 
-use super::EngineError;
 use super::endpoint::Endpoint;
+use super::tls::TlsFailure;
+use super::{DockerRequest, EngineError};
+use crate::certificates::WrongFile;
 
 /// How much of the engine's own words is kept, in characters: enough for its longest sentence,
 /// too little for a proxy's whole error page to flood a log.
@@ -19,15 +21,25 @@ const MESSAGE_CHARS_MAX: usize = 300;
 /// One request to the engine, as far as its failure is concerned.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
-    /// Its name in messages: method and path.
-    pub(super) operation: &'static str,
+    /// Which.
+    pub(super) operation: DockerRequest,
     /// How long it may take.
     pub(super) limit: Duration,
     /// Whom it goes to.
     pub(super) endpoint: &'a Endpoint,
+    /// The container or network that it asks for.
+    pub(super) thing: Option<&'a str>,
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
+    /// The request for this container or network.
+    pub(super) fn about(self, thing: &'a str) -> Self {
+        Self {
+            thing: Some(thing),
+            ..self
+        }
+    }
+
     /// The engine did not answer in time.
     pub(super) fn timed_out(self) -> EngineError {
         EngineError::Timeout {
@@ -58,10 +70,12 @@ impl Request<'_> {
             message,
         } = &error
         {
-            return EngineError::Refused {
-                operation: self.operation,
-                status: *status_code,
-                message: one_bounded_line(message),
+            return self.refused(*status_code, message);
+        }
+        if let Error::IOError { err } = error {
+            return match err.downcast::<TlsFailure>() {
+                Ok(failure) => self.no_tls(failure),
+                Err(err) => self.broken(err),
             };
         }
         if let Error::HyperLegacyError { err } = error {
@@ -72,6 +86,38 @@ impl Request<'_> {
             };
         }
         self.broken(error)
+    }
+
+    fn refused(self, status: u16, message: &str) -> EngineError {
+        let operation = self.operation;
+        let line = one_bounded_line(message);
+        // The engine names what it does not have. Who does not let the path through says nothing
+        // of it, or shows the path.
+        let is_named =
+            |thing: &str| message.contains(thing) && !message.contains(&format!("/{thing}"));
+        if status == 404 && self.thing.is_some_and(is_named) {
+            return EngineError::Missing {
+                operation,
+                message: line,
+            };
+        }
+        EngineError::Refused {
+            operation,
+            status,
+            message: line,
+        }
+    }
+
+    fn no_tls(self, failure: TlsFailure) -> EngineError {
+        match failure {
+            TlsFailure::File(WrongFile { path, problem }) => EngineError::File { path, problem },
+            TlsFailure::Dial(cause) => self.not_connected(cause),
+            TlsFailure::Tls(problem) => EngineError::Tls {
+                endpoint: self.endpoint.to_string(),
+                problem,
+            },
+            TlsFailure::Exchange(error) => self.broken(error),
+        }
     }
 
     fn not_connected(self, cause: io::Error) -> EngineError {
@@ -121,11 +167,12 @@ mod tests {
 
     #[test]
     fn a_socket_that_is_not_there_is_unreachable() {
-        let endpoint = Endpoint::parse(Some("/nonexistent/docker.sock")).expect("a path");
+        let endpoint = Endpoint::parse(Some("/nonexistent/docker.sock"), false).expect("a path");
         let request = Request {
-            operation: "GET /version",
+            operation: DockerRequest::Version,
             limit: Duration::from_secs(1),
             endpoint: &endpoint,
+            thing: None,
         };
         let error = request.failed(Error::SocketNotFoundError(endpoint.to_string()));
         assert!(matches!(error, EngineError::Unreachable { .. }), "{error}");

@@ -96,6 +96,7 @@ where
         self.subscription.notices = Some(self.world.engine.notices());
         self.look(Reason::Subscribed);
         self.check_network();
+        self.check_access();
     }
 
     pub(super) fn on_notice(&mut self, notice: Option<Result<Notice, EngineError>>) {
@@ -113,7 +114,9 @@ where
             }
             Some(Err(error)) => {
                 debug!(error = %chain(&error), "The event stream broke.");
-                if let EngineError::Refused { .. } = error {
+                if error.is_blocked() {
+                    self.note_access();
+                } else if let EngineError::Refused { .. } = error {
                     self.subscription.say_refused(&error);
                 } else {
                     self.restart.cut();
@@ -190,6 +193,7 @@ where
         if let Some(reason) = again.filter(|_| self.looks.retry_at.is_none()) {
             self.look(reason);
         }
+        self.note_access();
         self.publish();
     }
 
@@ -200,7 +204,7 @@ where
         self.looks.retry_at = Some(Instant::now() + wait);
         let text = chain(error);
         self.status.docker.reachable = false;
-        if self.status.docker.error.as_ref() != Some(&text) {
+        if self.status.docker.error.as_ref() != Some(&text) && !error.is_blocked() {
             warn!(error = %text, help = %error.help(), "Cannot list the containers; the routes stay as they are.");
         }
         self.status.docker.error = Some(text);
@@ -215,6 +219,7 @@ where
     }
 
     pub(super) fn on_network_checked(&mut self, checked: &Result<bool, EngineError>) {
+        self.note_access();
         let Ok(exists) = *checked else { return };
         let network = &self.options.network;
         let was_missing = std::mem::replace(&mut self.status.docker.network_missing, !exists);

@@ -14,10 +14,10 @@ use crate::private_engine::PrivateEngine;
 /// A new container is routed so soon once Docker answers: 20 to 100 ms on an idle machine.
 const ROUTED_SOON: Duration = Duration::from_secs(2);
 /// The longest wait between two tries to reach Docker, and some time for the try.
-const RECONNECT_MAX: Duration = Duration::from_secs(8);
+pub(crate) const RECONNECT_MAX: Duration = Duration::from_secs(8);
 
 /// The socket of the machine's engine.
-fn machine_socket() -> String {
+pub(crate) fn machine_socket() -> String {
     let endpoint = std::env::var("DOCKER_HOST").unwrap_or_default();
     match endpoint.strip_prefix("unix://") {
         Some(path) => path.to_owned(),
@@ -30,7 +30,7 @@ fn behind(proxy: &EngineProxy) -> Options {
 }
 
 /// Waits until the agent's last look failed, in these words.
-async fn until_unreachable(agent: &Agent, words: &str) {
+pub(crate) async fn until_unreachable(agent: &Agent, words: &str) {
     let failed = |status: &serde_json::Value| {
         let error = status["docker"]["error"].as_str().unwrap_or_default();
         status["docker"]["reachable"] == false && error.contains(words)
@@ -39,7 +39,7 @@ async fn until_unreachable(agent: &Agent, words: &str) {
 }
 
 /// Starts a container and asserts that its site is live soon after.
-async fn is_routed_soon(engine: &Engine, agent: &Agent, name: &str, limit: Duration) {
+pub(crate) async fn is_routed_soon(engine: &Engine, agent: &Agent, name: &str, limit: Duration) {
     let host = engine.host(name);
     engine.run(App::named(name).host(&host)).await;
     let runs = Instant::now();
@@ -198,18 +198,14 @@ async fn a_proxy_that_refuses_events_or_lists_is_named_with_what_it_must_let_thr
     proxy.strike("/events", Fault::Refuse);
     let agent = Agent::start_with(&engine, behind(&proxy)).await;
     agent.answers(&host, "web").await;
-    let said = agent
-        .logs("Docker answered `GET /events` with status 403")
-        .await;
+    let said = agent.logs("request=GET /events status=403").await;
     assert!(said.contains("EVENTS=1"), "{said}");
     // The agent looks at each try to subscribe.
     is_routed_soon(&engine, &agent, "slow", RECONNECT_MAX).await;
 
     proxy.strike("/containers/json", Fault::Refuse);
     assert!(signal(agent.pid(), Signal::HUP), "it runs");
-    let said = agent
-        .logs("Docker answered `GET /containers/json` with status 403")
-        .await;
+    let said = agent.logs("request=GET /containers/json status=403").await;
     assert!(said.contains("CONTAINERS=1"), "{said}");
     agent.answers(&host, "web").await;
     let report = agent.routes().await;
@@ -219,7 +215,7 @@ async fn a_proxy_that_refuses_events_or_lists_is_named_with_what_it_must_let_thr
     );
     proxy.relent();
     agent.logs("Docker answers again").await;
-    let refusals = agent.logged("`GET /events` with status 403").len();
+    let refusals = agent.logged("request=GET /events status=403").len();
     assert_eq!(refusals, 1, "once, not at every try");
 }
 

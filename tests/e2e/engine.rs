@@ -174,6 +174,7 @@ async fn docker_keeps_the_engine_contract() {
     let options = DockerOptions {
         endpoint: std::env::var("DOCKER_HOST").ok(),
         label_prefix: PREFIX.to_owned(),
+        ..DockerOptions::default()
     };
     let docker = Docker::new(options).unwrap();
     let mut world = DockerWorld::new().await;

@@ -2,12 +2,14 @@
 //! the middle of a list, refuses paths.
 //!
 //! It forwards one request per connection, as the agent asks. It knows paths and nothing else of
-//! the API.
+//! the API. A strict one lets through the documented requests alone, and writes down all.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sh0_agent::discovery::DockerRequest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -45,18 +47,39 @@ struct Shared {
     cut: watch::Sender<u64>,
     /// Requests so far that a fault was done to.
     struck: AtomicUsize,
+    /// What a strict proxy has seen; `None` is one that lets through all.
+    seen: Option<Mutex<Seen>>,
+}
+
+/// What was asked of a strict proxy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    /// Documented requests, sorted, each once.
+    pub(crate) allowed: BTreeSet<DockerRequest>,
+    /// Everything else, as it came.
+    pub(crate) forbidden: Vec<String>,
 }
 
 impl EngineProxy {
     /// A proxy before the engine at this socket.
     pub(crate) fn start(engine: impl Into<PathBuf>) -> Self {
+        Self::start_with(engine.into(), None)
+    }
+
+    /// One that lets through the documented requests alone.
+    pub(crate) fn strict(engine: impl Into<PathBuf>) -> Self {
+        Self::start_with(engine.into(), Some(Mutex::default()))
+    }
+
+    fn start_with(engine: PathBuf, seen: Option<Mutex<Seen>>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = UnixListener::bind(folder.path().join("docker.sock")).expect("it is free");
         let shared = Arc::new(Shared {
-            engine: engine.into(),
+            engine,
             rules: Mutex::default(),
             cut: watch::Sender::new(0),
             struck: AtomicUsize::new(0),
+            seen,
         });
         let mut accepting = JoinSet::new();
         accepting.spawn(accept(listener, Arc::clone(&shared)));
@@ -97,6 +120,12 @@ impl EngineProxy {
         self.shared.struck.load(Ordering::Relaxed)
     }
 
+    /// What a strict proxy was asked.
+    pub(crate) fn seen(&self) -> Seen {
+        let seen = self.shared.seen.as_ref().expect("it is strict").lock();
+        seen.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn rules(&self) -> std::sync::MutexGuard<'_, Rules> {
         let rules = self.shared.rules.lock();
         rules.unwrap_or_else(PoisonError::into_inner)
@@ -104,6 +133,18 @@ impl EngineProxy {
 }
 
 impl Shared {
+    /// Writes down a request; whether it may pass.
+    fn admits(&self, head: &str) -> bool {
+        let Some(seen) = &self.seen else { return true };
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = documented(head);
+        seen.allowed.extend(request);
+        if request.is_none() {
+            seen.forbidden.push(head.to_owned());
+        }
+        request.is_some()
+    }
+
     fn fault(&self, path: &str) -> Option<Fault> {
         let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         let rule = rules.iter().find(|(text, _)| path.contains(text.as_str()));
@@ -127,6 +168,68 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
     }
 }
 
+/// The documented request that this is the head of: method, versioned path, no body and no upgrade.
+fn documented(head: &str) -> Option<DockerRequest> {
+    let lower = head.to_ascii_lowercase();
+    let more = ["content-length:", "transfer-encoding:", "upgrade:"];
+    if more.iter().any(|field| lower.contains(field)) {
+        return None;
+    }
+    let target = head.strip_prefix("GET ")?.split(' ').next()?;
+    let path = target.split('?').next()?;
+    let versioned = path.strip_prefix("/v1.").and_then(|rest| {
+        let (minor, rest) = rest.split_once('/')?;
+        let is_number = !minor.is_empty() && minor.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then_some(rest)
+    });
+    let found = DockerRequest::ALL.into_iter().find(|request| {
+        // The question for the version itself goes out without one.
+        let path = match (request, versioned) {
+            (DockerRequest::Version, None) => path.strip_prefix('/'),
+            (_, versioned) => versioned,
+        };
+        path.is_some_and(|path| has_form(path, request.path().trim_start_matches('/')))
+    })?;
+    Some(found)
+}
+
+/// Whether the path has this form, in which braces stand for one segment.
+fn has_form(path: &str, form: &str) -> bool {
+    let (mut path, mut form) = (path.split('/'), form.split('/'));
+    loop {
+        match (path.next(), form.next()) {
+            (None, None) => return true,
+            (Some(segment), Some(form)) if form.starts_with('{') => {
+                if segment.is_empty() || segment.starts_with('.') {
+                    return false;
+                }
+            }
+            (Some(segment), Some(form)) if segment == form => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Passes on an answer, and notes whatever else the client sends meanwhile.
+async fn answer_only(
+    client: &mut UnixStream,
+    engine: &mut UnixStream,
+    shared: &Shared,
+) -> std::io::Result<()> {
+    let (mut from_client, mut to_client) = client.split();
+    let mut byte = [0];
+    let more = async {
+        if let Ok(1) = from_client.read(&mut byte).await {
+            shared.admits("more than a request");
+        }
+    };
+    tokio::select! {
+        copied = tokio::io::copy(engine, &mut to_client) => drop(copied?),
+        () = more => {}
+    }
+    Ok(())
+}
+
 async fn forward(mut client: UnixStream, shared: &Shared) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -137,7 +240,7 @@ async fn forward(mut client: UnixStream, shared: &Shared) -> std::io::Result<()>
     if fault.is_some() {
         shared.struck.fetch_add(1, Ordering::Relaxed);
     }
-    if let Some(Fault::Refuse) = fault {
+    if matches!(fault, Some(Fault::Refuse)) || !shared.admits(&line) {
         let body = "<html><body>403 Forbidden</body></html>";
         let length = body.len();
         let head = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {length}\r\n\r\n");
@@ -154,7 +257,46 @@ async fn forward(mut client: UnixStream, shared: &Shared) -> std::io::Result<()>
         Some(Fault::CutAfter(bytes)) => {
             tokio::io::copy(&mut (&mut engine).take(bytes), &mut client).await?;
         }
+        Some(Fault::Refuse) | None if shared.seen.is_some() => {
+            answer_only(&mut client, &mut engine, shared).await?;
+        }
         Some(Fault::Refuse) | None => drop(copy_bidirectional(&mut client, &mut engine).await?),
     }
     Ok(())
+}
+
+#[test]
+fn a_strict_proxy_knows_the_documented_requests_from_all_others() {
+    let check = |line: &str, expected: Option<DockerRequest>| {
+        let head = format!("{line} HTTP/1.1\r\nhost: x\r\n\r\n");
+        assert_eq!(documented(&head), expected, "{line}");
+    };
+    check("GET /version", Some(DockerRequest::Version));
+    check("GET /v1.41/info", Some(DockerRequest::Info));
+    check("GET /v1.41/events?since=1", Some(DockerRequest::Events));
+    check(
+        "GET /v1.53/containers/json?all=true",
+        Some(DockerRequest::List),
+    );
+    check(
+        "GET /v1.41/containers/beef/json",
+        Some(DockerRequest::Inspect),
+    );
+    check("GET /v1.41/networks/a%2Fb", Some(DockerRequest::Network));
+    for line in [
+        "POST /v1.41/containers/beef/json",
+        "HEAD /v1.41/info",
+        "GET /info",
+        "GET /v1./info",
+        "GET /v1.41/containers/beef/logs",
+        "GET /v1.41/containers/../json",
+        "GET /v1.41/containers//json",
+        "GET /v1.41/networks",
+        "GET /v1.41/networks/a/b",
+        "GET /v1.41/images/json",
+        "GET /v1.41/info HTTP/1.1\r\ncontent-length: 3",
+        "GET /v1.41/info HTTP/1.1\r\nUpgrade: tcp",
+    ] {
+        check(line, None);
+    }
 }

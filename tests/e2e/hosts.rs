@@ -60,7 +60,7 @@ impl Authority {
     }
 
     /// A client's certificate and key in one file.
-    fn client(&self, folder: &Path, name: &str) -> PathBuf {
+    pub(crate) fn client(&self, folder: &Path, name: &str) -> PathBuf {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().expect("a key");

@@ -26,6 +26,7 @@ mod tables;
 #[path = "../contract/values.rs"]
 mod values;
 
+mod access;
 mod access_log;
 mod acme;
 mod any_labels;
@@ -36,6 +37,7 @@ mod caddy_trouble;
 mod chaos;
 mod compose;
 mod config_faults;
+mod docker_tls;
 mod docker_trouble;
 mod engine;
 mod engine_proxy;

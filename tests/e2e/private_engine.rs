@@ -7,7 +7,7 @@
 //! start of the next.
 
 use std::fs::{self, File};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::harness::{Engine, command, is_alive, signal, until};
+use crate::hosts::Authority;
 
 /// Starting takes 0.6 s on an idle machine, more when it finds containers to take up again.
 const START_WAIT: Duration = Duration::from_secs(30);
@@ -28,30 +29,45 @@ const FOLDER_PREFIX: &str = "sh0-engine-";
 pub(crate) struct PrivateEngine {
     place: Place,
     daemon: Option<Child>,
-    flags: Vec<&'static str>,
+    flags: Vec<String>,
+    /// Where it listens with TLS.
+    tls_port: Option<u16>,
 }
 
 impl PrivateEngine {
     /// An engine whose containers outlive it.
     pub(crate) async fn with_live_restore() -> Self {
-        Self::start_with(vec!["--live-restore"]).await
+        Self::start_with(None, &["--live-restore"]).await
+    }
+
+    /// The same, which listens with TLS as well, and there takes clients of this authority alone.
+    pub(crate) async fn with_tls(authority: &Authority) -> Self {
+        Self::start_with(Some(authority), &["--live-restore"]).await
     }
 
     /// An engine that starts its containers anew when it comes back.
     pub(crate) async fn without_live_restore() -> Self {
-        Self::start_with(Vec::new()).await
+        Self::start_with(None, &[]).await
     }
 
-    async fn start_with(flags: Vec<&'static str>) -> Self {
+    async fn start_with(authority: Option<&Authority>, flags: &[&str]) -> Self {
         sweep();
         let place = Place::of(std::process::id());
         place.clear();
         fs::create_dir(&place.folder).expect("the folder of temporary files is writable");
         place.add_bridge();
+        let mut flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let tls_port = authority.map(|authority| {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let port = listener.local_addr().expect("it is bound").port();
+            flags.extend(place.tls_flags(authority, port));
+            port
+        });
         let mut engine = Self {
             place,
             daemon: None,
             flags,
+            tls_port,
         };
         engine.restart().await;
         engine.load_image().await;
@@ -61,6 +77,11 @@ impl PrivateEngine {
     /// Where it listens, as `DOCKER_HOST` has it.
     pub(crate) fn endpoint(&self) -> String {
         format!("unix://{}", self.socket().display())
+    }
+
+    /// Where it listens with TLS, as `DOCKER_HOST` has it.
+    pub(crate) fn tls_endpoint(&self) -> String {
+        format!("tcp://127.0.0.1:{}", self.tls_port.expect("it has TLS"))
     }
 
     /// The socket itself.
@@ -202,6 +223,26 @@ impl Place {
         run("ip", &["link", "add", bridge, "type", "bridge"]);
         run("ip", &["address", "add", &ip, "dev", bridge]);
         run("ip", &["link", "set", bridge, "up"]);
+    }
+
+    /// Flags for TLS with certificates of this authority.
+    fn tls_flags(&self, authority: &Authority, port: u16) -> Vec<String> {
+        let (certificate, key) = authority.server();
+        let mut flags = vec![
+            format!("--host=tcp://127.0.0.1:{port}"),
+            "--tlsverify".to_owned(),
+        ];
+        let files = [
+            ("tlscacert", authority.pem()),
+            ("tlscert", &certificate),
+            ("tlskey", &key),
+        ];
+        for (flag, text) in files {
+            let file = self.folder.join(flag);
+            fs::write(&file, text).expect("the folder is ours");
+            flags.push(format!("--{flag}={}", file.display()));
+        }
+        flags
     }
 
     fn log(&self) -> String {

@@ -15,7 +15,7 @@ use crate::harness::{Agent, App, Engine, Options, command, patience, signal};
 const NOBODY: u32 = 65_534;
 
 /// Runs a command to its end: exit code and what it wrote on standard error.
-async fn end_of(command: std::process::Command) -> (Option<i32>, String) {
+pub(crate) async fn end_of(command: std::process::Command) -> (Option<i32>, String) {
     let mut command = tokio::process::Command::from(command);
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let output = tokio::time::timeout(patience(), output).await;
@@ -151,8 +151,8 @@ async fn settings_that_do_not_fit_together_end_the_start_with_the_fix() {
     let long = long.to_str().expect("our paths are text");
     let over = long.len() + "/hold/0123456789abcdef.4294967295.sock".len() - 107;
     let no_root = file(&agent.home().join("root.pem"), "no certificate\n", 0o644);
-    let forms = "`unix:///path/to/docker.sock`, `/path/to/docker.sock`, `tcp://host:port` or \
-                 `http://host:port`";
+    let forms = "`unix:///path/to/docker.sock`, `/path/to/docker.sock`, `tcp://host:port`, \
+                 `http://host:port` or `https://host:port`";
     for (flags, code, error, help) in [
         (
             ["--https-port", &port],
@@ -167,7 +167,7 @@ async fn settings_that_do_not_fit_together_end_the_start_with_the_fix() {
                 "the Docker endpoint `docker.sock` cannot be used: expected {forms}, found no \
                  scheme and no path"
             ),
-            format!("give `--docker` or DOCKER_HOST as {forms}; TLS and SSH are not supported yet"),
+            format!("give `--docker` or DOCKER_HOST as {forms}"),
         ),
         (
             ["--runtime-dir", long],

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::{join, join3};
 use serde_json::{Value, json};
-use sh0_agent::discovery::{Docker, DockerOptions, Engine, EngineError, Notice};
+use sh0_agent::discovery::{Docker, DockerOptions, DockerRequest, Engine, EngineError, Notice};
 use sh0_agent::model::ContainerId;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
@@ -51,6 +51,7 @@ fn docker_at(endpoint: &str) -> Docker {
     let options = DockerOptions {
         endpoint: Some(endpoint.to_owned()),
         label_prefix: "sh0".to_owned(),
+        ..DockerOptions::default()
     };
     Docker::new(options).unwrap()
 }
@@ -116,7 +117,7 @@ async fn an_engine_that_never_answers_is_a_timeout() {
         notices.next(),
     );
     let (listed, found, streamed) = timeout(DEADLINE, asked).await.expect("bounded");
-    let operation = "GET /version";
+    let operation = DockerRequest::Version;
     for error in [listed.err(), found.err(), streamed.and_then(Result::err)] {
         let in_time =
             matches!(&error, Some(EngineError::Timeout { operation: o, .. }) if *o == operation);
@@ -193,7 +194,7 @@ async fn a_proxys_refusal_keeps_its_words_and_names_what_must_be_allowed() {
     else {
         panic!("{error:?}");
     };
-    assert_eq!((*operation, *status), ("GET /containers/json", 403));
+    assert_eq!((*operation, *status), (DockerRequest::List, 403));
     assert!(message.contains("Request forbidden."), "{message}");
     assert!(
         error.help().contains("/containers/json"),
@@ -340,7 +341,10 @@ async fn a_network_is_asked_for_by_name_and_only_its_own_name_counts() {
         "/networks/sh0-net" | "/networks/4e1d" => {
             ok(&json!({"Name": "sh0-net", "Id": "4e1d3f73493b"}))
         }
-        _ => reply("404 Not Found", "{\"message\":\"network not found\"}"),
+        _ => reply(
+            "404 Not Found",
+            "{\"message\":\"network ../version not found\"}",
+        ),
     });
     assert!(docker.network_exists("sh0-net").await.unwrap());
     assert!(!docker.network_exists("4e1d").await.unwrap());

@@ -20,6 +20,7 @@ mod fixture;
 mod tables;
 
 mod absent;
+mod access;
 mod adopt;
 mod agent;
 mod caddy_admin;
@@ -27,6 +28,7 @@ mod compose_text;
 mod crashes;
 mod docker_server;
 mod docker_socket;
+mod docker_tls;
 mod docs;
 mod explain;
 mod fake_engine;

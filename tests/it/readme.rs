@@ -18,15 +18,21 @@ pub(crate) fn readme() -> String {
     fs::read_to_string(path()).unwrap()
 }
 
-/// Holds the text between `<!-- name -->` and `<!-- /name -->` against the code.
+/// Holds the text between `<!-- name -->` and `<!-- /name -->` of the README against the code.
 #[track_caller]
 fn check(name: &str, expected: &str) {
-    let text = readme();
+    check_in(&path(), name, expected);
+}
+
+/// The same in another file.
+#[track_caller]
+pub(crate) fn check_in(path: &Path, name: &str, expected: &str) {
+    let text = fs::read_to_string(path).unwrap();
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let (before, rest) = text.split_once(&open).expect("the opening mark");
     let (found, after) = rest.split_once(&close).expect("the closing mark");
     if std::env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(path(), format!("{before}{open}{expected}{close}{after}")).unwrap();
+        fs::write(path, format!("{before}{open}{expected}{close}{after}")).unwrap();
         return;
     }
     assert_eq!(

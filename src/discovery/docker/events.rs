@@ -16,9 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Inner;
 use crate::discovery::echo::Echoes;
 use crate::discovery::relevance::{self, Relevance};
-use crate::discovery::{EngineError, Notice, convert};
-
-const EVENTS: &str = "GET /events";
+use crate::discovery::{DockerRequest, EngineError, Notice, convert};
 
 /// How long a request for events may stay without an answer. Some proxies send the headers only
 /// with the first event, and cut silent streams after 10 minutes themselves; one that does not is
@@ -29,18 +27,24 @@ const HEADERS_LIMIT: Duration = Duration::from_mins(15);
 /// engine's taking it, so that a look made at the same time misses nothing; repeats do no harm.
 const OVERLAP: Duration = Duration::from_secs(5);
 
+/// A request for events that was not refused by then is let through: proxies refuse at once.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
+
 /// An open stream.
 struct Subscription {
     inner: Arc<Inner>,
     events: BoxStream<'static, Result<EventMessage, Error>>,
     relevance: Relevance,
     echoes: Echoes,
+    /// When it is taken to be let through; `None` once it is.
+    accepted_at: Option<Instant>,
 }
 
 /// What `select!` gathers.
 enum Step {
     Event(Option<Result<EventMessage, Error>>),
     EchoDue,
+    Accepted,
 }
 
 /// The notices of a stream that opens at the first poll.
@@ -61,13 +65,19 @@ impl Subscription {
     async fn open(inner: Arc<Inner>) -> Result<Self, EngineError> {
         let version = inner.version().await?;
         let docker = inner
+            .way
             .dial(version, HEADERS_LIMIT.as_secs())
-            .map_err(|error| inner.request(EVENTS, HEADERS_LIMIT).failed(error))?;
+            .map_err(|error| {
+                inner
+                    .request(DockerRequest::Events, HEADERS_LIMIT)
+                    .failed(error)
+            })?;
         let events = docker.events(Some(options(now().saturating_sub(OVERLAP))));
         Ok(Self {
             events: events.boxed(),
             relevance: Relevance::new(inner.label_prefix.clone()),
             echoes: Echoes::default(),
+            accepted_at: Some(Instant::now() + REFUSAL_LIMIT),
             inner,
         })
     }
@@ -78,23 +88,39 @@ impl Subscription {
             let step = select! { biased;
                 () = at(self.echoes.due()) => Step::EchoDue,
                 event = self.events.next() => Step::Event(event),
+                () = at(self.accepted_at) => Step::Accepted,
             };
             let notice = match step {
                 Step::EchoDue => self.echoes.take(),
-                Step::Event(Some(Ok(message))) => self.judge(message),
+                Step::Accepted => {
+                    self.accept();
+                    None
+                }
+                Step::Event(Some(Ok(message))) => {
+                    self.accept();
+                    self.judge(message)
+                }
                 Step::Event(None | Some(Err(Error::RequestTimeoutError))) => {
                     self.inner.forget_version();
                     return None;
                 }
                 Step::Event(Some(Err(error))) => {
                     self.inner.forget_version();
-                    let request = self.inner.request(EVENTS, HEADERS_LIMIT);
-                    return Some(Err(request.failed(error)));
+                    let request = self.inner.request(DockerRequest::Events, HEADERS_LIMIT);
+                    let error = request.failed(error);
+                    self.inner.note_access(DockerRequest::Events, Some(&error));
+                    return Some(Err(error));
                 }
             };
             if let Some(notice) = notice {
                 return Some(Ok(notice));
             }
+        }
+    }
+
+    fn accept(&mut self) {
+        if self.accepted_at.take().is_some() {
+            self.inner.note_access(DockerRequest::Events, None);
         }
     }
 

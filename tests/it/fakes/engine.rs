@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use sh0_agent::discovery::{Engine, EngineError, EngineProcess, Notice, StopRule};
+use sh0_agent::discovery::{DockerRequest, Engine, EngineError, EngineProcess, Notice, StopRule};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
 };
@@ -77,6 +77,7 @@ struct State {
     stop_rules: BTreeMap<ContainerId, StopRule>,
     process: EngineProcess,
     live_restore: bool,
+    blocked: BTreeMap<DockerRequest, u16>,
 }
 
 impl FakeEngine {
@@ -96,6 +97,7 @@ impl FakeEngine {
             stop_rules: BTreeMap::new(),
             process: EngineProcess::Known("engine 1".to_owned()),
             live_restore: false,
+            blocked: BTreeMap::new(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -178,6 +180,11 @@ impl FakeEngine {
     /// Whether containers outlive it.
     pub(crate) fn set_live_restore(&self, outlive: bool) {
         self.state().live_restore = outlive;
+    }
+
+    /// What a proxy before it blocks from now on.
+    pub(crate) fn set_blocked(&self, blocked: impl IntoIterator<Item = (DockerRequest, u16)>) {
+        self.state().blocked = blocked.into_iter().collect();
     }
 
     /// What listings do from now on.
@@ -300,7 +307,7 @@ impl Engine for FakeEngine {
                 let limit = Duration::from_secs(10);
                 sleep(limit).await;
                 Err(EngineError::Timeout {
-                    operation: "GET /containers/json",
+                    operation: DockerRequest::List,
                     limit,
                 })
             }
@@ -335,6 +342,12 @@ impl Engine for FakeEngine {
 
     async fn live_restore(&self) -> Result<bool, EngineError> {
         Ok(self.state().live_restore)
+    }
+
+    async fn check_access(&self) {}
+
+    fn blocked(&self) -> BTreeMap<DockerRequest, u16> {
+        self.state().blocked.clone()
     }
 
     async fn process(&self) -> EngineProcess {

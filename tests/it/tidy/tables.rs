@@ -7,7 +7,8 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("labels", &["diagnostic", "model"]),
     ("routes", &["diagnostic", "labels", "model"]),
     ("caddy", &["model", "routes", "slots"]),
-    ("discovery", &["model"]),
+    // Only to read the files for TLS to the engine.
+    ("discovery", &["certificates", "model"]),
     ("supervise", &[]),
     ("slots", &["model", "routes"]),
     ("probe", &["model"]),
@@ -96,8 +97,8 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
 pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("bollard", &["src/discovery/"]),
     ("reqwest", &["src/caddy/admin.rs"]),
-    ("hyper", &["src/probe/http.rs"]),
-    ("hyper_util", &["src/probe/http.rs"]),
+    ("hyper", &["src/probe/http.rs", "src/discovery/tls.rs"]),
+    ("hyper_util", &["src/probe/http.rs", "src/discovery/tls.rs"]),
     ("http_body_util", &["src/probe/http.rs"]),
     (
         "tokio::process",
@@ -110,9 +111,17 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["src/status/server.rs", "src/on_demand/server.rs"]),
     (
         "rustls",
-        &["src/certificates.rs", "src/certificates/", "src/probe/"],
+        &[
+            "src/certificates.rs",
+            "src/certificates/",
+            "src/discovery/tls.rs",
+            "src/probe/",
+        ],
     ),
-    ("tokio_rustls", &["src/probe.rs", "src/probe/"]),
+    (
+        "tokio_rustls",
+        &["src/discovery/tls.rs", "src/probe.rs", "src/probe/"],
+    ),
     ("clap", &["src/cli.rs", "src/cli/"]),
     ("anyhow", &["src/cli.rs", "src/cli/"]),
 ];
