@@ -8,6 +8,7 @@ mod authority;
 mod build;
 mod choose;
 mod claims;
+mod fences;
 mod forms;
 mod gates;
 mod guests;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::build::Inputs;
 use super::claims::{self, Claim, Claims};
+use super::fences::fences;
 use super::forms::{Form, Member};
 use super::guests::{self, Owned};
 use super::policies::{Policies, Spoiled};
@@ -98,6 +99,7 @@ pub(super) fn place(
     for form in sorted {
         redirects::place(form, &mut placed, &policies, claims, inputs.prefix, found);
     }
+    placed.table.fenced = fences(&placed.table, claims);
     placed.rules = policies.rules();
     placed
 }

@@ -324,6 +324,8 @@ pub(crate) fn show(built: &Built) -> String {
             .map_or("?".to_owned(), show_policy);
         writeln!(shown, "{from} [{policy}] -> {to}").expect("strings take everything");
     }
+    let fenced = built.table.fenced.iter().map(show_fence);
+    shown.extend(fenced);
     for row in &built.rows {
         writeln!(shown, "| {}", show_row(row)).expect("strings take everything");
     }
@@ -332,6 +334,12 @@ pub(crate) fn show(built: &Built) -> String {
             .expect("strings take everything");
     }
     shown
+}
+
+fn show_fence((host, against): (&Hostname, &u8)) -> String {
+    let cover = host.covering_wildcard().filter(|_| *against == 1);
+    let cover = cover.map_or("*".to_owned(), |cover| cover.to_string());
+    format!("{host} [fenced from {cover}]\n")
 }
 
 /// What holds for a host, as far as it is not what holds without labels.

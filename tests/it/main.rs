@@ -30,6 +30,7 @@ mod docker_socket;
 mod docs;
 mod explain;
 mod fake_engine;
+mod fenced;
 mod health;
 mod label_configs;
 mod model;
