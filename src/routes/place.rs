@@ -119,7 +119,9 @@ pub(super) fn keys<'a>(
 pub(super) fn host_taken(form: &Form, host: &Hostname, claim: &Claim, prefix: &str) -> Diagnostic {
     let claimant = &form.id.app.owner;
     let in_gap = match claim.released {
-        Some(_) => " (it has no container now; the claim ends ten minutes after its last one)",
+        Some(_) => {
+            " (it is not served now; the claim ends ten minutes after its owner's last container)"
+        }
         None => "",
     };
     let shares = claim.share.contains(claimant.name());

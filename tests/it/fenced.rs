@@ -43,7 +43,7 @@ fn is_only_host(matcher: &Matcher) -> bool {
 }
 
 /// Walks what Caddy walks for a path that nobody names, and stops where the request must end.
-fn check(built: &Built) {
+pub(crate) fn check(built: &Built) {
     let rendered = render(&built.table, &options());
     for (asked, claim) in &built.claims {
         for (name, server) in &rendered.config.apps.http.servers {
@@ -77,7 +77,7 @@ fn check(built: &Built) {
     }
 }
 
-fn with_catch_all() -> Agent {
+pub(crate) fn with_catch_all() -> Agent {
     let mut agent = Agent::default();
     agent.permits.catch_all = true;
     agent

@@ -35,6 +35,7 @@ mod health;
 mod label_configs;
 mod model;
 mod never_open;
+mod owner_away;
 mod plan;
 mod probe;
 mod properties;
