@@ -52,6 +52,8 @@ pub struct Inputs<'a> {
     pub default_tls: TlsSetting,
     /// What labels may ask for beyond what everybody may.
     pub permits: Permits,
+    /// Where Caddy listens on this machine, for HTTP and for HTTPS.
+    pub own_ports: [u16; 2],
     /// The names for which the certificate directory has a certificate.
     pub certificate_names: &'a BTreeSet<Hostname>,
     /// The files in it with authorities, of client certificates or of containers'.
@@ -221,6 +223,7 @@ fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
         | NotReady::Remembered
         | NotReady::NoAddress { .. }
         | NotReady::NoPort
+        | NotReady::OwnPort(_)
         | NotReady::OtherRoute => return None,
     };
     Some(Diagnostic {

@@ -83,6 +83,7 @@ impl Agent {
             network: "sh0-net",
             default_tls: self.default_tls,
             permits: self.permits,
+            own_ports: [80, 443],
             certificate_names: &self.certificates,
             authorities: &self.authorities,
             has_dns_provider: self.has_dns_provider,

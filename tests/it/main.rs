@@ -32,6 +32,7 @@ mod explain;
 mod fake_engine;
 mod fenced;
 mod health;
+mod injected;
 mod label_configs;
 mod model;
 mod never_open;
