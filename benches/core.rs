@@ -53,6 +53,7 @@ fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
         network: "sh0-net",
         default_tls: TlsSetting::Auto,
         permits: &Permits::default(),
+        own_ports: [80, 443],
         certificate_names: &BTreeSet::new(),
         authorities: &std::collections::BTreeMap::new(),
         has_dns_provider: false,

@@ -31,6 +31,7 @@ pub fn plan(snapshot: &Snapshot, settings: &Settings) -> (Built, Rendered) {
         network: &settings.network,
         default_tls: settings.default_tls,
         permits: &settings.permits,
+        own_ports: [settings.http_port, settings.https_port],
         certificate_names: &certificates.names,
         authorities: &certificates.authorities,
         has_dns_provider: settings.acme.dns_provider.is_some(),

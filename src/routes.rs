@@ -5,10 +5,12 @@
 
 mod absent;
 mod allowed;
+mod asking;
 mod authority;
 mod build;
 mod choose;
 mod claims;
+mod fences;
 mod forms;
 mod gates;
 mod guests;

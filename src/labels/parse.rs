@@ -10,7 +10,7 @@ mod reading;
 use std::collections::BTreeMap;
 
 use self::reading::Scopes;
-use super::host::{HostRules, HostSpec};
+use super::host::HostSpec;
 use super::limits::HOST_PATHS_MAX;
 use super::schema::{Key, key_info, keys};
 use super::spec::{ContainerSpec, MatchingSpec, Parsed, Reading, RouteSpec, Standing};
@@ -47,7 +47,7 @@ struct Reader<'a> {
     container: &'a Container,
     prefix: &'a str,
     found: Vec<Diagnostic>,
-    spoiled: BTreeMap<RouteName, (Vec<Hostname>, HostRules)>,
+    spoiled: BTreeMap<RouteName, (Vec<Hostname>, HostSpec)>,
 }
 
 impl Reader<'_> {
@@ -236,10 +236,8 @@ impl Reader<'_> {
 
     /// Keeps what a route that is left out asks for its hosts.
     fn spoil(&mut self, name: &RouteName, spec: &RouteSpec) {
-        if !spec.hosts.is_empty() && spec.host.rules != HostRules::default() {
-            let asked = (spec.hosts.clone(), spec.host.rules.clone());
-            self.spoiled.insert(name.clone(), asked);
-        }
+        let asked = (spec.hosts.clone(), spec.host.clone());
+        self.spoiled.insert(name.clone(), asked);
     }
 
     fn say_too_many(&mut self, scope: &Scoped, pairs: usize) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::host::{HostRules, HostSpec};
+use super::host::HostSpec;
 use super::value;
 use crate::diagnostic::Diagnostic;
 use crate::model::{
@@ -194,8 +194,9 @@ pub struct ContainerSpec {
     pub weight: Weight,
     /// Its routes.
     pub routes: BTreeMap<RouteName, Reading>,
-    /// What routes whose labels are wrong ask for their hosts: it protects other routes of them.
-    pub spoiled: BTreeMap<RouteName, (Vec<Hostname>, HostRules)>,
+    /// What routes whose labels are wrong ask for their hosts: it protects other routes of them, and
+    /// keeps their claims.
+    pub spoiled: BTreeMap<RouteName, (Vec<Hostname>, HostSpec)>,
     /// Why none of its routes may be served, also those that are not named here: a label that
     /// protects is wrong in a way that does not tell whose it is.
     pub closed: Option<Box<str>>,

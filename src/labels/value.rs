@@ -122,9 +122,8 @@ pub(super) fn ready(text: &str) -> Result<ReadyCheck, NameError> {
         "none" => return Ok(ReadyCheck::None),
         _ => {}
     }
-    // With `//` it is meant as a URL, and the container would be asked for a path `//host/…`.
     let path = text.strip_prefix("http:");
-    let path = path.filter(|path| is_asked(path) && !path.starts_with("//"));
+    let path = path.filter(|path| is_asked(path));
     let path = path.map(|path| ReadyCheck::Http(path.to_owned()));
     path.ok_or_else(|| not_one_of("`health`, `tcp`, `http:/path` or `none`", text))
 }
@@ -136,9 +135,11 @@ pub(super) fn asked_path(text: &str) -> Result<String, NameError> {
     path.ok_or_else(|| not_one_of("a path such as `/healthz`", text))
 }
 
+/// With `//` in front it is meant as a URL, or is one to some of its readers.
 fn is_asked(path: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-    path.starts_with('/') && path.len() <= CHECK_PATH_BYTES_MAX && path.bytes().all(is_plain)
+    let is_path = path.starts_with('/') && !path.starts_with("//");
+    is_path && path.len() <= CHECK_PATH_BYTES_MAX && path.bytes().all(is_plain)
 }
 
 /// HTTP statuses: `200`, `2xx`, `200-299`, or a list of them.

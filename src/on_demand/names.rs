@@ -22,7 +22,11 @@ impl Names {
             .map(|(host, policy)| (host.clone(), policy.mode))
             .collect();
         let is_needed = hosts.values().any(|mode| *mode == TlsMode::OnDemand);
-        Self(if is_needed { hosts } else { BTreeMap::new() })
+        // Another owner's wildcard covers them, and must not get them certificates.
+        let fenced = { table.fenced.iter() }.filter(|(_, against)| **against == 1);
+        let fenced = fenced.map(|(host, _)| (host.clone(), TlsMode::Off));
+        let all = fenced.chain(hosts).collect();
+        Self(if is_needed { all } else { BTreeMap::new() })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -87,12 +91,15 @@ mod tests {
         let policy = |(name, mode)| (host(name), HostPolicy::new(mode));
         let names = Names::of(&RouteTable {
             hosts: hosts.map(policy).into(),
+            fenced: [(host("gone.a.example"), 1), (host("own.a.example"), 2)].into(),
             ..RouteTable::default()
         });
         for (name, is_known) in [
             ("x.a.example", true),
             ("b.example", true),
             ("off.a.example", false),
+            ("gone.a.example", false),
+            ("own.a.example", true),
             ("x.y.a.example", false),
             ("a.example", false),
             ("c.example", false),

@@ -46,6 +46,7 @@ fn only_removes(before: &Desired, after: &Desired, options: &RenderOptions) -> b
     left.hosts.retain(|host, _| new.hosts.contains_key(host));
     left.redirects
         .retain(|from, _| new.redirects.contains_key(from));
+    left.fenced.retain(|host, _| new.fenced.contains_key(host));
     let mut options = options.clone();
     if let Some(slots) = &mut options.slots {
         slots.counts.clone_from(&before.slots);

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use super::absent::{self, Absent};
 use super::allowed;
-use super::claims::{self, Asking, Claims};
+use super::asking::{asking, named};
+use super::claims::{self, Claims};
 use super::forms::{self, Candidate, Form};
 use super::gates::{Gates, ReadyLast, Trial, Watch};
 use super::health;
@@ -22,8 +23,7 @@ use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
 use crate::labels::{Permits, Standing, TlsSetting, parse};
 use crate::model::{
-    AppKey, Container, ContainerRef, FileName, Hostname, Labels, Owner, PathMatch, RouteId,
-    RouteName, Snapshot,
+    AppKey, Container, ContainerRef, FileName, Hostname, Labels, RouteId, RouteName, Snapshot,
 };
 
 /// The labels under the prefix by which each route was last accepted.
@@ -53,6 +53,8 @@ pub struct Inputs<'a> {
     pub default_tls: TlsSetting,
     /// What labels may ask for beyond what everybody may.
     pub permits: &'a Permits,
+    /// Where Caddy listens on this machine, for HTTP and for HTTPS.
+    pub own_ports: [u16; 2],
     /// The names for which the certificate directory has a certificate.
     pub certificate_names: &'a BTreeSet<Hostname>,
     /// The files in it with authorities, of client certificates or of containers'.
@@ -111,7 +113,7 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     forms.extend(absent::forms(&absent, inputs));
     forms::shut_neighbours(&mut forms);
     allowed::keep_allowed(&mut forms, inputs, &mut found);
-    let mut claims = claims::settle(inputs.claims, &asking(&forms), inputs.now);
+    let mut claims = claims::settle(inputs.claims, &asking(&forms), &named(&apps), inputs.now);
     let placed = place(&forms, &spoiled, &claims, inputs, &mut found);
     claims::remember_rules(&mut claims, &placed.rules);
     found.sort();
@@ -223,6 +225,7 @@ fn unreachable(container: &Container, why: &NotReady) -> Option<Diagnostic> {
         | NotReady::Remembered
         | NotReady::NoAddress { .. }
         | NotReady::NoPort
+        | NotReady::OwnPort(_)
         | NotReady::OtherRoute => return None,
     };
     Some(Diagnostic {
@@ -267,31 +270,6 @@ fn off_network(
     });
     let message = format!("{who} is not on the routing network `{network}`; it is on {list}");
     (message, help)
-}
-
-fn asking(forms: &[Form]) -> Vec<Asking> {
-    let of_form = |form: &Form| {
-        let ask = |host: &Hostname| Asking {
-            host: host.clone(),
-            owner: form.id.app.owner.clone(),
-            created: form.created,
-            only_paths: !form.spec.path_matches().contains(&PathMatch::Every),
-            share: form.share.clone(),
-            containers: match form.id.app.owner {
-                Owner::Project(_) => BTreeSet::new(),
-                Owner::App(_) => form.containers(),
-            },
-        };
-        let redirect = |host: &Hostname| Asking {
-            only_paths: false,
-            ..ask(host)
-        };
-        let redirects = form.spec.host.redirect_from.iter().map(redirect);
-        let hosts = form.spec.hosts.iter().map(ask);
-        hosts.chain(redirects).collect::<Vec<_>>()
-    };
-    let present = forms.iter().filter(|form| !form.is_absent);
-    present.flat_map(of_form).collect()
 }
 
 /// The rows of the containers none of whose routes came into being. `found` is sorted.

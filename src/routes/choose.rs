@@ -12,7 +12,7 @@ use super::forms::{Candidate, port};
 use super::place::keys;
 use super::refusal;
 use super::table::RouteKey;
-use super::upstream::NotReady;
+use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{Closed, MatchingSpec, Reading, RouteSpec, Standing, parse};
 use crate::model::{
@@ -88,6 +88,7 @@ impl Case<'_, '_> {
             authority::check(definer, &self.id.route, spec, self.inputs),
             refusal.map(|message| self.refused(message)),
             (has_no_port && has_address).then(|| self.lacks_port()),
+            self.own_port(spec),
         ];
         let wrong: Vec<Diagnostic> = checks.into_iter().flatten().collect();
         let protection = &spec.handling.protection;
@@ -253,6 +254,25 @@ impl Case<'_, '_> {
         }
     }
 
+    fn own_port(&self, spec: &RouteSpec) -> Option<Diagnostic> {
+        let ip = self.definer.ip.as_ref().ok()?;
+        let port = port(self.definer.container, spec);
+        let Err(NotReady::OwnPort(port)) = upstream::socket(*ip, port, self.inputs.own_ports)
+        else {
+            return None;
+        };
+        Some(Diagnostic {
+            container: self.definer.container.reference(),
+            code: Code::NotAllowed,
+            label: None,
+            message: format!(
+                "the container uses the host's network, and port {port} there is Caddy's own: \
+                 requests would come back to it for ever"
+            ),
+            help: "write the port that the app itself listens on".to_owned(),
+        })
+    }
+
     fn lacks_port(&self) -> Diagnostic {
         let container = self.definer.container;
         let exposed: Vec<String> = container.ports.iter().map(ToString::to_string).collect();
@@ -265,7 +285,11 @@ impl Case<'_, '_> {
             RouteName::Default => "port".to_owned(),
             RouteName::Named(name) => format!("routes.{name}.port"),
         };
-        let example = exposed.first().map_or("8080", String::as_str);
+        let is_free = |port: &&String| {
+            let own = self.inputs.own_ports.map(|port| port.to_string());
+            container.network_mode != NetworkMode::Host || !own.contains(port)
+        };
+        let example = exposed.iter().find(is_free).map_or("8080", String::as_str);
         let prefix = self.inputs.prefix;
         Diagnostic {
             container: container.reference(),

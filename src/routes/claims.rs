@@ -21,7 +21,8 @@ pub struct Claim {
     pub owner: Owner,
     /// Since when, in seconds since 1970.
     pub since: u64,
-    /// When its last container went, in seconds since 1970; `None` while it has one.
+    /// When its last container went, in seconds since 1970; `None` while one asks for it. With one
+    /// whose route is not served it is the time of the last look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<u64>,
     /// Projects that the owner lets add paths under the host.
@@ -85,8 +86,11 @@ pub(super) struct Asking {
     pub(super) containers: BTreeSet<ContainerId>,
 }
 
+/// Hosts that labels name, with the owner of the container, also where the route is not served.
+pub(super) type Named = BTreeSet<(Hostname, Owner)>;
+
 /// The claims that hold, given those of before and what is asked for now.
-pub(super) fn settle(before: &Claims, asking: &[Asking], now: u64) -> Claims {
+pub(super) fn settle(before: &Claims, asking: &[Asking], named: &Named, now: u64) -> Claims {
     let mut claims = before.clone();
     claims.retain(|_, claim| {
         // A clock that was set back must not make a claim last longer.
@@ -115,7 +119,10 @@ pub(super) fn settle(before: &Claims, asking: &[Asking], now: u64) -> Claims {
         let own = asking.iter().filter(|ask| ask.owner == claim.owner);
         let own: Vec<_> = own.collect();
         if own.is_empty() {
-            claim.released = claim.released.or(Some(now));
+            // The ten minutes of an owner whose route is wrong or refused begin once it goes.
+            let is_named = named.contains(&(host.clone(), claim.owner.clone()));
+            let since = claim.released.filter(|_| !is_named);
+            claim.released = since.or(Some(now));
             continue;
         }
         claim.released = None;
@@ -165,6 +172,10 @@ mod tests {
         }
     }
 
+    fn settled(before: &Claims, asking: &[Asking], now: u64) -> Claims {
+        settle(before, asking, &Named::new(), now)
+    }
+
     fn host() -> Hostname {
         Hostname::parse("a.example").expect("a host")
     }
@@ -187,17 +198,17 @@ mod tests {
 
     #[test]
     fn the_first_to_ask_owns_it_whoever_is_older() {
-        let first = settle(&Claims::new(), &[ask("b", 200)], 1_000);
-        let both = settle(&first, &[ask("a", 100), ask("b", 200)], 1_001);
+        let first = settled(&Claims::new(), &[ask("b", 200)], 1_000);
+        let both = settled(&first, &[ask("a", 100), ask("b", 200)], 1_001);
         assert_eq!(owner(&both), Some("b"));
         assert_eq!(both[&host()].since, 1_000);
     }
 
     #[test]
     fn age_decides_between_claims_first_seen_together() {
-        let claims = settle(&Claims::new(), &[ask("a", 200), ask("b", 100)], 1_000);
+        let claims = settled(&Claims::new(), &[ask("a", 200), ask("b", 100)], 1_000);
         assert_eq!(owner(&claims), Some("b"));
-        let same_age = settle(&Claims::new(), &[ask("b", 1), ask("a", 1)], 1_000);
+        let same_age = settled(&Claims::new(), &[ask("b", 1), ask("a", 1)], 1_000);
         assert_eq!(owner(&same_age), Some("a"));
     }
 
@@ -207,50 +218,50 @@ mod tests {
             only_paths: true,
             ..ask("a", 1)
         };
-        let claims = settle(&Claims::new(), &[path, ask("b", 2)], 1_000);
+        let claims = settled(&Claims::new(), &[path, ask("b", 2)], 1_000);
         assert_eq!(owner(&claims), Some("b"));
     }
 
     #[test]
     fn a_claim_outlives_its_last_container_by_ten_minutes() {
-        let mut claims = settle(&Claims::new(), &[ask("a", 1)], 1_000);
-        claims = settle(&claims, &[ask("b", 2)], 1_100);
+        let mut claims = settled(&Claims::new(), &[ask("a", 1)], 1_000);
+        claims = settled(&claims, &[ask("b", 2)], 1_100);
         assert_eq!(owner(&claims), Some("a"));
-        claims = settle(&claims, &[ask("b", 2)], 1_699);
+        claims = settled(&claims, &[ask("b", 2)], 1_699);
         assert_eq!(owner(&claims), Some("a"));
-        claims = settle(&claims, &[ask("b", 2)], 1_700);
+        claims = settled(&claims, &[ask("b", 2)], 1_700);
         assert_eq!(owner(&claims), Some("b"));
     }
 
     #[test]
     fn a_clock_that_was_set_back_does_not_prolong_a_claim() {
-        let mut claims = settle(&Claims::new(), &[ask("a", 1)], 9_000);
-        claims = settle(&claims, &[], 9_000);
-        claims = settle(&claims, &[], 1_000);
-        claims = settle(&claims, &[ask("b", 2)], 1_600);
+        let mut claims = settled(&Claims::new(), &[ask("a", 1)], 9_000);
+        claims = settled(&claims, &[], 9_000);
+        claims = settled(&claims, &[], 1_000);
+        claims = settled(&claims, &[ask("b", 2)], 1_600);
         assert_eq!(owner(&claims), Some("b"));
         let broken = Claim {
             released: Some(u64::MAX),
             ..Claim::new(Owner::Project("a".to_owned()), 0)
         };
-        let claims = settle(&BTreeMap::from([(host(), broken)]), &[], 5);
+        let claims = settled(&BTreeMap::from([(host(), broken)]), &[], 5);
         assert_eq!(claims[&host()].released, Some(5));
-        assert_eq!(owner(&settle(&claims, &[], u64::MAX)), None);
+        assert_eq!(owner(&settled(&claims, &[], u64::MAX)), None);
     }
 
     #[test]
     fn a_return_within_the_grace_renews_the_claim() {
-        let mut claims = settle(&Claims::new(), &[ask("a", 1)], 1_000);
-        claims = settle(&claims, &[], 1_100);
-        claims = settle(&claims, &[ask("a", 5)], 1_500);
-        claims = settle(&claims, &[ask("b", 2)], 2_000);
+        let mut claims = settled(&Claims::new(), &[ask("a", 1)], 1_000);
+        claims = settled(&claims, &[], 1_100);
+        claims = settled(&claims, &[ask("a", 5)], 1_500);
+        claims = settled(&claims, &[ask("b", 2)], 2_000);
         assert_eq!(owner(&claims), Some("a"));
     }
 
     #[test]
     fn a_share_is_for_paths_only_and_outlives_a_gap() {
         let share = BTreeSet::from(["blog".to_owned()]);
-        let claims = settle(
+        let claims = settled(
             &Claims::new(),
             &[Asking {
                 share,
@@ -258,7 +269,7 @@ mod tests {
             }],
             1_000,
         );
-        let gap = settle(&claims, &[], 1_001);
+        let gap = settled(&claims, &[], 1_001);
         let blog = Owner::Project("blog".to_owned());
         assert!(may_serve(&gap, &host(), &blog, true).is_ok());
         assert!(may_serve(&gap, &host(), &blog, false).is_err());

@@ -171,7 +171,7 @@ pub(super) fn of_app(
         let chosen = choose(&id, definer, &labels, inputs, found)?;
         let members = candidates
             .iter()
-            .map(|c| member(c, &id.route, &chosen, inputs.gates));
+            .map(|c| member(c, &id.route, &chosen, inputs));
         let mut members: Vec<Member> = members.collect();
         health::keep_last(&id, &mut members, inputs.gates);
         Some(Form {
@@ -239,7 +239,13 @@ pub(super) fn shut_neighbours(forms: &mut [Form]) {
 
 /// Whether and where this container serves the chosen form. Its own labels say its port, unless
 /// they are wrong.
-fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: &Gates) -> Member {
+fn member(
+    candidate: &Candidate<'_>,
+    route: &RouteName,
+    chosen: &Chosen,
+    inputs: &Inputs<'_>,
+) -> Member {
+    let gates = inputs.gates;
     if chosen.shut.is_some() {
         let address = candidate.ip.clone().and(Err(NotReady::OtherRoute));
         return Member::new(candidate, address);
@@ -258,10 +264,8 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: 
     let guess = is_guessed.then_some(&chosen.spec);
     let mut specs = own.into_iter().chain(guess);
     let port = specs.find_map(|spec| port(candidate.container, spec));
-    let address = candidate.ip.clone().and_then(|ip| {
-        port.map(|port| upstream::socket(ip, port))
-            .ok_or(NotReady::NoPort)
-    });
+    let socket = |ip| upstream::socket(ip, port, inputs.own_ports);
+    let address = candidate.ip.clone().and_then(socket);
     let spec = own.unwrap_or(&chosen.spec);
     let waits = matches!(spec.ready, Some(ReadyCheck::Health) | None);
     if address.is_ok() && waits && candidate.container.health == Health::Starting {
@@ -278,9 +282,9 @@ fn member(candidate: &Candidate<'_>, route: &RouteName, chosen: &Chosen, gates: 
         Some(_) => address.and(Err(NotReady::Unproven)),
         None => address,
     };
-    let ailing = match (&candidate.ip, port) {
-        (Err(NotReady::Unhealthy(ip)), Some(port)) => Some(upstream::socket(*ip, port)),
-        (_, _) => None,
+    let ailing = match &candidate.ip {
+        Err(NotReady::Unhealthy(ip)) => socket(*ip).ok(),
+        Err(_) | Ok(_) => None,
     };
     let member = Member {
         trial,

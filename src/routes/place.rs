@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::build::Inputs;
 use super::claims::{self, Claim, Claims};
+use super::fences::fences;
 use super::forms::{Form, Member};
 use super::guests::{self, Owned};
 use super::policies::{Policies, Spoiled};
@@ -98,6 +99,7 @@ pub(super) fn place(
     for form in sorted {
         redirects::place(form, &mut placed, &policies, claims, inputs.prefix, found);
     }
+    placed.table.fenced = fences(&placed.table, claims);
     placed.rules = policies.rules();
     placed
 }
@@ -117,7 +119,9 @@ pub(super) fn keys<'a>(
 pub(super) fn host_taken(form: &Form, host: &Hostname, claim: &Claim, prefix: &str) -> Diagnostic {
     let claimant = &form.id.app.owner;
     let in_gap = match claim.released {
-        Some(_) => " (it has no container now; the claim ends ten minutes after its last one)",
+        Some(_) => {
+            " (it is not served now; the claim ends ten minutes after its owner's last container)"
+        }
         None => "",
     };
     let shares = claim.share.contains(claimant.name());

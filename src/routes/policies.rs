@@ -163,14 +163,15 @@ pub(super) fn spoiled(
     };
     let spoiled = definer.spec.spoiled.iter();
     let spoiled = spoiled.filter(|(name, _)| forms.iter().all(|form| form.id.route != **name));
-    let heard = spoiled.map(|(name, (hosts, rules))| Spoiled {
+    let speaking = spoiled.filter(|(_, (_, host))| host.rules != HostRules::default());
+    let heard = speaking.map(|(name, (hosts, host))| Spoiled {
         id: RouteId {
             app: app.clone(),
             route: name.clone(),
         },
         definer: definer.container.reference(),
         hosts: hosts.clone(),
-        rules: rules.clone(),
+        rules: host.rules.clone(),
     });
     heard.collect()
 }

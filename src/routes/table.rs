@@ -297,6 +297,9 @@ pub struct RouteTable {
     pub hosts: BTreeMap<Hostname, HostPolicy>,
     /// Exact hosts without routes that are sent to another, exact one.
     pub redirects: BTreeMap<Hostname, Hostname>,
+    /// Hosts that belong to one owner and are covered by another's: what they do not answer is 404,
+    /// before the routes of hosts that are this open are asked. Some have no routes.
+    pub fenced: BTreeMap<Hostname, u8>,
 }
 
 impl RouteTable {

@@ -1,11 +1,11 @@
 //! What new containers must show before they take requests.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::forms::{Candidate, Form, port};
 use super::gates::{Gates, READY_TIMEOUT, Trial, TrialCheck};
-use super::upstream;
 use crate::labels::{ContainerSpec, Reading, RouteSpec};
 use crate::model::{Health, ReadyCheck, StatusSet};
 
@@ -37,7 +37,7 @@ impl Candidate<'_> {
         let ip = *self.ip.as_ref().ok()?;
         Some(Trial {
             container: self.container.reference(),
-            address: upstream::socket(ip, port(self.container, spec)?),
+            address: SocketAddr::new(ip, port(self.container, spec)?.get()),
             check,
             scheme: spec.scheme,
             host: spec.hosts.first()?.clone(),

@@ -38,6 +38,8 @@ pub(super) enum NotReady {
     LenderGone,
     /// Nothing says which port it listens on.
     NoPort,
+    /// Its port on the host's network is Caddy's own.
+    OwnPort(u16),
     /// Its own labels do not describe this route, or with another scheme.
     OtherRoute,
 }
@@ -67,6 +69,7 @@ impl NotReady {
             }
             Self::LenderGone => "the container whose network it uses is not there".to_owned(),
             Self::NoPort => "the port is not known".to_owned(),
+            Self::OwnPort(port) => format!("port {port} of the host's network is Caddy's own"),
             Self::OtherRoute => "its own labels describe this route differently".to_owned(),
         }
     }
@@ -82,6 +85,7 @@ impl NotReady {
             | Self::Unproven
             | Self::Remembered
             | Self::NoPort
+            | Self::OwnPort(_)
             | Self::OtherRoute => true,
             Self::NotRunning(_)
             | Self::NoAddress { .. }
@@ -102,7 +106,11 @@ impl NotReady {
             | Self::Unproven
             | Self::Remembered
             | Self::NoAddress { .. } => true,
-            Self::NotOnNetwork { .. } | Self::LenderGone | Self::NoPort | Self::OtherRoute => false,
+            Self::NotOnNetwork { .. }
+            | Self::LenderGone
+            | Self::NoPort
+            | Self::OwnPort(_)
+            | Self::OtherRoute => false,
         }
     }
 }
@@ -186,7 +194,16 @@ pub(super) fn exposed_port(container: &Container, scheme: Scheme) -> Option<Port
     }
 }
 
-/// Address and port together.
-pub(super) fn socket(ip: IpAddr, port: Port) -> SocketAddr {
-    SocketAddr::new(ip, port.get())
+/// Address and port together. On the host's network the port must not be one of Caddy's own:
+/// requests would come back to it for ever.
+pub(super) fn socket(
+    ip: IpAddr,
+    port: Option<Port>,
+    own_ports: [u16; 2],
+) -> Result<SocketAddr, NotReady> {
+    let port = port.ok_or(NotReady::NoPort)?.get();
+    if ip.is_loopback() && own_ports.contains(&port) {
+        return Err(NotReady::OwnPort(port));
+    }
+    Ok(SocketAddr::new(ip, port))
 }

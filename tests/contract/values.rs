@@ -66,7 +66,14 @@ const BY_NAME: &[Row] = &[
     (
         "auth.forward",
         &["auth:9091/verify"],
-        &["auth:0/x", "a b/x", "/verify", "ftp://auth/"],
+        &[
+            "auth:0/x",
+            "a b/x",
+            "/verify",
+            "ftp://auth/",
+            "auth//evil.example/x",
+            "a@b@c/x",
+        ],
     ),
     (
         "auth.forward.copy",
@@ -107,7 +114,7 @@ const BY_NAME: &[Row] = &[
     (
         "error.<status>",
         &["/404.html"],
-        &["404.html", "http://a.internal/", "../x"],
+        &["404.html", "http://a.internal/", "../x", "//a.internal/"],
     ),
     (
         "caddy.handlers",
@@ -132,7 +139,13 @@ const BY_NAME: &[Row] = &[
     (
         "redirect.from",
         &["www.internal", "b.internal, www.c.internal"],
-        &["https://a.internal", "a b", "a.internal/x"],
+        &[
+            "https://a.internal",
+            "a b",
+            "a.internal/x",
+            "a@b.internal",
+            "//a.internal",
+        ],
     ),
     (
         "path.exact",
@@ -165,7 +178,11 @@ const BY_NAME: &[Row] = &[
         &["0", "10", "-10"],
         &["high", "1.5", "99999999999999999999"],
     ),
-    ("rewrite", &["/v2", "/"], &["v2", "http://a/", "a b"]),
+    (
+        "rewrite",
+        &["/v2", "/"],
+        &["v2", "http://a/", "a b", "//a.internal"],
+    ),
     (
         "upstream.tls.ca",
         &["internal.pem"],
@@ -185,7 +202,13 @@ const BY_NAME: &[Row] = &[
     (
         "health.path",
         &["/healthz", "/a?b=c", "/"],
-        &["healthz", "/a b", "/a#b", "http://a.internal/"],
+        &[
+            "healthz",
+            "/a b",
+            "/a#b",
+            "http://a.internal/",
+            "//a.internal/",
+        ],
     ),
     (
         "health.fail_for",

@@ -63,6 +63,7 @@ pub(crate) fn built(
         prefix: "sh0",
         network: "sh0-net",
         default_tls,
+        own_ports: [80, 443],
         permits: &Permits {
             catch_all: true,
             raw_caddy: true,

@@ -1,6 +1,7 @@
 //! Who owns a host: the project that claimed it first, through redeploys and restarts.
 
 use crate::harness::{Agent, App, Engine, patience, until};
+use crate::private_engine::PrivateEngine;
 
 /// An app of the project that owns `host`.
 fn owner(engine: &Engine, host: &str) -> App {
@@ -171,4 +172,103 @@ async fn of_several_hosts_only_the_taken_one_is_refused() {
     let row = refused(&agent, &both.name).await;
     assert!(row.starts_with(&taken), "{row}");
     assert!(agent.get(&taken, "/").await.is_from("owner"));
+}
+
+/// What is answered over HTTP and over HTTPS at this path, never by the wildcard.
+async fn statuses(agent: &Agent, host: &str, path: &str) -> [u16; 2] {
+    let answers = [agent.get(host, path).await, agent.get_tls(host, path).await];
+    for answer in &answers {
+        assert!(
+            !answer.is_from("wild"),
+            "{host}{path}: {}",
+            answer.summary()
+        );
+    }
+    answers.map(|answer| answer.status)
+}
+
+#[tokio::test]
+async fn another_owners_wildcard_answers_for_nothing_that_is_claimed() {
+    let engine = Engine::start().await;
+    let mut agent = Agent::start(&engine).await;
+    let [api, gone, www, old, free] = ["api", "gone", "www", "old", "free"].map(|n| engine.host(n));
+    let on_both = |app: App| {
+        let app = app.label("sh0.tls", "internal").without_hold();
+        app.label("sh0.redirect.https", "false")
+    };
+    let shop = |hosts: &str| {
+        let app = owner(&engine, hosts).label("sh0.path", "/v1");
+        let app = on_both(app).label("sh0.routes.www.host", &www);
+        let app = app.label("sh0.routes.www.path", "/");
+        let app = app.label("sh0.routes.www.tls", "internal");
+        app.label("sh0.routes.www.redirect.from", &old)
+    };
+    let first = engine.run(shop(&format!("{api}, {gone}"))).await;
+    agent.routed(&first).await;
+    let wild = newcomer(&engine, "wild", &engine.host("*"));
+    engine.run(on_both(wild)).await;
+    agent.answers(&free, "wild").await;
+    assert!(agent.get_tls(&free, "/").await.is_from("wild"));
+    assert_eq!(statuses(&agent, &api, "/v1").await, [200, 200]);
+    assert_eq!(statuses(&agent, &api, "/other").await, [404, 404]);
+    assert_eq!(statuses(&agent, &gone, "/other").await, [404, 404]);
+    assert_eq!(statuses(&agent, &old, "/").await, [308, 308]);
+
+    // The next form names one host less; its claim goes on for ten minutes.
+    engine.remove(&first).await;
+    let second = engine.run(shop(&api)).await;
+    agent.routed(&second).await;
+    until(
+        "the dropped host is fenced",
+        patience(),
+        async || match statuses(&agent, &gone, "/v1").await {
+            [404, 404] => Ok(()),
+            other => Err(format!("{other:?}")),
+        },
+    )
+    .await;
+
+    // In the gap of all of them, and after a restart of the agent in it.
+    engine.remove(&second).await;
+    agent.settled().await;
+    for _ in 0..2 {
+        for host in [&api, &gone, &old] {
+            for path in ["/", "/v1", "/V1/x", "/other"] {
+                for status in statuses(&agent, host, path).await {
+                    assert!([308, 404, 503].contains(&status), "{host}{path}: {status}");
+                }
+            }
+        }
+        assert!(agent.stop().await.success());
+        agent.start_again().await;
+        agent.answers(&free, "wild").await;
+    }
+
+    // A name below it that nobody has is anybody's, and leaves the wildcard.
+    let docs = App::named("docs").of_project(&format!("{}-docs", engine.run_id()), "web");
+    engine.run(docs.host(&free)).await;
+    agent.answers(&free, "docs").await;
+}
+
+#[tokio::test]
+async fn a_restart_of_docker_changes_no_owner() {
+    let mut private = PrivateEngine::without_live_restore().await;
+    let engine = private.handle().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let always = |app: App| app.argument("--restart", "always");
+    engine.run(always(owner(&engine, &host))).await;
+    agent.answers(&host, "owner").await;
+    let thief = engine.run(always(newcomer(&engine, "thief", &host))).await;
+    refused(&agent, &thief.name).await;
+
+    private.kill();
+    private.restart().await;
+    agent.logs("Docker answers again").await;
+    agent.answers(&host, "owner").await;
+    let row = refused(&agent, &thief.name).await;
+    assert!(row.contains("belongs to"), "{row}");
+    for _ in 0..5 {
+        assert!(!agent.get(&host, "/login").await.is_from("thief"));
+    }
 }

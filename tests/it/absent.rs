@@ -20,6 +20,7 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
         network: "sh0-net",
         default_tls: TlsSetting::Off,
         permits: &Permits::default(),
+        own_ports: [80, 443],
         certificate_names: &BTreeSet::new(),
         authorities: &BTreeMap::new(),
         has_dns_provider: false,

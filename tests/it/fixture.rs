@@ -90,6 +90,7 @@ impl Agent {
             network: "sh0-net",
             default_tls: self.default_tls,
             permits: &self.permits,
+            own_ports: [80, 443],
             certificate_names: &self.certificates,
             authorities: &self.authorities,
             has_dns_provider: self.has_dns_provider,
@@ -333,6 +334,8 @@ pub(crate) fn show(built: &Built) -> String {
             .map_or("?".to_owned(), show_policy);
         writeln!(shown, "{from} [{policy}] -> {to}").expect("strings take everything");
     }
+    let fenced = built.table.fenced.iter().map(show_fence);
+    shown.extend(fenced);
     for row in &built.rows {
         writeln!(shown, "| {}", show_row(row)).expect("strings take everything");
     }
@@ -341,6 +344,12 @@ pub(crate) fn show(built: &Built) -> String {
             .expect("strings take everything");
     }
     shown
+}
+
+fn show_fence((host, against): (&Hostname, &u8)) -> String {
+    let cover = host.covering_wildcard().filter(|_| *against == 1);
+    let cover = cover.map_or("*".to_owned(), |cover| cover.to_string());
+    format!("{host} [fenced from {cover}]\n")
 }
 
 /// What holds for a host, as far as it is not what holds without labels.

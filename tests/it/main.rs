@@ -32,13 +32,16 @@ mod docker_tls;
 mod docs;
 mod explain;
 mod fake_engine;
+mod fenced;
 mod health;
 mod hostile;
 #[path = "../contract/hostile.rs"]
 mod hostile_rows;
+mod injected;
 mod label_configs;
 mod model;
 mod never_open;
+mod owner_away;
 mod plan;
 mod probe;
 mod properties;

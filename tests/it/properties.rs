@@ -168,7 +168,7 @@ fn mode_of(choice: u8, lender: ContainerId) -> NetworkMode {
     }
 }
 
-fn containers() -> impl Strategy<Value = Vec<Container>> {
+pub(crate) fn containers() -> impl Strategy<Value = Vec<Container>> {
     vec(container(PROJECTS), 0..8).prop_map(|mut containers| {
         for (place, container) in containers.iter_mut().enumerate() {
             container.id = ContainerId::new(format!("c{place}")).expect("not empty");

@@ -236,6 +236,7 @@ impl Scene {
             network: "sh0-net",
             default_tls: TlsSetting::Off,
             permits: &Permits::default(),
+            own_ports: [80, 443],
             certificate_names: &std::collections::BTreeSet::new(),
             authorities: &std::collections::BTreeMap::new(),
             has_dns_provider: false,

@@ -140,6 +140,7 @@ fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
         list.not_certified(table, options, &redirected);
         list.redirects(&redirected, options);
         list.serve(table, options, openness, |policy| !policy.redirects_http);
+        list.fence(table, openness + 1, |_| true);
     }
     list.serve(table, options, 2, |_| true);
     list
@@ -168,6 +169,18 @@ fn https_routes(table: &RouteTable, options: &RenderOptions) -> (RouteList, Vec<
             list.push(matching_hosts(&off), handlers::not_found());
             without_tls.extend(texts(&off));
         }
+        // A host without a policy has no route, and gets no certificate for its 404 either.
+        let has_no_route = |host: &Hostname| !table.hosts.contains_key(host);
+        let has_tls = |host: &Hostname| table.hosts.get(host).is_some_and(HostPolicy::has_tls);
+        let fenced = list.fence(table, openness + 1, |host| {
+            has_no_route(host) || has_tls(host)
+        });
+        without_tls.extend(
+            fenced
+                .into_iter()
+                .filter(|host| has_no_route(host))
+                .map(ToString::to_string),
+        );
     }
     list.serve(table, options, 2, |_| true);
     (list, without_tls)
@@ -257,6 +270,22 @@ impl RouteList {
                 terminal: true,
             });
         }
+    }
+
+    /// Adds the 404 of such hosts that are fenced against hosts this open; which those are.
+    fn fence<'a>(
+        &mut self,
+        table: &'a RouteTable,
+        openness: u8,
+        so: impl Fn(&Hostname) -> bool,
+    ) -> Vec<&'a Hostname> {
+        let fenced = table.fenced.iter();
+        let fenced = fenced.filter(|(host, against)| **against == openness && so(host));
+        let fenced: Vec<&Hostname> = fenced.map(|(host, _)| host).collect();
+        if !fenced.is_empty() {
+            self.push(matching_hosts(&fenced), handlers::not_found());
+        }
+        fenced
     }
 
     /// Ends the list with the explicit 404, and says which key stands where.

@@ -18,7 +18,8 @@ pub(super) const KEYS: &[KeyInfo] = &[
         ("app, port and path", "nobody is asked", "auth:9091/verify"),
         "ask another app first: its 2xx lets the request in, any other answer is the client's. The \
          app has a route of its own and is named `app`, `app:port` or, in another project, \
-         `app@project`; a URL only with `--allow-auth-urls`",
+         `app@project`: there only for a path that one of its hosts answers to everybody. A URL only \
+         with `--allow-auth-urls`",
     ),
     key(
         (Key::AuthForwardCopy, "auth.forward.copy", Scope::Route),

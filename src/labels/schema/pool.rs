@@ -7,7 +7,8 @@ pub(super) const KEYS: &[KeyInfo] = &[
         (Key::Port, "port", Scope::Pool),
         ("1 to 65535", "the exposed port", "8080"),
         "the port the container listens on; without it the one exposed TCP port, among several 80 \
-         (443 with `scheme=https`)",
+         (443 with `scheme=https`). With `network_mode: host` it must be said, is a port of the \
+         host's loopback, and none of Caddy's own",
     ),
     key(
         (Key::Scheme, "scheme", Scope::Pool),

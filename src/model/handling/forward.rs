@@ -88,10 +88,12 @@ impl ForwardAuth {
     }
 }
 
-/// A path and a query that mean nothing but themselves to Caddy.
+/// A path and a query that mean nothing but themselves to Caddy. One with `//` in front would be
+/// another host to some of its readers.
 pub(crate) fn is_path(path: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"#{}\\\"<>^`|".contains(&byte);
-    path.starts_with('/') && path.len() <= PATH_BYTES_MAX && path.bytes().all(is_plain)
+    let is_path = path.starts_with('/') && !path.starts_with("//");
+    is_path && path.len() <= PATH_BYTES_MAX && path.bytes().all(is_plain)
 }
 
 fn app(name: &str, port: Option<Port>) -> Option<ForwardTarget> {

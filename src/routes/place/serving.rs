@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::policies::Decided;
 use super::{Policies, pool};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::TlsSetting;
-use crate::model::{AppKey, ForwardTarget, Owner, Port, RouteName, shown};
+use crate::model::{
+    AppKey, ExactPath, ForwardTarget, Hostname, Owner, PathMatch, Port, Protection, RouteName,
+    shown,
+};
 use crate::routes::build::Inputs;
 use crate::routes::forms::Form;
 use crate::routes::table::{Asked, RouteKey};
@@ -52,9 +56,80 @@ pub(super) fn asked(
     };
     let routes = winners.iter().filter(is_served).map(|(_, form)| *form);
     let routes: Vec<&Form> = routes.collect();
-    choose(&routes, port)
+    let chosen = choose(&routes, port).and_then(|chosen| {
+        let is_own = app.owner == form.id.app.owner;
+        let everybody_may = is_own || is_open(chosen, &forward.path, winners, policies);
+        everybody_may
+            .then_some(chosen)
+            .ok_or_else(|| closed(&forward.path))
+    });
+    chosen
         .map(|form| Some(Asked::Pool(pool(form, true))))
         .map_err(|why| Box::new(no_answer(key, form, &app, &why)))
+}
+
+fn closed(path: &str) -> String {
+    let path = shown(path, SHOWN_NAME_CHARS_MAX);
+    format!(
+        "it belongs to another project, and there is no host at which everybody may ask it for \
+         `{path}`"
+    )
+}
+
+/// Whether everybody may ask the app for this path at one of its hosts. Other projects' routes ask
+/// it nothing else: they choose the path, their clients get its answer, and what protects the app
+/// stands before its own routes only.
+fn is_open(
+    app: &Form,
+    path: &str,
+    winners: &BTreeMap<RouteKey, &Form>,
+    policies: &Policies,
+) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    // One that is read in several ways is not known to be open.
+    let Ok(path) = ExactPath::parse(path) else {
+        return false;
+    };
+    let path = path.as_str();
+    let own = winners.iter().filter(|(_, form)| form.id.app == app.id.app);
+    let hosts: BTreeSet<&Hostname> = own.map(|(key, _)| &key.host).collect();
+    hosts.into_iter().any(|host| {
+        let has_client_ca = |decided: &Decided| decided.policy.client_ca.is_some();
+        let mut met = { winners.iter() }
+            .filter(|(key, _)| key.host == *host && may_match(&key.path, path))
+            .map(|(key, form)| (is_sure(key), serves_all(app, key, form)));
+        // Up to the route that answers for certain, each must be open: any of them may answer.
+        let known = met.find(|(is_sure, serves_all)| *is_sure || !serves_all);
+        known == Some((true, true)) && !policies.of(host).is_some_and(has_client_ca)
+    })
+}
+
+/// Whether a key takes every request for the paths that it may match.
+fn is_sure(key: &RouteKey) -> bool {
+    key.matching.is_empty() && !matches!(key.path, PathMatch::Regexp(_))
+}
+
+/// Whether this route passes everybody's requests on to the app's containers, as they are.
+fn serves_all(app: &Form, key: &RouteKey, form: &Form) -> bool {
+    let is_apps = form.id.app == app.id.app && ports(form) == ports(app);
+    let is_stripped = form.spec.strip && key.path.plain().is_some();
+    let is_changed = is_stripped || form.spec.matching.rewrite.is_some();
+    // The length of what they send is no secret.
+    let protection = Protection {
+        body_bytes_max: None,
+        ..form.spec.handling.protection.clone()
+    };
+    is_apps && !is_changed && form.shut.is_none() && !protection.is_any()
+}
+
+fn may_match(of_key: &PathMatch, path: &str) -> bool {
+    match of_key {
+        PathMatch::Exact(exact) => exact.as_str() == path,
+        PathMatch::Prefix(prefix) => { path.strip_prefix(prefix.as_str()) }
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+        PathMatch::Regexp(pattern) => !pattern.misses(path),
+        PathMatch::Every => true,
+    }
 }
 
 /// The app that is meant: of the asker's own project, or of the one that is named.

@@ -31,6 +31,7 @@ fn a_wrong_label_that_protects_closes_its_route_from_the_start() {
             in.example.com [public] shop/web:in -> http 503 closed
             size.example.com/up [public] shop/web:size -> http 503 closed
             *.example.com [public] blog/web:default -> http 10.0.0.2:80
+            size.example.com [fenced from *.example.com]
             | *.example.com blog-web-1 routed
             | api.example.com shop-web-1 routed
             | app.example.com shop-web-1 refused: it answers 503: `sh0.auth.basic` takes `user:hash` pairs with a bcrypt or Argon2id hash, found another hash (in compose files every `$` of a hash is written `$$`) (pair 1)

@@ -182,3 +182,90 @@ fn labels_that_do_not_go_together_are_said() {
         "#]],
     );
 }
+
+/// Its path is the asker's choice and its answer goes to the asker's clients, so another project's
+/// app answers what it answers everybody, and nothing that something protects.
+#[test]
+fn an_app_of_another_project_is_asked_only_what_everybody_may_ask_it() {
+    let asks = |what: &str, app: &str| {
+        let story = format!(
+            "
+            {app}
+            sso/api ports=9091
+              sh0.host=api.example.com
+            blog/web
+              sh0.host=blog.example.com
+              sh0.auth.forward={what}"
+        );
+        let story = story
+            .replace("sso/api", "sso/api id=x")
+            .replace("blog/web", "blog/web id=b");
+        let shown = crate::fixture::play(&story);
+        let own = shown
+            .lines()
+            .find(|line| line.starts_with("blog.example.com"));
+        own.map(|line| line.contains(" asks="))
+            .expect("it is served or closed")
+    };
+    let open = "sso/auth\n sh0.host=auth.example.com";
+    let with = |more: &str| format!("{open}\n {more}");
+    let two = |more: &str| with(&format!("sh0.routes.x.path=/admin\n sh0.routes.x.{more}"));
+    for (app, path, is_asked) in [
+        (open.to_owned(), "verify", true),
+        (open.to_owned(), "verify?a=../b", true),
+        (open.to_owned(), "a/../admin", false),
+        (open.to_owned(), "%61dmin", false),
+        (with("sh0.path=/verify"), "verify", true),
+        (with("sh0.path=/verify"), "VERIFY/x", true),
+        (with("sh0.path=/verify"), "verifyx", false),
+        (with("sh0.path.exact=/verify"), "verify/x", false),
+        (with("sh0.path.regexp=^/verify"), "verify", false),
+        (with("sh0.path=/verify\n sh0.strip=true"), "verify", false),
+        (with("sh0.path=/verify\n sh0.rewrite=/x"), "verify", false),
+        (with("sh0.match.method=POST"), "verify", false),
+        (with("sh0.body_max=1MB"), "verify", true),
+        (with("sh0.allow=10.0.0.0/8"), "verify", false),
+        (with("sh0.deny=10.0.0.0/8"), "verify", false),
+        (with("sh0.auth.forward=api/x"), "verify", false),
+        (with("sh0.tls.client_ca=a.pem"), "verify", false),
+        (two("deny=10.0.0.0/8"), "verify", true),
+        (two("deny=10.0.0.0/8"), "admin", false),
+        (two("deny=10.0.0.0/8"), "Admin/x", false),
+        (two("match.method=POST"), "admin", true),
+        (two("priority=-1"), "admin", true),
+        (
+            with("sh0.host=auth.example.com, *.sso.internal"),
+            "verify",
+            true,
+        ),
+    ] {
+        let what = format!("auth@sso/{path}");
+        assert_eq!(asks(&what, &app), is_asked, "{path}: {app}");
+    }
+    // Its own project knows what it does.
+    let own = "blog/auth\n sh0.host=auth.example.com\n sh0.deny=10.0.0.0/8";
+    assert!(asks("auth/verify", own));
+    for nobody in [
+        "169.254.169.254/latest",
+        "127.0.0.1:9091/x",
+        "localhost:2019/config",
+        "caddy/x",
+    ] {
+        assert!(!asks(nobody, open), "{nobody}");
+    }
+}
+
+#[test]
+fn an_app_of_another_project_that_is_not_open_is_said() {
+    check(
+        "
+        sso/auth
+          sh0.host=auth.example.com
+          sh0.deny=10.0.0.0/8
+        blog/web
+          sh0.host=blog.example.com
+          sh0.auth.forward=auth@sso/verify
+        ",
+        expect![[r#""#]],
+    );
+}

@@ -244,8 +244,8 @@ fn a_redirect_is_claimed_as_a_host_is() {
             ! E005 shop-two-1 (c2): `old.b.example` is not redirected for the route `shop/two:default`: it is served or redirected by another route already; remove it from one of the two
             ! E005 shop-web-1 (c1): `www.a.example` is not redirected for the route `shop/web:default`: it is served or redirected by another route already; remove it from one of the two
             == later 1s
-            | www.a.example blog-web-1 refused: the host `www.a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one)
-            ! E004 blog-web-1 (c4): the host `www.a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one); choose another host, or let project `shop` add `sh0.share=blog` to serve a path of it
+            | www.a.example blog-web-1 refused: the host `www.a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container)
+            ! E004 blog-web-1 (c4): the host `www.a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container); choose another host, or let project `shop` add `sh0.share=blog` to serve a path of it
             == later 700s
             www.a.example [public] blog/web:default -> http 10.0.0.1:80
             | www.a.example blog-web-1 routed

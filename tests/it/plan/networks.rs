@@ -112,7 +112,7 @@ fn the_host_network_is_the_loopback_and_needs_a_port() {
         ",
         expect![[r#"
             | - shop-web-1 refused: the container's port is not known: it uses the host's network
-            ! E002 shop-web-1 (c1): the container's port is not known: it uses the host's network; add `sh0.port=80`, with the port the app listens on
+            ! E002 shop-web-1 (c1): the container's port is not known: it uses the host's network; add `sh0.port=8080`, with the port the app listens on
         "#]],
     );
     check(
@@ -125,6 +125,31 @@ fn the_host_network_is_the_loopback_and_needs_a_port() {
             a.example [public] shop/web:default -> http 127.0.0.1:8080
             | a.example shop-web-1 routed
         "#]],
+    );
+}
+
+/// It would send requests back to Caddy for ever. Neither replica nor borrowed network is a way.
+#[test]
+fn a_port_of_caddys_own_on_the_host_network_is_refused() {
+    check(
+        "
+        shop/web mode=host nets=none ports=none n=1 created=2
+          sh0.host=a.example
+          sh0.port=8080
+        shop/web mode=host nets=none ports=none n=2 created=1
+          sh0.host=a.example
+          sh0.port=443
+        blog/web mode=host nets=none ports=none
+          sh0.host=b.example
+          sh0.port=80
+        blog/far
+          sh0.host=c.example
+          sh0.port=443
+        docs/web id=d mode=host nets=none ports=none
+        docs/in mode=container:d ports=80
+          sh0.host=d.example
+        ",
+        expect![[r#""#]],
     );
 }
 

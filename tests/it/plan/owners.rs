@@ -167,9 +167,9 @@ fn the_owners_redeploy_gap_changes_nothing() {
             | a.example/blog blog-web-1 routed
             == later 5s
             a.example/blog [public] blog/web:default -> http 10.0.0.1:80
-            | a.example evil-web-1 refused: the host `a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one)
+            | a.example evil-web-1 refused: the host `a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container)
             | a.example/blog blog-web-1 routed
-            ! E004 evil-web-1 (c2): the host `a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one); choose another host, or let project `shop` add `sh0.share=evil` to serve a path of it
+            ! E004 evil-web-1 (c2): the host `a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container); choose another host, or let project `shop` add `sh0.share=evil` to serve a path of it
             == later 300s
             a.example [public] shop/web:default -> http 10.0.0.1:80
             | a.example evil-web-1 refused: the host `a.example` belongs to project `shop`
@@ -195,11 +195,11 @@ fn a_claim_ends_ten_minutes_after_its_last_container() {
             a.example [public] shop/web:default -> http 10.0.0.1:80
             | a.example shop-web-1 routed
             == later 5s
-            | a.example evil-web-1 refused: the host `a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one)
-            ! E004 evil-web-1 (c1): the host `a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one); choose another host, or let project `shop` add `sh0.share=evil` to serve a path of it
+            | a.example evil-web-1 refused: the host `a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container)
+            ! E004 evil-web-1 (c1): the host `a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container); choose another host, or let project `shop` add `sh0.share=evil` to serve a path of it
             == later 599s
-            | a.example evil-web-1 refused: the host `a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one)
-            ! E004 evil-web-1 (c1): the host `a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one); choose another host, or let project `shop` add `sh0.share=evil` to serve a path of it
+            | a.example evil-web-1 refused: the host `a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container)
+            ! E004 evil-web-1 (c1): the host `a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container); choose another host, or let project `shop` add `sh0.share=evil` to serve a path of it
             == later 1s
             a.example [public] evil/web:default -> http 10.0.0.1:80
             | a.example evil-web-1 routed
@@ -244,8 +244,8 @@ fn a_restart_keeps_claims() {
             | a.example shop-web-1 routed
             == later 5s
             == restart
-            | a.example evil-web-1 refused: the host `a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one)
-            ! E004 evil-web-1 (c1): the host `a.example` belongs to project `shop` (it has no container now; the claim ends ten minutes after its last one); choose another host, or let project `shop` add `sh0.share=evil` to serve a path of it
+            | a.example evil-web-1 refused: the host `a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container)
+            ! E004 evil-web-1 (c1): the host `a.example` belongs to project `shop` (it is not served now; the claim ends ten minutes after its owner's last container); choose another host, or let project `shop` add `sh0.share=evil` to serve a path of it
         "#]],
     );
 }

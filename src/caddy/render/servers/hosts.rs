@@ -1,6 +1,6 @@
 //! Routes of our own that stand before those of the table: redirects, and what a host's policy asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{RouteList, matching_hosts};
 use crate::caddy::config::{FileMatch, Matcher, Route};
@@ -112,7 +112,14 @@ impl RouteList {
                     _ => host.openness() < 2,
                 }
             });
-            let more_exact: Vec<&Hostname> = more_exact.collect();
+            let fenced = { table.fenced.iter() }.filter(|(host, against)| {
+                let wildcard = host.covering_wildcard();
+                **against <= openness
+                    && (openness == 2 || wildcard.is_some_and(|w| hosts.contains(&&w)))
+            });
+            let fenced = fenced.map(|(host, _)| host);
+            let more_exact: BTreeSet<&Hostname> = more_exact.chain(fenced).collect();
+            let more_exact: Vec<&Hostname> = more_exact.into_iter().collect();
             let others = (!more_exact.is_empty()).then(|| matching_hosts(&more_exact));
             let hosts: Vec<&Hostname> = { hosts.into_iter() }
                 .filter(|host| !host.is_catch_all())
