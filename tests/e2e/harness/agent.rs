@@ -1,7 +1,6 @@
 //! The built agent as a process, with folders and ports of its own.
 
 use std::fs::{File, OpenOptions};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::http::{self, Answer};
+use super::process::free_ports;
 use super::{Container, Engine, command, is_alive, keeps, signal, until};
 
 /// Bounds every wait for something that takes well under a second on an idle machine.
@@ -18,8 +18,7 @@ pub(crate) fn patience() -> Duration {
     Duration::from_secs(15)
 }
 
-/// So much of an agent's log is shown when its test has failed: the whole of it, but for a test that
-/// runs for minutes.
+/// So much of the log is shown when a test has failed: all of it, unless the test takes minutes.
 const LOG_LINES_SHOWN: usize = 1_000;
 
 /// How an agent is started.
@@ -398,10 +397,4 @@ impl Drop for Agent {
 fn is_current(status: &Value) -> bool {
     let (applied, newest) = (status.get("applied"), status.get("generation"));
     applied == newest && applied.is_some_and(Value::is_u64)
-}
-
-/// Two ports that were free a moment ago.
-fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }

@@ -1,5 +1,6 @@
-//! Processes that a test starts or knows by id.
+//! Processes that a test starts or knows by id, and ports for them.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -25,4 +26,10 @@ pub(crate) fn is_alive(pid: u32) -> bool {
         .next()
         .and_then(|rest| rest.chars().next());
     state.is_some_and(|state| !"ZX".contains(state))
+}
+
+/// Two ports that were free a moment ago.
+pub(super) fn free_ports() -> [u16; 2] {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }
