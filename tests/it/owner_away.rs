@@ -62,11 +62,13 @@ const ASKING: &[&str] = &[
     "sh0.host=*, a.example\n sh0.share=shop",
 ];
 
+type Meanwhile = fn(&mut Agent);
+
 /// What may happen between two looks.
-const MEANWHILE: &[(&str, fn(&mut Agent))] = &[
+const MEANWHILE: &[(&str, Meanwhile)] = &[
     ("a second", |agent| agent.now += 1),
     ("almost ten minutes", |agent| {
-        agent.now += CLAIM_GRACE_SECONDS - 5
+        agent.now += CLAIM_GRACE_SECONDS - 5;
     }),
     ("the clock is set back", |agent| agent.now = 0),
     ("the agent restarts", |agent| {
@@ -74,7 +76,7 @@ const MEANWHILE: &[(&str, fn(&mut Agent))] = &[
         agent.claims = serde_json::from_str(&stored).expect("claims are read back");
     }),
     ("the good forms are lost", |agent| {
-        agent.last_good = LastGood::new()
+        agent.last_good = LastGood::new();
     }),
 ];
 
