@@ -106,7 +106,7 @@ fn nothing_of_a_host_is_anothers_while_its_owner_is_away() {
             for (what, meanwhile) in MEANWHILE {
                 let story = format!("{how}; {what}; {asking}");
                 let mut agent = with_catch_all();
-                is_not_taken(&agent.look(&snapshot(OWNER)), &story);
+                agent.look(&snapshot(OWNER));
                 let evil = format!("evil/web created=1\n {asking}\n{away}");
                 agent.now += 1;
                 is_not_taken(&agent.look(&snapshot(&evil)), &story);
