@@ -62,11 +62,13 @@ const ASKING: &[&str] = &[
     "sh0.host=*, a.example\n sh0.share=shop",
 ];
 
+type Meanwhile = fn(&mut Agent);
+
 /// What may happen between two looks.
-const MEANWHILE: &[(&str, fn(&mut Agent))] = &[
+const MEANWHILE: &[(&str, Meanwhile)] = &[
     ("a second", |agent| agent.now += 1),
     ("almost ten minutes", |agent| {
-        agent.now += CLAIM_GRACE_SECONDS - 5
+        agent.now += CLAIM_GRACE_SECONDS - 5;
     }),
     ("the clock is set back", |agent| agent.now = 0),
     ("the agent restarts", |agent| {
@@ -74,7 +76,7 @@ const MEANWHILE: &[(&str, fn(&mut Agent))] = &[
         agent.claims = serde_json::from_str(&stored).expect("claims are read back");
     }),
     ("the good forms are lost", |agent| {
-        agent.last_good = LastGood::new()
+        agent.last_good = LastGood::new();
     }),
 ];
 
@@ -104,7 +106,7 @@ fn nothing_of_a_host_is_anothers_while_its_owner_is_away() {
             for (what, meanwhile) in MEANWHILE {
                 let story = format!("{how}; {what}; {asking}");
                 let mut agent = with_catch_all();
-                is_not_taken(&agent.look(&snapshot(OWNER)), &story);
+                agent.look(&snapshot(OWNER));
                 let evil = format!("evil/web created=1\n {asking}\n{away}");
                 agent.now += 1;
                 is_not_taken(&agent.look(&snapshot(&evil)), &story);

@@ -56,24 +56,22 @@ pub(super) fn asked(
     };
     let routes = winners.iter().filter(is_served).map(|(_, form)| *form);
     let routes: Vec<&Form> = routes.collect();
-    let chosen = choose(&routes, port).and_then(|chosen| {
-        let is_own = app.owner == form.id.app.owner;
-        let everybody_may = is_own || is_open(chosen, &forward.path, winners, policies);
-        everybody_may
-            .then_some(chosen)
-            .ok_or_else(|| closed(&forward.path))
-    });
-    chosen
-        .map(|form| Some(Asked::Pool(pool(form, true))))
-        .map_err(|why| Box::new(no_answer(key, form, &app, &why)))
-}
-
-fn closed(path: &str) -> String {
-    let path = shown(path, SHOWN_NAME_CHARS_MAX);
-    format!(
+    let chosen = choose(&routes, port).map_err(|why| no_answer(key, form, &app, &why))?;
+    let is_own = app.owner == form.id.app.owner;
+    if is_own || is_open(chosen, &forward.path, winners, policies) {
+        return Ok(Some(Asked::Pool(pool(chosen, true))));
+    }
+    let path = shown(&forward.path, SHOWN_NAME_CHARS_MAX);
+    let why = format!(
         "it belongs to another project, and there is no host at which everybody may ask it for \
          `{path}`"
-    )
+    );
+    let help = "let a route of that app answer the path to everybody, as it is; or run an app for \
+                it in this project";
+    Err(Box::new(Diagnostic {
+        help: help.to_owned(),
+        ..no_answer(key, form, &app, &why)
+    }))
 }
 
 /// Whether everybody may ask the app for this path at one of its hosts. Other projects' routes ask

@@ -266,6 +266,12 @@ fn an_app_of_another_project_that_is_not_open_is_said() {
           sh0.host=blog.example.com
           sh0.auth.forward=auth@sso/verify
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            auth.example.com [public] sso/auth:default -> http 10.0.0.1:80 deny=10.0.0.0/8
+            blog.example.com [public] blog/web:default -> http 503 closed
+            | auth.example.com sso-auth-1 routed
+            | blog.example.com blog-web-1 refused: the route `default` answers 503 at `blog.example.com`: the app `sso/auth` cannot be asked: it belongs to another project, and there is no host at which everybody may ask it for `/verify`
+            ! E011 blog-web-1 (c2): the route `default` answers 503 at `blog.example.com`: the app `sso/auth` cannot be asked: it belongs to another project, and there is no host at which everybody may ask it for `/verify`; let a route of that app answer the path to everybody, as it is; or run an app for it in this project
+        "#]],
     );
 }

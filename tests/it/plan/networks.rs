@@ -149,7 +149,17 @@ fn a_port_of_caddys_own_on_the_host_network_is_refused() {
         docs/in mode=container:d ports=80
           sh0.host=d.example
         ",
-        expect![[r#""#]],
+        expect![[r#"
+            a.example [public] shop/web:default -> http 127.0.0.1:8080
+            c.example [public] blog/far:default -> http 10.0.0.4:443
+            | - blog-web-1 refused: the container uses the host's network, and port 80 there is Caddy's own: requests would come back to it for ever
+            | - docs-in-1 refused: the container uses the host's network, and port 80 there is Caddy's own: requests would come back to it for ever
+            | a.example shop-web-1 routed
+            | a.example shop-web-2 refused: port 443 of the host's network is Caddy's own
+            | c.example blog-far-1 routed
+            ! E012 blog-web-1 (c3): the container uses the host's network, and port 80 there is Caddy's own: requests would come back to it for ever; write the port that the app itself listens on
+            ! E012 docs-in-1 (c6): the container uses the host's network, and port 80 there is Caddy's own: requests would come back to it for ever; write the port that the app itself listens on
+        "#]],
     );
 }
 
