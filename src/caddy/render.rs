@@ -76,6 +76,14 @@ pub struct RenderOptions {
     pub slots: Option<SlotOptions>,
 }
 
+impl RenderOptions {
+    /// Where Caddy listens, for HTTP and for HTTPS.
+    #[must_use]
+    pub fn ports(&self) -> [u16; 2] {
+        [self.http_port, self.https_port]
+    }
+}
+
 /// How upstreams are named where their addresses are in slots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotOptions {

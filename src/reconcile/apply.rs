@@ -104,10 +104,7 @@ where
             network: &self.options.network,
             default_tls: self.options.default_tls,
             permits: &self.options.permits,
-            own_ports: [
-                self.options.render.http_port,
-                self.options.render.https_port,
-            ],
+            own_ports: self.options.render.ports(),
             certificate_names: &certificates.names,
             authorities: &certificates.authorities,
             has_dns_provider: self.options.render.acme.dns_provider.is_some(),

@@ -106,10 +106,10 @@ where
             Some(desired) => self.accept(desired),
             None => self.accepted = None,
         }
-        let is_current = self
-            .desired
-            .as_ref()
-            .is_some_and(|desired| desired.id() == id);
+        let is_current = { self.desired.as_ref() }.is_some_and(|desired| desired.id() == id);
+        if is_current && self.refusals.is_searching() {
+            self.on_tried(false);
+        }
         if !is_current {
             self.loads.debounce.change(Instant::now());
         }
@@ -132,9 +132,9 @@ where
         let blames_config = blames_config(last_words) && !is_environment(last_words);
         let sent = self.desired.clone().filter(|desired| desired.id() == id);
         let sent = sent.filter(|_| blames_config);
-        let is_found = sent
-            .as_ref()
-            .map(|sent| self.leave_out_named(sent, last_words));
+        let is_found = sent.as_ref().map(|sent| {
+            self.leave_out_named(sent, last_words) || self.leave_out_unproved(sent, last_words)
+        });
         // A route that Caddy does not name is searched for by loads: they are quicker than starts.
         self.loads.start_failures = match is_found {
             Some(false) => self.loads.start_failures.max(START_TRIES_MAX - 1),

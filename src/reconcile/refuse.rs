@@ -203,6 +203,23 @@ where
         true
     }
 
+    /// Caddy did not start, and names nobody: lets it start with what earlier ones accepted, so that
+    /// the search can go on by loads. Whether there is anything to leave out, and to leave in.
+    pub(super) fn leave_out_unproved(&mut self, sent: &Arc<Desired>, message: &str) -> bool {
+        let was_searching = self.refusals.search.take().is_some();
+        let suspects = not_in(&self.state.last_good, &sent.built);
+        let routes = &sent.built.table.routes;
+        let is_suspect = |id: &RouteId| suspects.iter().any(|(suspect, _)| suspect == id);
+        let are_others = routes.values().any(|route| !is_suspect(&route.id));
+        let is_hopeful = !was_searching && !is_setting(message) && !suspects.is_empty();
+        if is_hopeful && are_others {
+            warn!(reason = %message, "Caddy does not start with its config and names no route; starting it without those that are new or changed, to look for it among them.");
+            self.refusals.search = Some(Search::begin(suspects, message));
+        }
+        self.rebuild();
+        self.refusals.is_searching()
+    }
+
     /// Lets routes that came since a search began wait for its end. Whether there are any.
     pub(super) fn hold_back(&mut self, built: &Built) -> bool {
         if self.refusals.search.is_none() {
@@ -226,17 +243,11 @@ where
 
     /// The routes whose form was not accepted yet. A Caddy that serves none has accepted none.
     fn unproved(&self, built: &Built) -> Vec<Suspect> {
-        let none = LastGood::new();
-        let proved = if self.serves_routes() {
-            &self.state.last_good
+        if self.serves_routes() {
+            not_in(&self.state.last_good, built)
         } else {
-            &none
-        };
-        let forms = built.good.iter();
-        let unproved = forms.filter(|(id, labels)| proved.get(id) != Some(labels));
-        unproved
-            .map(|(id, labels)| (id.clone(), labels.clone()))
-            .collect()
+            not_in(&LastGood::new(), built)
+        }
     }
 
     /// Leaves out the certificates that the last accepted config did not have, or all when there
@@ -271,4 +282,13 @@ where
             .or_else(|| self.state.last_good.get(id))
             .cloned()
     }
+}
+
+/// The good forms that are not among these.
+fn not_in(proved: &LastGood, built: &Built) -> Vec<Suspect> {
+    let forms = built.good.iter();
+    let unproved = forms.filter(|(id, labels)| proved.get(id) != Some(labels));
+    unproved
+        .map(|(id, labels)| (id.clone(), labels.clone()))
+        .collect()
 }

@@ -123,7 +123,7 @@ impl Step {
 pub(super) fn docker_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (names(), kind()).prop_map(|(n, kind)| Step::Recreate { n, kind }),
-        1 => Just(Step::Recreate { n: 1, kind: Kind::RefusedMutely }),
+        1 => names().prop_map(|n| Step::Recreate { n, kind: Kind::RefusedMutely }),
         2 => names().prop_map(|n| Step::Remove { n }),
         2 => happens(Just(Deed::Stop)),
         2 => happens(Just(Deed::StartAgain)),
