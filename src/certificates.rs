@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::caddy::render::CertificatePair;
 use crate::model::{FileName, Hostname};
-use crate::state::replace_file;
+use crate::state::replace_shared_file;
 
 /// Largest certificate or key file, in bytes: a chain of ten with large keys is under 64 KiB.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -100,6 +100,12 @@ pub(crate) fn check_root(path: &Path) -> Result<(), String> {
     certificates_in(&read(path)?).map(drop)
 }
 
+/// Copies the file of a root for Caddy; where it is then.
+pub(crate) fn copied_root(path: &Path, copies: &Path) -> Result<PathBuf, String> {
+    let pem = read(path)?;
+    copied(copies, "pem", &[&pem], &pem)
+}
+
 /// The certificates of a file that must hold some.
 fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
@@ -143,7 +149,7 @@ fn copied(
     let name = u128::from_be_bytes(name.try_into().expect("sixteen bytes"));
     let path = copies.join(format!("{name:032x}.{extension}"));
     if !path.exists() {
-        replace_file(&path, pem).map_err(|e| format!("cannot be copied: {e}"))?;
+        replace_shared_file(&path, pem).map_err(|e| format!("cannot be copied: {e}"))?;
     }
     Ok(path)
 }

@@ -40,7 +40,7 @@ impl Endpoint {
     pub(super) fn parse(text: Option<&str>) -> Result<Self, EngineError> {
         let text = text.map_or("", str::trim);
         Self::parse_text(text).map_err(|found| EngineError::Endpoint {
-            endpoint: text.to_owned(),
+            endpoint: without_credentials(text),
             source: Box::new(NoEndpoint { found }),
         })
     }
@@ -78,6 +78,17 @@ impl Endpoint {
             Some(Ok(port)) if port != 0 => Ok(Self::Http(format!("{host}:{port}"))),
             Some(_) => Err("a port that is not 1 to 65535"),
         }
+    }
+}
+
+/// The text as it may be shown: without what stands before the `@` of a URL.
+fn without_credentials(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, rest)) => format!("{scheme}://(hidden)@{rest}"),
+            None => text.to_owned(),
+        },
+        None => text.to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sh0_agent::access::Access;
 use sh0_agent::caddy::Fingerprint;
 use sh0_agent::caddy::render::{RenderOptions, render, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
@@ -140,7 +141,7 @@ impl Scene {
 
     /// The same with addresses in the slots of this folder.
     pub(crate) fn with_slots(engine: FakeEngine, folder: &Path) -> Self {
-        let slots = Slots::open(folder, HoldBounds::default()).unwrap();
+        let slots = Slots::open(folder, HoldBounds::default(), Access::default()).unwrap();
         let (caddy, store) = (FakeCaddy::new(), FakeStore::default());
         Self::start_in(engine, caddy, store, FakeProber::default(), Some(slots))
     }

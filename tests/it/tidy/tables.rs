@@ -3,24 +3,27 @@
 /// Which modules each module may name. A new edge is a change of the architecture.
 pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
+    // Modes and owners of folders, for all who make some.
+    ("access", &[]),
     ("diagnostic", &["model"]),
     ("labels", &["diagnostic", "model"]),
     ("routes", &["diagnostic", "labels", "model"]),
     ("caddy", &["model", "routes", "slots"]),
     ("discovery", &["model"]),
-    ("supervise", &[]),
-    ("slots", &["model", "routes"]),
+    ("supervise", &["access"]),
+    ("slots", &["access", "model", "routes"]),
     ("probe", &["model"]),
     ("telemetry", &[]),
     ("clock", &[]),
-    ("state", &["model", "routes"]),
+    ("state", &["access", "model", "routes"]),
     ("certificates", &["caddy", "model", "state"]),
     // Answers Caddy from the route table.
     ("on_demand", &["model", "routes", "telemetry"]),
-    ("status", &["diagnostic", "routes"]),
+    ("status", &["access", "diagnostic", "routes"]),
     (
         "reconcile",
         &[
+            "access",
             "caddy",
             "certificates",
             "diagnostic",
@@ -39,7 +42,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "settings",
-        &["caddy", "labels", "model", "reconcile", "slots"],
+        &["access", "caddy", "labels", "model", "reconcile", "slots"],
     ),
     (
         "plan",
@@ -56,6 +59,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     (
         "agent",
         &[
+            "access",
             "caddy",
             "certificates",
             "clock",
@@ -64,6 +68,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "probe",
             "reconcile",
             "settings",
+            "slots",
             "state",
             "status",
             "supervise",
@@ -73,6 +78,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "access",
             "agent",
             "caddy",
             "clock",
