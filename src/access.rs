@@ -21,8 +21,8 @@ use rustix::process::{getegid, geteuid};
 pub use self::place::{Untrusted, check_place, closed_to};
 pub use self::user::{User, UserError, UserName};
 
-/// Files that Caddy reads.
-const SHARED_FILE: u32 = 0o640;
+/// The mode of files that Caddy reads.
+pub const SHARED_FILE: u32 = 0o640;
 /// Sockets to which Caddy connects.
 const SHARED_SOCKET: u32 = 0o660;
 /// Sockets that only this user may connect to.
@@ -126,12 +126,6 @@ pub fn write_anew(path: &Path, mode: u32) -> io::Result<File> {
     let file = options.custom_flags(plain_flags()).open(path)?;
     file.set_permissions(Permissions::from_mode(mode))?;
     Ok(file)
-}
-
-/// The mode of files that Caddy reads.
-#[must_use]
-pub fn shared_file_mode() -> u32 {
-    SHARED_FILE
 }
 
 /// Flags for opening what should be a plain file: no symbolic link, and no wait for the other end of

@@ -129,6 +129,12 @@ impl Settings {
         self.caddy_dir().join("caddy.log")
     }
 
+    /// Where the running Caddy is recorded.
+    #[must_use]
+    pub fn caddy_record(&self) -> PathBuf {
+        self.runtime_dir.join("caddy.json")
+    }
+
     /// The agent's status socket.
     #[must_use]
     pub fn status_socket(&self) -> PathBuf {

@@ -91,12 +91,14 @@ pub fn closed_to(user: User, path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     way(&path).into_iter().find(|folder| {
         fs::metadata(folder).is_ok_and(|about| {
-            let shift = match () {
-                () if about.uid() == user.uid => 6,
-                () if about.gid() == user.gid => 3,
-                () => 0,
+            let to_enter = if about.uid() == user.uid {
+                0o100
+            } else if about.gid() == user.gid {
+                0o010
+            } else {
+                0o001
             };
-            about.mode() >> shift & 0o1 == 0
+            about.mode() & to_enter == 0
         })
     })
 }

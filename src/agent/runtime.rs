@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 use super::folders::runtime_again;
 use super::start::lock;
 use crate::access::Access;
+use crate::settings::Settings;
 use crate::state::replace_file;
 use crate::telemetry::chain;
 
@@ -56,18 +57,12 @@ struct Pinned {
 }
 
 impl Runtime {
-    pub(super) fn new(
-        dir: &Path,
-        access: Access,
-        admin_socket: PathBuf,
-        record: PathBuf,
-        lock: File,
-    ) -> Self {
+    pub(super) fn new(settings: &Settings, access: Access, lock: File) -> Self {
         Self {
-            dir: dir.to_owned(),
+            dir: settings.runtime_dir.clone(),
             access,
-            admin_socket,
-            record,
+            admin_socket: settings.admin_socket(),
+            record: settings.caddy_record(),
             lock,
             admin: None,
             recorded: Vec::new(),
@@ -204,6 +199,13 @@ mod tests {
 
     use super::*;
 
+    fn settings(dir: &Path) -> Settings {
+        Settings {
+            runtime_dir: dir.to_owned(),
+            ..Settings::default()
+        }
+    }
+
     #[tokio::test]
     async fn what_was_removed_is_put_back_as_long_as_caddy_listens() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -211,13 +213,7 @@ mod tests {
         runtime_again(&dir, Access::default()).expect("made");
         let (socket, record) = (dir.join("caddy/admin.sock"), dir.join("caddy.json"));
         let held = lock(&dir).expect("free");
-        let mut runtime = Runtime::new(
-            &dir,
-            Access::default(),
-            socket.clone(),
-            record.clone(),
-            held,
-        );
+        let mut runtime = Runtime::new(&settings(&dir), Access::default(), held);
         runtime.repair().await.expect("nothing to do");
         let caddy = UnixListener::bind(&socket).expect("bound");
         fs::write(&record, "{}").expect("written");
@@ -245,7 +241,7 @@ mod tests {
         let dir = folder.path().join("run");
         runtime_again(&dir, Access::default()).expect("made");
         let held = lock(&dir).expect("free");
-        let mut runtime = Runtime::new(&dir, Access::default(), dir.join("a"), dir.join("b"), held);
+        let mut runtime = Runtime::new(&settings(&dir), Access::default(), held);
         fs::remove_dir_all(&dir).expect("it is there");
         runtime_again(&dir, Access::default()).expect("made");
         let other = lock(&dir).expect("free");

@@ -234,9 +234,7 @@ impl Agent {
             watch_certificates(watched, sets, stop).await;
             ("certificates", Ok(()))
         });
-        let record = settings.runtime_dir.join("caddy.json");
-        let admin_socket = settings.admin_socket();
-        let runtime = Runtime::new(&settings.runtime_dir, access, admin_socket, record, lock);
+        let runtime = Runtime::new(settings, access, lock);
         let stop = stops.status.clone();
         tasks.spawn(async move {
             runtime.keep(stop).await;
@@ -337,7 +335,7 @@ fn child_options(settings: &Settings, access: Access) -> ChildOptions {
         binary: settings.caddy.clone(),
         user: access.caddy(),
         admin_socket: settings.admin_socket(),
-        pid_file: settings.runtime_dir.join("caddy.json"),
+        pid_file: settings.caddy_record(),
         log_file: settings.caddy_log(),
         home_dir: settings.storage_dir(),
         listen: addresses.collect(),

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::slot::{Slot, slots_folder};
-use crate::access::{Access, shared_file_mode, write_anew};
+use crate::access::{Access, SHARED_FILE, write_anew};
 
 /// What a slot's file says. `Display` is its very text, in Caddy's form of a dial address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -252,7 +252,7 @@ pub(super) fn make_folder(folder: &Path, access: Access) -> io::Result<()> {
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    write_anew(path, shared_file_mode())?.write_all(text.as_bytes())
+    write_anew(path, SHARED_FILE)?.write_all(text.as_bytes())
 }
 
 fn is_whole(path: &Path, content: &Content) -> bool {

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use tracing::warn;
 
-use crate::access::{shared_file_mode, write_anew};
+use crate::access::{SHARED_FILE, write_anew};
 
 /// More than this is nothing of ours: ten thousand containers take some 20 MB.
 const BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -77,7 +77,7 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// The same for a file that Caddy reads.
 pub(crate) fn replace_shared_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, shared_file_mode())
+    replace(path, bytes, SHARED_FILE)
 }
 
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

@@ -335,7 +335,7 @@ mod tests {
         let cut = whole.split_once("secret").expect("it is there").0;
         expect![[r#"
             INFO access: answered client="192.0.2.1" method="GET" host="a.example" uri="/a?b=\n\"c" status=503 bytes=6 seconds=0.25 proto="HTTP/2.0" user="ada" agent="curl/8" epoch=7
-            INFO caddy: odd epoch=7 logger="http.log.access" fields="{\"status\":\"x\"}"
+            INFO access: odd epoch=7
             INFO access: answered a request that is too long for the log epoch=7
         "#]]
         .assert_eq(&relogged(&[whole, other, cut]));
