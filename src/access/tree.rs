@@ -7,7 +7,7 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid};
 
@@ -63,7 +63,7 @@ pub(super) fn give(folder: OwnedFd, path: &Path, owner: User) -> io::Result<()> 
     Ok(())
 }
 
-fn give_one(handle: &OwnedFd, path: &PathBuf, owner: User) -> io::Result<()> {
+fn give_one(handle: &OwnedFd, path: &Path, owner: User) -> io::Result<()> {
     let about = rustix::fs::fstat(handle)?;
     if (about.st_uid, about.st_gid) == (owner.uid, owner.gid) {
         return Ok(());

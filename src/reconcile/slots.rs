@@ -79,8 +79,8 @@ impl Slots {
             found: found(&files),
             files,
             hold: Hold::spawn(HoldOptions {
-                bounds,
                 access,
+                bounds,
                 ..HoldOptions::new(runtime_dir)
             })?,
             runtime_dir: runtime_dir.to_owned(),

@@ -219,9 +219,10 @@ pub(super) fn relog(line: &Line, epoch: u64) {
         return;
     }
     if is_access && let Some(asked) = fields.as_deref().map(serde_json::from_str::<Access>) {
-        match asked {
-            Ok(asked) => asked.log(epoch),
-            Err(_) => info!(target: ACCESS_TARGET, epoch, "{message}"),
+        if let Ok(asked) = asked {
+            asked.log(epoch);
+        } else {
+            info!(target: ACCESS_TARGET, epoch, "{message}");
         }
         return;
     }

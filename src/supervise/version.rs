@@ -253,12 +253,12 @@ pub async fn require_module(
 pub async fn check_user(user: User) -> Result<(), UserError> {
     let setpriv = Path::new(child::SETPRIV);
     let said = child::output(setpriv, Some(user), "--version", VERSION_MAX).await;
-    let said = said.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => UserError::NoSetpriv,
-        _ => UserError::Setpriv {
-            user,
-            said: error.to_string(),
-        },
+    let said = said.map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            return UserError::NoSetpriv;
+        }
+        let said = error.to_string();
+        UserError::Setpriv { user, said }
     })?;
     if said.status.success() {
         return Ok(());

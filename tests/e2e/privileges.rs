@@ -199,9 +199,10 @@ fn has_what_it_needs_and_no_more(agent: &Agent, key: &Path) {
     for path in &readable {
         assert!(
             may(CADDY, "-r", path) && !may(CADDY, "-w", path),
-            "{path:?}"
+            "{}",
+            path.display()
         );
-        assert!(!may(OTHER, "-r", path), "{path:?}");
+        assert!(!may(OTHER, "-r", path), "{}", path.display());
     }
     for folder in [runtime.join("caddy"), state.join("caddy")] {
         assert!(may(CADDY, "-w", &folder) && !may(OTHER, "-x", &folder));
@@ -215,10 +216,15 @@ fn has_what_it_needs_and_no_more(agent: &Agent, key: &Path) {
         &runtime.join("caddy.json"),
         key,
     ] {
-        assert!(std::fs::symlink_metadata(path).is_ok(), "{path:?}");
+        assert!(
+            std::fs::symlink_metadata(path).is_ok(),
+            "{}",
+            path.display()
+        );
         assert!(
             !may(CADDY, "-r", path) && !may(CADDY, "-w", path),
-            "{path:?}"
+            "{}",
+            path.display()
         );
     }
     for folder in [
@@ -229,7 +235,8 @@ fn has_what_it_needs_and_no_more(agent: &Agent, key: &Path) {
     ] {
         assert!(
             may(CADDY, "-x", folder) && !may(CADDY, "-w", folder),
-            "{folder:?}"
+            "{}",
+            folder.display()
         );
     }
 }

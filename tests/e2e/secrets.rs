@@ -101,7 +101,7 @@ async fn break_a_request(engine: &Engine, agent: &Agent, host: &str, web: &Conta
     .await;
     engine.docker(&["kill", &web.name]).await;
     let answer = asked.await.expect("no panic").expect("Caddy answers");
-    assert_eq!(answer.status(), 502);
+    assert!(answer.status().is_server_error(), "{answer:?}");
     agent.logs("http.log.error").await;
 }
 
@@ -119,7 +119,7 @@ async fn a_wrong_secret_is_refused_without_being_repeated() {
         ("DOCKER_HOST", "tcp://ada:seeded-plain-password@docker:2375"),
     ] {
         let mut run = agent.command("run");
-        run.env("SH0_ACME_EAB_KEY_ID", "kid").env(env, value);
+        run.env(env, value);
         let output = run.stdin(Stdio::null()).output().expect("it was built");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         searched(env, &said);
