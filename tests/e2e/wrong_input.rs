@@ -245,15 +245,15 @@ async fn a_directory_that_cannot_be_written_ends_the_start_with_the_fix() {
              choose another with `--{what}-dir`\n"
         )
     };
-    std::fs::create_dir(&state).expect("the folder is ours");
-    assert_eq!(
-        end_of(as_nobody(&agent)).await,
-        (Some(78), expected("state", &state))
-    );
-    chown(&state, Some(NOBODY), Some(NOBODY)).expect("we are root");
+    std::fs::create_dir(&runtime).expect("the folder is ours");
     assert_eq!(
         end_of(as_nobody(&agent)).await,
         (Some(78), expected("runtime", &runtime))
+    );
+    chown(&runtime, Some(NOBODY), Some(NOBODY)).expect("we are root");
+    assert_eq!(
+        end_of(as_nobody(&agent)).await,
+        (Some(78), expected("state", &state))
     );
 }
 
