@@ -7,10 +7,10 @@ use reqwest::Method;
 use crate::harness::{Agent, App, Container, Engine, Options, request};
 
 /// The hash of `secret`.
-const HASH: &str = "$2a$04$/3DyloKJlePp7qJfPtiO7edscyI6ZO1Pecc6NZ3.HYPvwDj5ZzH.6";
+const HASH: &str = "$argon2id$v=19$m=1024,t=1,p=1$vEcE2hBQLy+rtLFGFbyBkg$XaHv8kqU/tpdkBZlBL6RGgJvrcfy7XSCuQS2TALqCIY";
 /// What must not be said; each is seeded below.
 const SECRETS: [&str; 9] = [
-    "3DyloKJlePp7qJfPtiO7edscyI6ZO1Pecc6NZ3",
+    "vEcE2hBQLy+rtLFGFbyBkg",
     "seeded-hmac",
     "seeded-upstream-credential",
     "seeded-response-credential",
