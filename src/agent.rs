@@ -5,6 +5,7 @@
 //! is resumed. Deliberately decides nothing about routes.
 
 mod check;
+mod folders;
 mod runtime;
 mod start;
 

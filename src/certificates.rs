@@ -23,7 +23,7 @@ pub(crate) use self::client::{ClientFiles, WrongFile};
 use self::pem::{certificates_in, pair_in, read};
 use crate::caddy::render::CertificatePair;
 use crate::model::{FileName, Hostname};
-use crate::state::replace_file;
+use crate::state::replace_shared_file;
 
 /// Most pairs that are read.
 const PAIRS_MAX: usize = 10_000;
@@ -100,6 +100,12 @@ pub(crate) fn check_root(path: &Path) -> Result<(), String> {
     certificates_in(&read(path)?).map(drop)
 }
 
+/// Copies the file of a root for Caddy; where it is then.
+pub(crate) fn copied_root(path: &Path, copies: &Path) -> Result<PathBuf, String> {
+    let pem = read(path)?;
+    copied(copies, "pem", &[&pem], &pem)
+}
+
 /// A file of authorities: its name in labels, and its copy.
 fn authorities(file: &Path, copies: &Path) -> Result<(FileName, PathBuf), String> {
     let name = file.file_name().and_then(|name| name.to_str());
@@ -133,7 +139,7 @@ fn copied(
     let name = u128::from_be_bytes(name.try_into().expect("sixteen bytes"));
     let path = copies.join(format!("{name:032x}.{extension}"));
     if !path.exists() {
-        replace_file(&path, pem).map_err(|e| format!("cannot be copied: {e}"))?;
+        replace_shared_file(&path, pem).map_err(|e| format!("cannot be copied: {e}"))?;
     }
     Ok(path)
 }

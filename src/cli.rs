@@ -88,12 +88,15 @@ enum Command {
     Trust(trust::TrustArgs),
 }
 
+/// The flags whose values are secrets.
+const SECRET_FLAGS: [&str; 2] = ["--acme-eab-hmac", "--dns-provider"];
+
 /// Runs the command line given to the program.
 #[must_use]
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return usage(&error).into(),
+        Err(error) => return usage(without_secret(error)).into(),
     };
     let outcome = match args.command {
         Command::Run(args) => run::run(*args),
@@ -109,9 +112,9 @@ pub fn main() -> ExitCode {
 }
 
 /// Shows clap's message; `--help` and `--version` are no errors.
-fn usage(error: &clap::Error) -> Exit {
+fn usage((error, variable): (clap::Error, Option<String>)) -> Exit {
     if error.print().is_err() || error.use_stderr() {
-        if let Some(variable) = variable_to_blame(error) {
+        if let Some(variable) = variable {
             complain(&format!(
                 "  tip: the value is that of the variable {variable}"
             ));
@@ -119,6 +122,19 @@ fn usage(error: &clap::Error) -> Exit {
         return Exit::Usage;
     }
     Exit::Success
+}
+
+/// The error without a value that nobody may see, and the variable that the value came from.
+fn without_secret(mut error: clap::Error) -> (clap::Error, Option<String>) {
+    let variable = variable_to_blame(&error);
+    let is_of_secret = |flag: &str| SECRET_FLAGS.iter().any(|secret| flag.starts_with(secret));
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && is_of_secret(flag)
+    {
+        let hidden = ContextValue::String("(hidden)".to_owned());
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
+    (error, variable)
 }
 
 /// The environment variable that the wrong value came from: clap names only the flag.

@@ -22,6 +22,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`model`] | containers as we see them, and names that parse |
+//! | [`access`] | modes and owners of folders, and a Caddy of another user |
 //! | [`diagnostic`] | what a user wrote wrong, and how to fix it |
 //! | [`labels`] | the table of label keys, and the reading of one container's labels |
 //! | [`routes`] | from a snapshot to the route table: replicas, ownership, precedence |
@@ -57,6 +58,8 @@
 //!   table of which module may use which.
 
 pub mod model;
+
+pub mod access;
 
 pub mod diagnostic;
 

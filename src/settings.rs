@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::access::UserName;
 use crate::caddy::render::{AcmeOptions, ClientLimits, RenderOptions};
 use crate::labels::{Permits, TlsSetting};
 use crate::model::Cidr;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// Sockets, slots, the pid file and the newest 2 MB of Caddy's log. Default `/run/sh0-agent`.
     pub runtime_dir: PathBuf,
+    /// Who Caddy runs as; `None`, the default, is the agent's own user.
+    pub caddy_user: Option<UserName>,
     /// The Caddy binary; a bare name is looked up in `PATH`. Default `caddy`.
     pub caddy: PathBuf,
     /// Proxies before this one, whose `X-Forwarded-*` header fields are believed. Default none.
@@ -100,6 +103,7 @@ impl Default for Settings {
             certificates: None,
             state_dir: PathBuf::from("/var/lib/sh0-agent"),
             runtime_dir: PathBuf::from("/run/sh0-agent"),
+            caddy_user: None,
             caddy: PathBuf::from("caddy"),
             trusted_proxies: Vec::new(),
             clients: ClientLimits::default(),
@@ -116,16 +120,28 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The folder where Caddy makes its socket and its log.
+    #[must_use]
+    pub fn caddy_dir(&self) -> PathBuf {
+        self.runtime_dir.join("caddy")
+    }
+
     /// Caddy's admin socket.
     #[must_use]
     pub fn admin_socket(&self) -> PathBuf {
-        self.runtime_dir.join("admin.sock")
+        self.caddy_dir().join("admin.sock")
     }
 
     /// The file for Caddy's log.
     #[must_use]
     pub fn caddy_log(&self) -> PathBuf {
-        self.runtime_dir.join("caddy.log")
+        self.caddy_dir().join("caddy.log")
+    }
+
+    /// Where the running Caddy is recorded.
+    #[must_use]
+    pub fn caddy_record(&self) -> PathBuf {
+        self.runtime_dir.join("caddy.json")
     }
 
     /// The agent's status socket.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-pub(crate) use self::file::replace_file;
+pub(crate) use self::file::{replace_file, replace_shared_file};
 pub use self::remembered::{Recalled, Remembered};
 use crate::model::{AppKey, Labels, RouteId};
 use crate::routes::{Absent, Claims, LastGood};

@@ -37,8 +37,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::User;
+
 pub use self::driver::supervise;
-pub use self::version::{BinaryError, CaddyVersion, OLDEST_CADDY, caddy_version, require_module};
+pub use self::version::{
+    BinaryError, CaddyVersion, OLDEST_CADDY, caddy_version, check_user, require_module,
+};
 
 /// What to start Caddy with.
 #[derive(Clone, PartialEq, Eq)]
@@ -65,9 +69,11 @@ impl fmt::Debug for StartConfig {
 pub struct ChildOptions {
     /// The Caddy binary; a bare name is looked up in `PATH`.
     pub binary: PathBuf,
+    /// The user that Caddy runs as; `None` is the agent's own. Another one needs root.
+    pub user: Option<User>,
     /// The Unix socket of the admin API; nobody but our Caddy may listen there.
     pub admin_socket: PathBuf,
-    /// Where the running Caddy is recorded, so that the agent's successor recognises it.
+    /// Where the running Caddy is recorded, and beside it what is known of its log, so that the agent's successor recognises it.
     pub pid_file: PathBuf,
     /// The file to which the config makes Caddy write its log. Its lines become ours, also those
     /// that were written while no agent ran.

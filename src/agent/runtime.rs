@@ -5,10 +5,10 @@
 //! the name of Caddy's admin socket. Slots, waiting sockets and the status socket are looked after
 //! by their owners.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +19,10 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::folders::runtime_again;
 use super::start::lock;
+use crate::access::Access;
+use crate::settings::Settings;
 use crate::state::replace_file;
 use crate::supervise::Phase;
 use crate::telemetry::chain;
@@ -35,6 +38,7 @@ const RECORD_BYTES_MAX: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Runtime {
     dir: PathBuf,
+    access: Access,
     admin_socket: PathBuf,
     record: PathBuf,
     /// Held as long as the agent runs: two agents on one runtime directory would fight.
@@ -42,6 +46,8 @@ pub(super) struct Runtime {
     admin: Option<Pinned>,
     recorded: Vec<u8>,
     is_failing: bool,
+    /// The admin socket is gone for good, which was said.
+    is_lost: bool,
 }
 
 /// A socket that can be dialled also when its name is gone.
@@ -53,15 +59,17 @@ struct Pinned {
 }
 
 impl Runtime {
-    pub(super) fn new(dir: &Path, admin_socket: PathBuf, record: PathBuf, lock: File) -> Self {
+    pub(super) fn new(settings: &Settings, access: Access, lock: File) -> Self {
         Self {
-            dir: dir.to_owned(),
-            admin_socket,
-            record,
+            dir: settings.runtime_dir.clone(),
+            access,
+            admin_socket: settings.admin_socket(),
+            record: settings.caddy_record(),
             lock,
             admin: None,
             recorded: Vec::new(),
             is_failing: false,
+            is_lost: false,
         }
     }
 
@@ -82,8 +90,10 @@ impl Runtime {
     }
 
     async fn repair(&mut self) -> io::Result<()> {
-        if !self.dir.is_dir() {
-            make_private(&self.dir)?;
+        let is_there = self.dir.is_dir();
+        // Slots may have made the directory again, but nothing of Caddy's.
+        runtime_again(&self.dir, self.access)?;
+        if !is_there {
             warn!(path = %self.dir.display(), "The runtime directory was gone and was made again; do not remove it while the agent runs.");
         }
         self.repair_lock()?;
@@ -107,6 +117,7 @@ impl Runtime {
     async fn repair_caddy(&mut self) -> io::Result<()> {
         match fs::symlink_metadata(&self.admin_socket) {
             Ok(found) if found.file_type().is_socket() => {
+                self.is_lost = false;
                 let inode = (found.dev(), found.ino());
                 if self
                     .admin
@@ -131,6 +142,14 @@ impl Runtime {
         if !pinned.is_answered().await {
             // That Caddy has ended, and took its socket with it.
             self.admin = None;
+            return Ok(());
+        }
+        if self.access.caddy().is_some() {
+            // Such a link would lead it nowhere: it may not look into our process.
+            if !self.is_lost {
+                warn!(path = %self.admin_socket.display(), "Caddy's admin socket was gone from the runtime directory; Caddy is started again soon, for it does not answer.");
+            }
+            self.is_lost = true;
             return Ok(());
         }
         symlink(pinned.path(std::process::id()), &self.admin_socket)?;
@@ -172,11 +191,6 @@ impl Pinned {
     }
 }
 
-/// Makes a directory that only this user may enter.
-pub(super) fn make_private(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
 fn read_record(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     io::Read::read_to_end(
@@ -193,14 +207,21 @@ mod tests {
 
     use super::*;
 
+    fn settings(dir: &Path) -> Settings {
+        Settings {
+            runtime_dir: dir.to_owned(),
+            ..Settings::default()
+        }
+    }
+
     #[tokio::test]
     async fn what_was_removed_is_put_back_as_long_as_caddy_listens() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path().join("run");
-        make_private(&dir).expect("made");
-        let (socket, record) = (dir.join("admin.sock"), dir.join("caddy.json"));
+        runtime_again(&dir, Access::default()).expect("made");
+        let (socket, record) = (dir.join("caddy/admin.sock"), dir.join("caddy.json"));
         let held = lock(&dir).expect("free");
-        let mut runtime = Runtime::new(&dir, socket.clone(), record.clone(), held);
+        let mut runtime = Runtime::new(&settings(&dir), Access::default(), held);
         runtime.repair().await.expect("nothing to do");
         let caddy = UnixListener::bind(&socket).expect("bound");
         fs::write(&record, "{}").expect("written");
@@ -226,11 +247,11 @@ mod tests {
     async fn another_agent_that_took_the_directory_meanwhile_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path().join("run");
-        make_private(&dir).expect("made");
+        runtime_again(&dir, Access::default()).expect("made");
         let held = lock(&dir).expect("free");
-        let mut runtime = Runtime::new(&dir, dir.join("a"), dir.join("b"), held);
+        let mut runtime = Runtime::new(&settings(&dir), Access::default(), held);
         fs::remove_dir_all(&dir).expect("it is there");
-        make_private(&dir).expect("made");
+        runtime_again(&dir, Access::default()).expect("made");
         let other = lock(&dir).expect("free");
         let error = runtime.repair().await.expect_err("it is another's");
         assert!(error.to_string().contains("another sh0-agent"), "{error}");

@@ -11,13 +11,15 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::check::check;
-use super::runtime::{Runtime, make_private};
+use super::folders;
+use super::runtime::Runtime;
 use super::{
     Agent, AgentError, Outcome, Stops, certificates, publish_certificates, task, watch_certificates,
 };
+use crate::access::{Access, Untrusted, UserError, UserName, plain_flags};
 use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, AdminClient};
-use crate::certificates::CertificateSet;
+use crate::certificates::{CertificateSet, copied_root};
 use crate::clock::wall_clock;
 use crate::discovery::{Docker, DockerOptions, EngineError};
 use crate::on_demand::OnDemand;
@@ -44,6 +46,24 @@ pub enum StartError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// Somebody else may have put something into a directory, or another in its place.
+    #[error("the {what} directory is not safe")]
+    Untrusted {
+        /// `state` or `runtime`.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Untrusted,
+    },
+    /// Caddy cannot run as the user that it is to.
+    #[error("Caddy cannot run as `{name}`")]
+    CaddyUser {
+        /// As it was written.
+        name: UserName,
+        /// Why.
+        #[source]
+        source: UserError,
     },
     /// Another agent uses the runtime directory.
     #[error("another sh0-agent uses the runtime directory `{}`", .path.display())]
@@ -94,6 +114,8 @@ impl StartError {
                  another with `--{what}-dir`",
                 path.display()
             ),
+            Self::Untrusted { source, .. } => source.help().to_owned(),
+            Self::CaddyUser { source, .. } => source.help(),
             Self::Running { .. } => {
                 "stop the other one, or give this one directories and ports of its own \
                  (`--runtime-dir`, `--state-dir`, `--http-port`, `--https-port`)"
@@ -125,20 +147,19 @@ impl Agent {
     ///
     /// # Errors
     /// When something is missing that does not come by waiting.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    pub async fn start(mut settings: Settings) -> Result<Self, StartError> {
         check(&settings)?;
-        let settings = Arc::new(settings);
-        private_directory("state", &settings.state_dir)?;
-        private_directory("runtime", &settings.runtime_dir)?;
-        private_directory("state", &settings.certificate_copies())?;
-        private_directory("state", &settings.storage_dir())?;
+        let access = folders::access(&settings).await?;
+        folders::runtime(&settings, access)?;
         let lock = lock(&settings.runtime_dir)?;
-        let version = caddy_version(&settings.caddy)
-            .await
-            .map_err(StartError::Caddy)?;
+        folders::others(&settings, access)?;
+        copy_root(&mut settings)?;
+        let settings = Arc::new(settings);
+        let version = caddy_version(&settings.caddy, access.caddy()).await;
+        let version = version.map_err(StartError::Caddy)?;
         if let Some(provider) = &settings.acme.dns_provider {
             let module = format!("dns.providers.{}", provider.name());
-            let required = require_module(&settings.caddy, &module).await;
+            let required = require_module(&settings.caddy, access.caddy(), &module).await;
             required.map_err(StartError::Caddy)?;
         }
         let docker = Docker::new(docker_options(&settings)).map_err(StartError::Docker)?;
@@ -154,13 +175,20 @@ impl Agent {
         let slots = match settings.upstreams {
             UpstreamsMode::Direct => None,
             UpstreamsMode::Slots => {
-                Some(Slots::open(&settings.runtime_dir, settings.hold).map_err(StartError::Slots)?)
+                let opened = Slots::open(&settings.runtime_dir, settings.hold, access);
+                Some(opened.map_err(StartError::Slots)?)
             }
         };
-        Ok(Self::spawn(&settings, docker, slots, lock))
+        Ok(Self::spawn(&settings, access, docker, slots, lock))
     }
 
-    fn spawn(settings: &Arc<Settings>, docker: Docker, slots: Option<Slots>, lock: File) -> Self {
+    fn spawn(
+        settings: &Arc<Settings>,
+        access: Access,
+        docker: Docker,
+        slots: Option<Slots>,
+        lock: File,
+    ) -> Self {
         let admin = AdminClient::new(settings.admin_socket());
         let store = StateFile::in_directory(&settings.state_dir);
         let state = store.load();
@@ -190,7 +218,7 @@ impl Agent {
             wall_clock,
         };
         let options = loop_options(settings);
-        let child = child_options(settings);
+        let child = child_options(settings, access);
         let (stop, abort) = (stops.supervise.clone(), stops.kill_caddy.clone());
         let (ping, leave) = (AdminPing(admin), stops.leave_caddy.clone());
         let supervised =
@@ -210,8 +238,7 @@ impl Agent {
             watch_certificates(watched, sets, stop).await;
             ("certificates", Ok(()))
         });
-        let record = settings.runtime_dir.join("caddy.json");
-        let runtime = Runtime::new(&settings.runtime_dir, settings.admin_socket(), record, lock);
+        let runtime = Runtime::new(settings, access, lock);
         let stop = stops.status.clone();
         tasks.spawn(async move {
             runtime.keep(seen_phases, stop).await;
@@ -252,17 +279,17 @@ impl Ping for AdminPing {
     }
 }
 
-/// Makes a directory that only this user may enter, and tries to write to it.
-fn private_directory(what: &'static str, path: &Path) -> Result<(), StartError> {
-    let wrong = |source| StartError::Directory {
-        what,
-        path: path.to_owned(),
-        source,
+/// A Caddy of another user may not be able to read the file that a person names, so it gets a copy.
+fn copy_root(settings: &mut Settings) -> Result<(), StartError> {
+    let copies = settings.certificate_copies();
+    let Some(path) = settings.acme.ca_root.as_mut() else {
+        return Ok(());
     };
-    make_private(path).map_err(wrong)?;
-    let probe = path.join(".writable");
-    File::create(&probe).map_err(wrong)?;
-    std::fs::remove_file(&probe).map_err(wrong)
+    *path = copied_root(path, &copies).map_err(|problem| StartError::Root {
+        path: path.clone(),
+        problem,
+    })?;
+    Ok(())
 }
 
 /// Takes the lock of the runtime directory; the system gives it back when the process ends,
@@ -280,6 +307,7 @@ pub(super) fn lock(runtime_dir: &Path) -> Result<File, StartError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(plain_flags())
         .open(&path);
     let file = file.map_err(wrong)?;
     match file.try_lock() {
@@ -301,7 +329,7 @@ pub(crate) fn docker_options(settings: &Settings) -> DockerOptions {
     }
 }
 
-fn child_options(settings: &Settings) -> ChildOptions {
+fn child_options(settings: &Settings, access: Access) -> ChildOptions {
     let listen = match settings.listen.as_slice() {
         [] => vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
         some => some.to_vec(),
@@ -312,8 +340,9 @@ fn child_options(settings: &Settings) -> ChildOptions {
         .flat_map(|ip| ports.map(|port| SocketAddr::new(*ip, port)));
     ChildOptions {
         binary: settings.caddy.clone(),
+        user: access.caddy(),
         admin_socket: settings.admin_socket(),
-        pid_file: settings.runtime_dir.join("caddy.json"),
+        pid_file: settings.caddy_record(),
         log_file: settings.caddy_log(),
         home_dir: settings.storage_dir(),
         listen: addresses.collect(),

@@ -19,6 +19,9 @@ use crate::settings::Settings;
 pub(crate) struct RenderArgs {
     /// JSON array of containers, as `examples/plan.rs` shows; without it Docker is asked
     file: Option<PathBuf>,
+    /// Print secrets as well: keys, tokens, password hashes, header fields with credentials
+    #[arg(long)]
+    show_secrets: bool,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -39,11 +42,33 @@ pub(crate) fn render(args: RenderArgs) -> Result<(), Failed> {
     }
     let mut config: Value = serde_json::from_slice(&rendered.json)
         .map_err(|error| Failed::new(Exit::Failure, error.into(), ""))?;
-    hide_secrets(&mut config);
+    if !args.show_secrets {
+        hide_secrets(&mut config);
+    }
     super::print(&format!("{config:#}\n"))
 }
 
-/// Takes out what only Caddy may know: the key of an ACME account, and a DNS provider's tokens.
+/// Names of fields and header fields whose values are mostly secrets, in lower case.
+const SECRET_NAMES: [&str; 8] = [
+    "authorization",
+    "cookie",
+    "token",
+    "secret",
+    "password",
+    "api-key",
+    "apikey",
+    "api_key",
+];
+
+/// Whether a field of this name holds a secret, as a text or as the values of a header field.
+fn is_secret(name: &str, value: &Value) -> bool {
+    let name = name.to_ascii_lowercase();
+    (value.is_string() || value.is_array())
+        && SECRET_NAMES.iter().any(|secret| name.contains(secret))
+}
+
+/// Takes out what only Caddy may know: the key of an ACME account, a DNS provider's tokens, hashes
+/// of passwords, and header fields with credentials.
 fn hide_secrets(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -54,6 +79,7 @@ fn hide_secrets(value: &mut Value) {
                         let name = provider.get("name").cloned().unwrap_or_default();
                         *field = serde_json::json!({ "name": name, "(secret)": "" });
                     }
+                    (name, value) if is_secret(name, value) => *field = Value::from("(secret)"),
                     (_, _) => hide_secrets(field),
                 }
             }
@@ -90,11 +116,13 @@ mod tests {
             "external_account": {"key_id": "kid-1", "mac_key": "s3cret"},
             "challenges": {"dns": {"provider": {"name": "acmedns", "token": "s3cret"}}},
             "ca": {"provider": "file"},
+            "accounts": [{"username": "ada", "password": "s3cret"}],
+            "set": {"Authorization": ["Basic s3cret"], "X-Api-Key": ["s3cret"]},
         }]);
         hide_secrets(&mut config);
         let printed = config.to_string();
         assert!(!printed.contains("s3cret"), "{printed}");
-        for kept in ["kid-1", "acmedns", r#""provider":"file""#] {
+        for kept in ["kid-1", "acmedns", "ada", r#""provider":"file""#] {
             assert!(printed.contains(kept), "{printed}");
         }
     }

@@ -70,6 +70,8 @@ enum End {
 
 /// Runs the agent until a signal ends it.
 pub(crate) fn run(args: RunArgs) -> Result<(), Failed> {
+    // What we make is ours alone until it is shared, also in the moment in between.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     let format = match args.log_format {
         Format::Auto => LogFormat::Auto,
         Format::Human => LogFormat::Human,
@@ -165,6 +167,8 @@ fn start_failed(error: StartError) -> Failed {
             Exit::Usage
         }
         StartError::Directory { .. }
+        | StartError::Untrusted { .. }
+        | StartError::CaddyUser { .. }
         | StartError::Running { .. }
         | StartError::Caddy(_)
         | StartError::Slots(_)

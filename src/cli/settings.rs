@@ -16,8 +16,8 @@ use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::HoldBounds;
 
 use self::values::{
-    HostPatterns, Proxies, dns_provider, duration, header_bytes, hmac, hosts, https_url, interval,
-    name, port, prefix, proxies, tls, waiting,
+    CaddyUser, HostPatterns, Proxies, caddy_user, dns_provider, duration, header_bytes, hmac,
+    hosts, https_url, interval, name, port, prefix, proxies, tls, waiting,
 };
 
 /// `--upstreams`.
@@ -126,6 +126,9 @@ pub(crate) struct SettingsArgs {
         value_name = "DIR"
     )]
     runtime_dir: PathBuf,
+    /// User that root starts Caddy as: name or number, also with a group as in caddy:web
+    #[arg(long, env = "SH0_CADDY_USER", value_name = "USER", value_parser = caddy_user)]
+    caddy_user: Option<CaddyUser>,
     /// Caddy binary, 2.11.7 or newer
     #[arg(long, env = "SH0_CADDY", default_value = "caddy", value_name = "PATH")]
     caddy: PathBuf,
@@ -210,6 +213,7 @@ impl From<SettingsArgs> for Settings {
             certificates: args.certificates,
             state_dir: args.state_dir,
             runtime_dir: args.runtime_dir,
+            caddy_user: args.caddy_user.and_then(|user| user.0),
             caddy: args.caddy,
             trusted_proxies: { args.trusted_proxies.into_iter() }
                 .flat_map(|proxies| proxies.0)

@@ -47,7 +47,7 @@ impl Endpoint {
     pub(super) fn parse(text: Option<&str>, tls: bool) -> Result<Self, EngineError> {
         let text = text.map_or("", str::trim);
         Self::parse_text(text, tls).map_err(|found| EngineError::Endpoint {
-            endpoint: text.to_owned(),
+            endpoint: without_credentials(text),
             source: Box::new(NoEndpoint { found }),
         })
     }
@@ -114,6 +114,17 @@ fn is_loopback(authority: &str) -> bool {
         .map_or(authority, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The text as it may be shown: without what stands before the `@` of a URL.
+fn without_credentials(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, rest)) => format!("{scheme}://(hidden)@{rest}"),
+            None => text.to_owned(),
+        },
+        None => text.to_owned(),
+    }
 }
 
 impl fmt::Display for Endpoint {

@@ -57,6 +57,13 @@ pub(super) fn looks_protecting(rest: &str) -> bool {
     has_word.copied().any(|word| name.contains(word)) || name.split(['.', '_', '-']).any(is_like)
 }
 
+/// Whether the value of a key that is not known may be a secret.
+pub(super) fn looks_secret(rest: &str) -> bool {
+    let name = rest.to_ascii_lowercase();
+    let has_word = ["header", "caddy", "token", "secret", "cookie", "key"].iter();
+    looks_protecting(rest) || has_word.copied().any(|word| name.contains(word))
+}
+
 /// First words in the names of labels that say which requests a route answers, here and in other
 /// tools.
 const MATCHING_WORDS: [&str; 6] = ["host", "path", "match", "priority", "rule", "prefix"];
@@ -138,6 +145,21 @@ mod tests {
             "title",
         ] {
             assert!(!looks_protecting(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_key_of_a_secret_hides_its_value() {
+        for secret in [
+            "header.request.X-Tenant",
+            "caddy.handler",
+            "api_key",
+            "basicauth",
+        ] {
+            assert!(looks_secret(secret), "{secret}");
+        }
+        for other in ["hots", "prot", "title"] {
+            assert!(!looks_secret(other), "{other}");
         }
     }
 

@@ -122,7 +122,7 @@ pub(crate) fn is_secret(key: &str, prefix: &str) -> bool {
     };
     match place(rest) {
         Ok((_, place)) => place.key.is_secret(),
-        Err(_) => hints::looks_protecting(rest),
+        Err(_) => hints::looks_secret(rest),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use self::found::{Found, found};
+use crate::access::Access;
 use crate::model::PoolKey;
 use crate::routes::{Pool, RouteTable};
 use crate::slots::{
@@ -63,16 +64,22 @@ pub enum SlotsStartError {
 }
 
 impl Slots {
-    /// Slots in this runtime directory, with so many requests waiting at most.
+    /// Slots in this runtime directory, for a Caddy with this access, with so many requests waiting
+    /// at most.
     ///
     /// # Errors
     /// When its folders cannot be used.
-    pub fn open(runtime_dir: &Path, bounds: HoldBounds) -> Result<Self, SlotsStartError> {
-        let files = SlotFiles::open(runtime_dir)?;
+    pub fn open(
+        runtime_dir: &Path,
+        bounds: HoldBounds,
+        access: Access,
+    ) -> Result<Self, SlotsStartError> {
+        let files = SlotFiles::open(runtime_dir, access)?;
         Ok(Self {
             found: found(&files),
             files,
             hold: Hold::spawn(HoldOptions {
+                access,
                 bounds,
                 ..HoldOptions::new(runtime_dir)
             })?,

@@ -8,14 +8,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::{self, DirBuilder, Metadata, OpenOptions};
+use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::slot::{Slot, folder};
+use super::slot::{Slot, slots_folder};
+use crate::access::{Access, SHARED_FILE, write_anew};
 
 /// What a slot's file says. `Display` is its very text, in Caddy's form of a dial address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +87,7 @@ pub enum SlotsError {
 #[derive(Debug)]
 pub struct SlotFiles {
     folder: PathBuf,
+    access: Access,
     /// What the files say, as far as we wrote or found them.
     written: BTreeMap<Slot, Content>,
     /// The folder as it was when all files were last seen in it; `None` after a write.
@@ -109,13 +111,13 @@ impl Stamp {
 }
 
 impl SlotFiles {
-    /// Makes `slots` in the runtime directory, or opens it with all that an earlier agent left in
+    /// Makes `slots` in the runtime directory, for a Caddy with this access, or opens it with all that an earlier agent left in
     /// it.
     ///
     /// # Errors
     /// When the folder cannot be made or read, or Caddy could not read a file by its path.
-    pub fn open(runtime_dir: &Path) -> Result<Self, SlotsError> {
-        let folder = folder(runtime_dir);
+    pub fn open(runtime_dir: &Path, access: Access) -> Result<Self, SlotsError> {
+        let folder = slots_folder(runtime_dir);
         let is_usable = |text: &str| !text.contains(['{', '}', '\\', '|']);
         if !folder.is_absolute() || !folder.to_str().is_some_and(is_usable) {
             return Err(SlotsError::Path { path: folder });
@@ -124,10 +126,11 @@ impl SlotFiles {
             path: folder.clone(),
             source,
         };
-        make_folder(&folder).map_err(failed)?;
+        make_folder(&folder, access).map_err(failed)?;
         let written = read_all(&folder).map_err(failed)?;
         Ok(Self {
             folder,
+            access,
             written,
             seen: None,
         })
@@ -184,7 +187,7 @@ impl SlotFiles {
             path: self.folder.clone(),
             source,
         };
-        make_folder(&self.folder).map_err(failed)?;
+        make_folder(&self.folder, self.access).map_err(failed)?;
         let stamp = Stamp::of(&fs::metadata(&self.folder).map_err(failed)?);
         if self.seen.as_ref() == Some(&stamp) {
             return Ok(0);
@@ -240,21 +243,16 @@ impl SlotFiles {
     }
 }
 
-/// Makes a folder in the runtime directory, which only this user may enter, also when it is gone.
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut maker = DirBuilder::new();
-    maker.recursive(true);
-    if let Some(runtime_dir) = folder.parent() {
-        maker.mode(0o700).create(runtime_dir)?;
+/// Makes a folder in the runtime directory, which Caddy may read, also when that is gone.
+pub(super) fn make_folder(folder: &Path, access: Access) -> io::Result<()> {
+    if let Some(runtime_dir) = folder.parent().filter(|dir| !dir.exists()) {
+        access.entered(runtime_dir)?;
     }
-    maker.mode(0o755).create(folder)
+    access.shared(folder)
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    // Caddy may run as another user; who may come here at all is the runtime directory's matter.
-    let options = options.write(true).create(true).truncate(true).mode(0o644);
-    options.open(path)?.write_all(text.as_bytes())
+    write_anew(path, SHARED_FILE)?.write_all(text.as_bytes())
 }
 
 fn is_whole(path: &Path, content: &Content) -> bool {

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::gap::{Places, Server, SocketFile};
 use super::files::make_folder;
+use crate::access::{Access, share_socket};
 use crate::model::PoolKey;
 
 /// How many connections may wait.
@@ -55,6 +56,8 @@ impl Default for HoldBounds {
 pub struct HoldOptions {
     /// The runtime directory. With it a socket's path must stay below 108 bytes.
     pub runtime_dir: PathBuf,
+    /// Who connects to them. Default a Caddy of the same user.
+    pub access: Access,
     /// How many may wait.
     pub bounds: HoldBounds,
     /// How long the socket of a gap that is over still takes connections: Caddy may have read its
@@ -68,6 +71,7 @@ impl HoldOptions {
     pub fn new(runtime_dir: &Path) -> Self {
         Self {
             runtime_dir: runtime_dir.to_owned(),
+            access: Access::default(),
             bounds: HoldBounds::default(),
             linger: Duration::from_secs(5),
         }
@@ -142,7 +146,7 @@ impl Hold {
     /// When the folder cannot be made or read.
     pub fn spawn(options: HoldOptions) -> Result<Self, HoldError> {
         let folder = hold_folder(&options.runtime_dir);
-        let left = make_folder(&folder).and_then(|()| sockets(&folder));
+        let left = make_folder(&folder, options.access).and_then(|()| sockets(&folder));
         let left = left.map_err(|source| HoldError::Folder {
             path: folder.clone(),
             source,
@@ -182,7 +186,9 @@ impl Hold {
         self.reap();
         let path = self.folder.join(format!("{pool}.{}.sock", self.next));
         self.next += 1;
-        let listener = make_folder(&self.folder).and_then(|()| UnixListener::bind(&path));
+        let listener = make_folder(&self.folder, self.options.access)
+            .and_then(|()| UnixListener::bind(&path))
+            .and_then(|listener| share_socket(&path).map(|()| listener));
         let listener = listener.map_err(|source| HoldError::Bind {
             path: path.clone(),
             source,

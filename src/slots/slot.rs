@@ -19,7 +19,7 @@ impl Slot {
     /// for each request and each retry.
     #[must_use]
     pub fn placeholder(self, runtime_dir: &Path) -> String {
-        let path = self.path(&folder(runtime_dir));
+        let path = self.path(&slots_folder(runtime_dir));
         format!("{{file.{}}}", path.display())
     }
 
@@ -43,7 +43,8 @@ impl fmt::Display for Slot {
 }
 
 /// The folder of the slots' files.
-pub(super) fn folder(runtime_dir: &Path) -> PathBuf {
+#[must_use]
+pub fn slots_folder(runtime_dir: &Path) -> PathBuf {
     runtime_dir.join("slots")
 }
 

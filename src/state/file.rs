@@ -8,6 +8,8 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use tracing::warn;
 
+use crate::access::{SHARED_FILE, write_anew};
+
 /// More than this is nothing of ours: ten thousand containers take some 20 MB.
 const BYTES_MAX: u64 = 256 * 1024 * 1024;
 
@@ -70,14 +72,17 @@ fn read_bounded(file: &File) -> io::Result<Vec<u8>> {
 /// Writes a file so that a reader, or a crash, sees the old content or the new, never a part.
 /// Nobody but this user may read it.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, 0o600)
+}
+
+/// The same for a file that Caddy reads.
+pub(crate) fn replace_shared_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, SHARED_FILE)
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let beside = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
+    let mut file = write_anew(&beside, mode)?;
     file.write_all(bytes)?;
     file.sync_data()?;
     fs::rename(&beside, path)

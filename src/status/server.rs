@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::Status;
+use crate::access::close_socket;
 
 /// From one look whether the socket is still there to the next.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -79,7 +80,11 @@ pub async fn serve(
 fn bind(path: &Path) -> std::io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => UnixListener::bind(path),
+        Ok(()) | Err(_) => {
+            let listener = UnixListener::bind(path)?;
+            close_socket(path)?;
+            Ok(listener)
+        }
     }
 }
 

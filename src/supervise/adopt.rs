@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{PidfdFlags, Signal, getegid, geteuid, pidfd_open, pidfd_send_signal};
 use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -70,6 +70,8 @@ enum Refused {
     NoSocket(io::Error),
     /// Another process listens at our admin socket.
     SocketOfAnother,
+    /// It runs as another user than it is to.
+    OtherUser,
     /// It takes requests and does not answer them.
     Silent,
     /// It does not say what it serves, or serves nothing.
@@ -84,6 +86,7 @@ impl fmt::Display for Refused {
             Self::OtherBinary => f.write_str("the Caddy binary is another now"),
             Self::NoSocket(error) => write!(f, "nobody is at its admin socket: {error}"),
             Self::SocketOfAnother => f.write_str("another process is at its admin socket"),
+            Self::OtherUser => f.write_str("it runs as another user"),
             Self::Silent => f.write_str("it does not answer"),
             Self::NothingServed => f.write_str("it does not say what it serves"),
         }
@@ -124,9 +127,15 @@ async fn take(
     let socket = UnixStream::connect(&options.admin_socket).await;
     let socket = socket.map_err(Refused::NoSocket)?;
     // For a listener the system tells who called listen(2) (`SO_PEERCRED` of unix(7)).
-    let listener = socket.peer_cred().ok().and_then(|peer| peer.pid());
+    let peer = socket.peer_cred().ok();
+    let listener = peer.and_then(|peer| peer.pid());
     if listener.and_then(|pid| u32::try_from(pid).ok()) != Some(record.pid) {
         return Err(Refused::SocketOfAnother);
+    }
+    let own = || (geteuid().as_raw(), getegid().as_raw());
+    let wanted = { options.user }.map_or_else(own, |user| (user.uid, user.gid));
+    if peer.map(|peer| (peer.uid(), peer.gid())) != Some(wanted) {
+        return Err(Refused::OtherUser);
     }
     if !timeout(PING_MAX, ping.ping()).await.unwrap_or(false) {
         return Err(Refused::Silent);

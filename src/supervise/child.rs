@@ -1,8 +1,9 @@
 //! The process itself: spawn, feed, drain, signal, wait.
 //!
-//! Owns everything that touches `tokio::process`. It deliberately decides nothing, and does not
-//! kill the child when it is dropped: routes outlive a crash of the agent. A child that was dropped
-//! is still reaped by the runtime.
+//! Owns everything that touches `tokio::process`, and how Caddy becomes another user: `setpriv` of
+//! util-linux changes it and then becomes Caddy, so that pid, session and streams are Caddy's. It deliberately
+//! decides nothing, and does not kill the child when it is dropped: routes outlive a crash of the
+//! agent. A child that was dropped is still reaped by the runtime.
 
 use std::ffi::OsStr;
 use std::io;
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::output::{LastWords, drain};
+use crate::access::User;
 
 /// The only variables of ours that Caddy sees. Notably not `NOTIFY_SOCKET`, which is the agent's.
 const PASSED_VARIABLES: [&str; 14] = [
@@ -39,6 +41,24 @@ const PASSED_VARIABLES: [&str; 14] = [
     "all_proxy",
 ];
 
+/// The program that gives up privileges before it becomes another.
+pub(super) const SETPRIV: &str = "setpriv";
+
+/// What is left to Caddy as another user: its one group, and ports below 1024. Nothing that it runs
+/// can get more.
+fn privileges(user: User) -> [String; 7] {
+    const CAPABILITIES: &str = "-all,+net_bind_service";
+    [
+        format!("--reuid={}", user.uid),
+        format!("--regid={}", user.gid),
+        "--clear-groups".to_owned(),
+        format!("--inh-caps={CAPABILITIES}"),
+        format!("--ambient-caps={CAPABILITIES}"),
+        format!("--bounding-set={CAPABILITIES}"),
+        "--no-new-privs".to_owned(),
+    ]
+}
+
 /// A version is a line; the modules of a Caddy with every plug-in there is are some ten thousand bytes.
 const OUTPUT_BYTES_MAX: u64 = 64 * 1024;
 
@@ -55,8 +75,13 @@ pub(super) struct Child {
 impl Child {
     /// Starts `caddy run --config -` in a session of its own, so that Ctrl-C at the terminal does
     /// not reach it, and drains its output from the first byte. It waits for [`Child::feed`].
-    pub(super) fn spawn(binary: &Path, home_dir: &Path, epoch: u64) -> io::Result<Self> {
-        let mut command = command(binary);
+    pub(super) fn spawn(
+        binary: &Path,
+        user: Option<User>,
+        home_dir: &Path,
+        epoch: u64,
+    ) -> io::Result<Self> {
+        let mut command = command(binary, user);
         command.args(["run", "--config", "-"]);
         for variable in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
             command.env(variable, home_dir);
@@ -115,36 +140,61 @@ impl Child {
     }
 }
 
-/// Runs the binary with one argument and gives back whether it succeeded and what it printed to
-/// stdout, cut at [`OUTPUT_BYTES_MAX`].
+/// What a program said, each stream cut at [`OUTPUT_BYTES_MAX`].
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) status: ExitStatus,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+/// Runs the binary with one argument, as this user, and gives back how it ended and what it printed.
 ///
 /// # Errors
 /// When it cannot be started or read, or takes longer than `limit`; then it is killed.
 pub(super) async fn output(
     binary: &Path,
+    user: Option<User>,
     argument: impl AsRef<OsStr>,
     limit: Duration,
-) -> io::Result<(ExitStatus, String)> {
-    let mut command = command(binary);
+) -> io::Result<Output> {
+    let mut command = command(binary, user);
     command.arg(argument).kill_on_drop(true);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+        .stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let run = async {
-        let mut text = vec![];
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(OUTPUT_BYTES_MAX).read_to_end(&mut text).await?;
-        }
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (stdout, stderr) = tokio::try_join!(text_of(stdout), text_of(stderr))?;
         let status = child.wait().await?;
-        Ok((status, String::from_utf8_lossy(&text).into_owned()))
+        Ok(Output {
+            status,
+            stdout,
+            stderr,
+        })
     };
     timeout(limit, run).await?
 }
 
-fn command(binary: &Path) -> Command {
-    let mut command = Command::new(binary);
+async fn text_of(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+    let mut text = vec![];
+    if let Some(stream) = stream {
+        stream.take(OUTPUT_BYTES_MAX).read_to_end(&mut text).await?;
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn command(binary: &Path, user: Option<User>) -> Command {
+    let mut command = match user {
+        None => Command::new(binary),
+        Some(user) => {
+            let mut command = Command::new(SETPRIV);
+            command.args(privileges(user)).arg("--").arg(binary);
+            command
+        }
+    };
     command.env_clear();
     for variable in PASSED_VARIABLES {
         if let Some(value) = std::env::var_os(variable) {

@@ -59,7 +59,7 @@ pub async fn supervise(
         phase,
         state,
         process: None,
-        tail: Tail::open(&options.log_file),
+        tail: Tail::open(&options.log_file, options.pid_file.with_extension("taken")),
         words: LastWords::default(),
         newest: None,
         tried: None,
@@ -262,7 +262,8 @@ impl<P: Ping> Driver<'_, P> {
         // Before the start: whoever replaces the file in between makes the record wrong for the
         // next agent, which then starts another Caddy, and not the old one right for it.
         let binary = Binary::named(&options.binary);
-        let mut child = match Child::spawn(&options.binary, &options.home_dir, epoch) {
+        let mut child = match Child::spawn(&options.binary, options.user, &options.home_dir, epoch)
+        {
             Ok(child) => child,
             Err(error) => {
                 self.note(Why::Ended(ExitCause::SpawnFailed {

@@ -1,7 +1,8 @@
 //! Caddy's log lines, and how they appear in ours.
 //!
 //! Owns the mapping of Caddy's JSON lines (zap's production format: `level`, `ts`, `logger`, `msg`
-//! and fields) to tracing events. It deliberately changes the level of two lines only: the admin
+//! and fields) to tracing events, without the header fields of requests and answers: Caddy hides
+//! those that carry credentials by their usual names only. It deliberately changes the level of two lines only: the admin
 //! API's line per request, which our own loads and pings cause, and its warning of an open admin
 //! interface, which is wrong for a Unix socket in a private directory.
 
@@ -18,6 +19,8 @@ const TARGET: &str = "caddy";
 const ACCESS_TARGET: &str = "access";
 /// The part of Caddy that says them.
 const ACCESS_LOGGER: &str = "http.log.access";
+/// Where the request begins in a line about one.
+const REQUEST: &str = r#","request":{"#;
 /// What is said of a request whose line was cut.
 const TOO_LONG: &str = "answered a request that is too long for the log";
 
@@ -73,6 +76,9 @@ fn from_fields(mut fields: Map<String, Value>) -> Line {
         Some(severity) => severity,
         None => Severity::Warn,
     };
+    if !{ logger.as_deref() }.is_some_and(|logger| logger.starts_with(ACCESS_LOGGER)) {
+        without_header_fields(&mut fields);
+    }
     let fields = (!fields.is_empty()).then(|| Value::Object(fields).to_string());
     Line {
         severity,
@@ -82,6 +88,18 @@ fn from_fields(mut fields: Map<String, Value>) -> Line {
         fields,
         is_structured: true,
     }
+}
+
+/// Takes out every object of header fields: that of the request (`request.headers` of
+/// `LoggableHTTPRequest` in modules/caddyhttp/marshalers.go) and of answers.
+fn without_header_fields(fields: &mut Map<String, Value>) {
+    fields.retain(|name, value| {
+        if let Value::Object(inner) = value {
+            without_header_fields(inner);
+        }
+        let is_header_fields = name == "headers" || name.ends_with("_headers");
+        !(is_header_fields && value.is_object())
+    });
 }
 
 /// Whether the line says nothing to anybody, as our Caddy is run.
@@ -94,8 +112,8 @@ fn is_noise(logger: Option<&str>, message: &str) -> bool {
 }
 
 /// A line that is no JSON: a Go panic, or a log line that was cut because it was too long (a
-/// client can make one with long headers). The latter keeps its level, and its text unless it is of a
-/// logged request: its header fields cannot be told from the rest any more.
+/// client can make one with long headers). The latter keeps its level, and its text up to the
+/// request, whose header fields cannot be told from the rest any more.
 fn plain(line: &str) -> Line {
     let level = line
         .strip_prefix(r#"{"level":""#)
@@ -104,7 +122,12 @@ fn plain(line: &str) -> Line {
     // Zap writes level, time, logger and message first, and none of them is a client's.
     let (head, _) = line.split_once(r#","msg":"#).unwrap_or((line, ""));
     let is_access = is_structured && head.contains(&format!(r#""logger":"{ACCESS_LOGGER}"#));
-    let message = if is_access { TOO_LONG } else { line };
+    let (before, _) = line.split_once(REQUEST).unwrap_or((line, ""));
+    let message = match (is_access, is_structured) {
+        (true, _) => TOO_LONG,
+        (false, true) => before,
+        (false, false) => line,
+    };
     Line {
         severity: level.map_or(Severity::Warn, severity),
         logger: is_access.then(|| ACCESS_LOGGER.to_owned()),
@@ -125,8 +148,7 @@ fn severity(level: &str) -> Severity {
     }
 }
 
-/// What is said of a request: what access logs usually say. Header fields are left out but for two;
-/// Caddy hides those that carry credentials by their usual names only.
+/// What is said of a request: what access logs usually say. Header fields are left out but for two.
 #[derive(Debug, Deserialize)]
 struct Access {
     request: Asked,
@@ -196,8 +218,12 @@ pub(super) fn relog(line: &Line, epoch: u64) {
         info!(target: ACCESS_TARGET, epoch, "{message}");
         return;
     }
-    if is_access && let Some(Ok(asked)) = fields.as_deref().map(serde_json::from_str::<Access>) {
-        asked.log(epoch);
+    if is_access && let Some(asked) = fields.as_deref().map(serde_json::from_str::<Access>) {
+        if let Ok(asked) = asked {
+            asked.log(epoch);
+        } else {
+            info!(target: ACCESS_TARGET, epoch, "{message}");
+        }
         return;
     }
     let (logger, cause, fields) = (logger.as_deref(), error.as_deref(), fields.as_deref());
@@ -227,6 +253,31 @@ mod tests {
                 message: "will retry".into(),
                 error: Some("no route".into()),
                 fields: Some(r#"{"attempt":1,"names":["a"]}"#.into()),
+                is_structured: true,
+            }
+        );
+    }
+
+    #[test]
+    fn header_fields_of_a_request_that_failed_are_left_out_also_when_the_line_is_cut() {
+        let whole = r#"{"level":"error","ts":1,"logger":"http.log.error.https","msg":"dial refused","request":{"method":"GET","uri":"/a","headers":{"X-Api-Key":["s3cret"],"Cookie":["REDACTED"]},"tls":{"resumed":false}},"resp_headers":{"X-Token":["s3cret"]},"status":502}"#;
+        assert_eq!(
+            parse(whole).fields.as_deref(),
+            Some(r#"{"request":{"method":"GET","tls":{"resumed":false},"uri":"/a"},"status":502}"#)
+        );
+        let cut = whole.split_once(r#""Cookie"#).expect("it is there").0;
+        assert_eq!(
+            parse(cut),
+            Line {
+                severity: Severity::Error,
+                logger: None,
+                message: whole
+                    .split_once(r#","request""#)
+                    .expect("it is there")
+                    .0
+                    .into(),
+                error: None,
+                fields: None,
                 is_structured: true,
             }
         );
@@ -285,7 +336,7 @@ mod tests {
         let cut = whole.split_once("secret").expect("it is there").0;
         expect![[r#"
             INFO access: answered client="192.0.2.1" method="GET" host="a.example" uri="/a?b=\n\"c" status=503 bytes=6 seconds=0.25 proto="HTTP/2.0" user="ada" agent="curl/8" epoch=7
-            INFO caddy: odd epoch=7 logger="http.log.access" fields="{\"status\":\"x\"}"
+            INFO access: odd epoch=7
             INFO access: answered a request that is too long for the log epoch=7
         "#]]
         .assert_eq(&relogged(&[whole, other, cut]));

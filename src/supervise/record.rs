@@ -4,13 +4,15 @@
 //! boot, pid, start time and executable are those that were recorded.
 
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use tracing::debug;
+
+use crate::access::write_anew;
 
 /// One process, told apart from all others that had or will have its pid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +21,8 @@ pub(super) struct Record {
     /// Clock ticks since boot (`/proc/<pid>/stat`, field 22).
     start_time: u64,
     /// `/proc/<pid>/exe`, also after the file was replaced by a newer one; empty when it is hidden
-    /// from us, as that of a program with capabilities of its own is.
+    /// from us, as that of a program with capabilities of its own is, or was not to be known yet:
+    /// boot, pid and start time tell a process by themselves.
     exe: PathBuf,
     /// The run of the machine, for a runtime directory that outlives it.
     #[serde(default)]
@@ -53,6 +56,11 @@ impl Binary {
             .filter_map(|folder| fs::metadata(folder.join(program)).ok())
             .filter(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
         files.next().map(|file| Self::of(&file))
+    }
+
+    /// Whether the process was started from this very file.
+    fn is_run_by(&self, pid: u32) -> bool {
+        fs::metadata(format!("/proc/{pid}/exe")).is_ok_and(|file| Self::of(&file) == *self)
     }
 
     fn of(file: &Metadata) -> Self {
@@ -93,8 +101,9 @@ impl Record {
     /// Whether the very process still runs.
     pub(super) fn is_alive(&self) -> bool {
         Self::of(self.pid).is_some_and(|now| {
+            let is_same_exe = self.exe.as_os_str().is_empty() || self.exe == now.exe;
             let is_same_boot = self.boot.is_empty() || self.boot == now.boot;
-            is_same_boot && self.start_time == now.start_time && self.exe == now.exe
+            is_same_boot && self.start_time == now.start_time && is_same_exe
         })
     }
 
@@ -139,9 +148,16 @@ fn boot() -> String {
 /// When the process is gone already, or the file cannot be written.
 pub(super) async fn record(pid_file: &Path, pid: u32, binary: Option<Binary>) -> io::Result<()> {
     let record = Record::of(pid).ok_or(io::ErrorKind::NotFound)?;
-    let record = Record { binary, ..record };
+    let is_caddy = { binary.as_ref() }.is_some_and(|binary| binary.is_run_by(pid));
+    // What starts Caddy may not have become Caddy yet: `setpriv`, or a script that ends in `exec`.
+    let exe = if is_caddy { record.exe } else { PathBuf::new() };
+    let record = Record {
+        exe,
+        binary,
+        ..record
+    };
     let draft = pid_file.with_extension("new");
-    tokio::fs::write(&draft, serde_json::to_vec(&record)?).await?;
+    write_anew(&draft, 0o600)?.write_all(&serde_json::to_vec(&record)?)?;
     tokio::fs::rename(&draft, pid_file).await
 }
 

@@ -1,22 +1,24 @@
 //! Reads the file to which Caddy writes its log.
 //!
-//! Owns the place in that file up to which lines were taken, kept beside it for the next agent. A
-//! file is what outlives an agent: what is logged while none runs is in the next one's log (as far
+//! Owns the place in that file up to which lines were taken, kept elsewhere for the next agent: the
+//! file is in a folder of Caddy's, who may be another user, and nothing there is followed. A file is
+//! what outlives an agent: what is logged while none runs is in the next one's log (as far
 //! as it was kept; Caddy moves the file aside at 1 MB and keeps one of those), and a slow agent
 //! never makes Caddy wait, as a full pipe would. Caddy's `net` writer to a socket of ours lost all
 //! lines of ten seconds in which the agent was away for one: it does not dial again before
 //! (`redialerConn` in modules/logging/netwriter.go).
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
+
+use crate::access::{plain_flags, write_anew};
 
 use super::output::{LineCutter, READ_BYTES};
 
@@ -41,6 +43,8 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Tail {
     path: PathBuf,
+    /// Where the place is kept.
+    kept: PathBuf,
     /// The file that is read, which may have been moved aside by now.
     file: Option<(File, Place)>,
     /// After the last whole line that was taken.
@@ -51,11 +55,12 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Goes on where the last agent stopped.
-    pub(super) fn open(path: &Path) -> Self {
-        let taken = fs::read(beside(path)).ok();
+    pub(super) fn open(path: &Path, kept: PathBuf) -> Self {
+        let taken = fs::read(&kept).ok();
         let taken: Option<Place> = taken.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut tail = Self {
             path: path.to_owned(),
+            kept,
             file: None,
             taken: None,
             cutter: LineCutter::default(),
@@ -88,7 +93,7 @@ impl Tail {
 
     /// Removes the file, those that were moved aside, and the place.
     pub(super) fn remove(self) {
-        for path in self.all().into_iter().chain([beside(&self.path)]) {
+        for path in self.all().into_iter().chain([self.kept.clone()]) {
             // Somebody else's deed when it is gone; harmless when it stays.
             drop(fs::remove_file(path));
         }
@@ -125,7 +130,7 @@ impl Tail {
     /// Opens what is at the path now, if that is another file than the one that was read to its
     /// end, or the same but shorter.
     fn follow(&mut self) -> io::Result<bool> {
-        let now = match fs::metadata(&self.path) {
+        let now = match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             now => now?,
         };
@@ -133,7 +138,7 @@ impl Tail {
         if self.file.as_ref().is_some_and(is_same) {
             return Ok(false);
         }
-        let file = File::open(&self.path)?;
+        let file = open(&self.path)?;
         let opened = file.metadata()?;
         let place = Place {
             device: opened.dev(),
@@ -146,11 +151,12 @@ impl Tail {
 
     /// The file in which this place is, from there on; also when it was moved aside.
     fn reopen(&self, place: Place) -> io::Result<Option<(File, Place)>> {
-        let is_there = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| place.is_in(&file));
+        let is_there =
+            |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|file| place.is_in(&file));
         let Some(path) = self.all().into_iter().find(is_there) else {
             return Ok(None);
         };
-        let mut file = File::open(path)?;
+        let mut file = open(&path)?;
         if file.metadata()?.len() < place.offset {
             return Ok(None);
         }
@@ -180,19 +186,27 @@ impl Tail {
             return;
         }
         self.taken = Some(place);
-        let (path, draft) = (beside(&self.path), self.path.with_extension("new"));
+        let draft = self.kept.with_extension("taken.new");
         let bytes = serde_json::to_vec(&place).expect("three numbers");
-        if let Err(error) = fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, &path)) {
+        if let Err(error) = replace(&draft, &bytes, &self.kept) {
             debug!(%error, "Could not keep the place in the log of Caddy.");
         }
     }
 }
 
-/// Where the place is kept.
-fn beside(path: &Path) -> PathBuf {
-    let mut name: OsString = path.as_os_str().to_owned();
-    name.push(".taken");
-    name.into()
+fn replace(draft: &Path, bytes: &[u8], path: &Path) -> io::Result<()> {
+    write_anew(draft, 0o600)?.write_all(bytes)?;
+    fs::rename(draft, path)
+}
+
+/// Opens a file of Caddy's; nothing that only stands in its place.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(plain_flags()).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::other("it is no file"))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::child;
+use crate::access::{User, UserError};
 
 /// The oldest Caddy that works, and the one that the tests run. 2.11.4 knows no limit for clients
 /// that stall, refuses a config that names one, and hands on header fields with dots, which PHP
@@ -27,6 +28,10 @@ const VERSION_MAX: Duration = Duration::from_secs(10);
 
 /// So much of what a wrong binary prints is worth showing.
 const FOUND_BYTES_MAX: usize = 80;
+
+/// What `setpriv` ends with when it may not run the binary, or finds none.
+const SETPRIV_DENIED: i32 = 126;
+const SETPRIV_MISSING: i32 = 127;
 
 /// `ENOEXEC`: the file is executable, but no program.
 const ENOEXEC: i32 = 8;
@@ -110,6 +115,14 @@ pub enum BinaryError {
         /// The file.
         binary: PathBuf,
     },
+    /// A file that we may run, and the user of `--caddy-user` may not.
+    #[error("the user {user} may not run the Caddy binary `{}`", binary.display())]
+    NotForUser {
+        /// The file.
+        binary: PathBuf,
+        /// The user.
+        user: User,
+    },
     /// Something else runs, or nothing does.
     #[error("`{}` is not a Caddy: expected `version` to print a version like `v{OLDEST_CADDY}`, found {found}", binary.display())]
     NotCaddy {
@@ -155,6 +168,11 @@ impl BinaryError {
             Self::NotExecutable { binary } => {
                 format!("make it executable: `chmod +x {}`", binary.display())
             }
+            Self::NotForUser { binary, .. } => format!(
+                "make it executable for all (`chmod o+rx {}`), and let the user enter the folders \
+                 above it",
+                binary.display()
+            ),
             Self::NotCaddy { .. } => {
                 "name the `caddy` binary itself with `--caddy` or `SH0_CADDY`".to_owned()
             }
@@ -171,15 +189,22 @@ impl BinaryError {
     }
 }
 
-/// Asks the binary for its version; takes at most 10 s.
+/// Asks the binary, run as this user, for its version; takes at most 10 s.
 ///
 /// # Errors
 /// When it is missing, not executable, not a Caddy, too old, or cannot be run.
-pub async fn caddy_version(binary: &Path) -> Result<CaddyVersion, BinaryError> {
-    let (status, text) = match child::output(binary, "version", VERSION_MAX).await {
-        Ok(answer) => answer,
-        Err(source) => return Err(explain(binary.to_owned(), source)),
-    };
+pub async fn caddy_version(binary: &Path, user: Option<User>) -> Result<CaddyVersion, BinaryError> {
+    let said = child::output(binary, user, "version", VERSION_MAX).await;
+    let said = said.map_err(|source| explain(binary.to_owned(), source))?;
+    let (status, text) = (said.status, said.stdout);
+    if let Some(user) = user {
+        let binary = binary.to_owned();
+        match status.code() {
+            Some(SETPRIV_DENIED) => return Err(BinaryError::NotForUser { binary, user }),
+            Some(SETPRIV_MISSING) => return Err(BinaryError::Missing { binary }),
+            Some(_) | None => {}
+        }
+    }
     match CaddyVersion::parse(&text).filter(|_| status.success()) {
         Some(found) if found < OLDEST_CADDY => Err(BinaryError::TooOld {
             binary: binary.to_owned(),
@@ -206,15 +231,46 @@ pub async fn caddy_version(binary: &Path) -> Result<CaddyVersion, BinaryError> {
 ///
 /// # Errors
 /// When it has not, or cannot be run.
-pub async fn require_module(binary: &Path, module: &str) -> Result<(), BinaryError> {
-    let (_, modules) = { child::output(binary, "list-modules", VERSION_MAX).await }
+pub async fn require_module(
+    binary: &Path,
+    user: Option<User>,
+    module: &str,
+) -> Result<(), BinaryError> {
+    let said = { child::output(binary, user, "list-modules", VERSION_MAX).await }
         .map_err(|source| explain(binary.to_owned(), source))?;
-    if modules.lines().any(|line| line.trim() == module) {
+    if said.stdout.lines().any(|line| line.trim() == module) {
         return Ok(());
     }
     Err(BinaryError::NoModule {
         binary: binary.to_owned(),
         module: module.to_owned(),
+    })
+}
+
+/// Checks that Caddy can be started as this user: that `setpriv` is there, knows how, and may; takes
+/// at most 10 s.
+///
+/// # Errors
+/// When it cannot.
+pub async fn check_user(user: User) -> Result<(), UserError> {
+    let setpriv = Path::new(child::SETPRIV);
+    let said = child::output(setpriv, Some(user), "--version", VERSION_MAX).await;
+    let said = said.map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            return UserError::NoSetpriv;
+        }
+        let said = error.to_string();
+        UserError::Setpriv { user, said }
+    })?;
+    if said.status.success() {
+        return Ok(());
+    }
+    let first = said.stderr.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("setpriv: ").unwrap_or(first);
+    let end = first.floor_char_boundary(FOUND_BYTES_MAX);
+    Err(UserError::Setpriv {
+        user,
+        said: first.get(..end).unwrap_or_default().to_owned(),
     })
 }
 
@@ -315,7 +371,9 @@ mod tests {
             ),
         ];
         for (binary, expected) in rows {
-            let error = caddy_version(&binary).await.expect_err("a wrong binary");
+            let error = caddy_version(&binary, None)
+                .await
+                .expect_err("a wrong binary");
             let prefix = format!("{}/", folder.path().display());
             let text = error.to_string().replace(&prefix, "");
             assert_eq!(
@@ -336,7 +394,7 @@ mod tests {
         )
         .expect("ours");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
-        let ask = |module| require_module(&path, module);
+        let ask = |module| require_module(&path, None, module);
         assert!(ask("dns.providers.one").await.is_ok());
         let error = ask("dns.providers.on").await.expect_err("it is not there");
         assert!(matches!(error, BinaryError::NoModule { .. }), "{error}");

@@ -107,7 +107,7 @@ async fn a_caddy_that_somebody_stops_is_back_with_its_routes() {
     let engine = Engine::start().await;
     let (agent, host) = one_site(&engine).await;
     let before = (agent.caddy_pid().await, epoch(&agent).await);
-    let admin = AdminClient::new(agent.runtime_dir().join("admin.sock"));
+    let admin = AdminClient::new(agent.runtime_dir().join("caddy/admin.sock"));
     admin.stop().await.expect("it answers");
     is_replaced(&agent, &host, before, BACK_WITHIN).await;
     let said = agent.logs("Caddy ended; starting it again.").await;

@@ -20,7 +20,7 @@ async fn secure(agent: &Agent, host: &str) {
 
 /// The endpoint that Caddy asks, as its config has it.
 async fn endpoint(agent: &Agent) -> Option<String> {
-    let admin = AdminClient::new(agent.runtime_dir().join("admin.sock"));
+    let admin = AdminClient::new(agent.runtime_dir().join("caddy/admin.sock"));
     let config = admin.served().await.expect("Caddy has a config");
     let config: Value = serde_json::from_slice(&config).expect("it is JSON");
     let endpoint = config.pointer("/apps/tls/automation/on_demand/permission/endpoint")?;

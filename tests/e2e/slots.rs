@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sh0_agent::access::Access;
 use sh0_agent::model::{PoolKey, Scheme};
 use sh0_agent::probe::{Check, HttpQuestion, Probe, Prober, Question, Reason, Verdict};
 use sh0_agent::slots::{Content, Gap, GapState, Hold, HoldOptions, Slot, SlotFiles};
@@ -33,7 +34,7 @@ struct Scene {
 impl Scene {
     async fn start(transport: Value, first: &str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut files = SlotFiles::open(dir.path()).expect("the folder is ours");
+        let mut files = SlotFiles::open(dir.path(), Access::default()).expect("the folder is ours");
         let hold = Hold::spawn(HoldOptions::new(dir.path())).expect("the folder is ours");
         files.write(slot(), &address(first)).expect("written");
         let port = free_port();

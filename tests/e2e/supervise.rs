@@ -14,7 +14,7 @@ use crate::harness::is_alive;
 
 #[tokio::test]
 async fn the_caddy_under_test_is_new_enough() {
-    caddy_version(&caddy())
+    caddy_version(&caddy(), None)
         .await
         .expect("set SH0_CADDY to a Caddy that is new enough");
 }

@@ -237,23 +237,28 @@ async fn a_directory_that_cannot_be_written_ends_the_start_with_the_fix() {
     let engine = Engine::without_network().await;
     let agent = Agent::prepare(&engine, Options::default());
     let (state, runtime) = (agent.state_dir(), agent.runtime_dir());
-    let expected = |what: &str, path: &Path| {
+    let expected = |what: &str, path: &Path, reason: &str| {
         let path = path.display();
         format!(
-            "error: the {what} directory `{path}` cannot be used: Permission denied (os error \
-             13)\n  help: make it writable for this user (`sudo install -d -o $USER {path}`), or \
+            "error: the {what} directory `{path}` cannot be used: {reason}\n  help: make it writable for this user (`sudo install -d -o $USER {path}`), or \
              choose another with `--{what}-dir`\n"
         )
     };
-    std::fs::create_dir(&state).expect("the folder is ours");
+    std::fs::create_dir(&runtime).expect("the folder is ours");
     assert_eq!(
         end_of(as_nobody(&agent)).await,
-        (Some(78), expected("state", &state))
+        (
+            Some(78),
+            expected("runtime", &runtime, "Operation not permitted (os error 1)")
+        )
     );
-    chown(&state, Some(NOBODY), Some(NOBODY)).expect("we are root");
+    chown(&runtime, Some(NOBODY), Some(NOBODY)).expect("we are root");
     assert_eq!(
         end_of(as_nobody(&agent)).await,
-        (Some(78), expected("runtime", &runtime))
+        (
+            Some(78),
+            expected("state", &state, "Permission denied (os error 13)")
+        )
     );
 }
 

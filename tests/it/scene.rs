@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sh0_agent::access::Access;
 use sh0_agent::caddy::Fingerprint;
 use sh0_agent::caddy::render::{RenderOptions, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
@@ -103,7 +104,7 @@ impl Scene {
 
     /// The same with addresses in the slots of this folder.
     pub(crate) fn with_slots(engine: FakeEngine, folder: &Path) -> Self {
-        let slots = Slots::open(folder, HoldBounds::default()).unwrap();
+        let slots = Slots::open(folder, HoldBounds::default(), Access::default()).unwrap();
         let (caddy, store) = (FakeCaddy::new(), FakeStore::default());
         let prober = FakeProber::default();
         Self::start_in(engine, caddy, store, prober, Some(slots), options())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::access::UserName;
 use crate::caddy::render::DnsProvider;
 use crate::labels::{HostPattern, TlsSetting};
 use crate::model::Cidr;
@@ -53,6 +54,18 @@ pub(super) fn prefix(text: &str) -> Result<String, String> {
         return Err("expected a prefix without a dot at its ends, such as `sh0`".to_owned());
     }
     name(text)
+}
+
+/// What `--caddy-user` stands for; nothing when it is empty, as compose files pass on a variable that
+/// is not set.
+#[derive(Debug, Clone)]
+pub(super) struct CaddyUser(pub(super) Option<UserName>);
+
+pub(super) fn caddy_user(text: &str) -> Result<CaddyUser, String> {
+    if text.is_empty() {
+        return Ok(CaddyUser(None));
+    }
+    text.parse().map(|user| CaddyUser(Some(user)))
 }
 
 /// What one word of `--trusted-proxies` stands for.

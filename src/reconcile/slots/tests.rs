@@ -87,7 +87,8 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 #[tokio::test]
 async fn every_slot_of_the_next_config_is_there_before_and_after_the_last_is_accepted() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut slots = Slots::open(folder.path(), HoldBounds::default()).expect("the folder is ours");
+    let mut slots = Slots::open(folder.path(), HoldBounds::default(), Access::default())
+        .expect("the folder is ours");
     let now = Instant::now();
     let served = table(&[
         ("a.example", &["10.0.0.1:80"]),
@@ -125,7 +126,8 @@ async fn every_slot_of_the_next_config_is_there_before_and_after_the_last_is_acc
 #[tokio::test]
 async fn a_pool_without_a_ready_container_leads_to_a_socket_and_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut slots = Slots::open(folder.path(), HoldBounds::default()).expect("the folder is ours");
+    let mut slots = Slots::open(folder.path(), HoldBounds::default(), Access::default())
+        .expect("the folder is ours");
     let now = Instant::now();
     slots.settle(&table(&[("a.example", &["10.0.0.1:80"])]), now);
     slots.settle(&table(&[("a.example", &[])]), now);
@@ -155,7 +157,8 @@ fn hold_left(slots: &Slots, host: &str, now: Instant) -> Duration {
 #[tokio::test]
 async fn a_container_that_is_lost_after_a_quiet_hour_is_waited_for() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut slots = Slots::open(folder.path(), HoldBounds::default()).expect("the folder is ours");
+    let mut slots = Slots::open(folder.path(), HoldBounds::default(), Access::default())
+        .expect("the folder is ours");
     let now = Instant::now();
     slots.settle(&table(&[("a.example", &["10.0.0.1:80"])]), now);
     let lost = now + Duration::from_hours(1);
@@ -176,7 +179,10 @@ async fn a_container_that_is_lost_after_a_quiet_hour_is_waited_for() {
 #[tokio::test]
 async fn the_next_agent_goes_on_with_the_slots_that_it_finds() {
     let folder = tempfile::tempdir().expect("a folder");
-    let open = || Slots::open(folder.path(), HoldBounds::default()).expect("the folder is ours");
+    let open = || {
+        Slots::open(folder.path(), HoldBounds::default(), Access::default())
+            .expect("the folder is ours")
+    };
     let now = Instant::now();
     let before = table(&[
         ("a.example", &["10.0.0.1:80", "10.0.0.2:80"]),

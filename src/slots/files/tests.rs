@@ -7,7 +7,7 @@ use crate::model::PoolKey;
 
 fn folder() -> (TempDir, SlotFiles) {
     let runtime = tempfile::tempdir().expect("a folder");
-    let files = SlotFiles::open(runtime.path()).expect("it is ours");
+    let files = SlotFiles::open(runtime.path(), Access::default()).expect("it is ours");
     (runtime, files)
 }
 
@@ -88,7 +88,7 @@ fn an_earlier_agents_files_are_found() {
     slots.write(slot(1, 1), &socket).expect("written");
     fs::write(runtime.path().join("slots/0000000000000002.0"), "").expect("written");
     fs::write(runtime.path().join("slots/other"), "10.0.0.1:80").expect("written");
-    let mut later = SlotFiles::open(runtime.path()).expect("it is there");
+    let mut later = SlotFiles::open(runtime.path(), Access::default()).expect("it is there");
     let found: Vec<_> = later
         .slots()
         .map(|(slot, content)| (slot, content.clone()))
@@ -198,7 +198,7 @@ fn a_failed_write_leaves_the_old_address() {
 #[test]
 fn a_path_that_caddy_could_not_read_is_refused() {
     for path in ["relative", "/tmp/{env.HOME}", "/tmp/a}b"] {
-        let error = SlotFiles::open(Path::new(path));
+        let error = SlotFiles::open(Path::new(path), Access::default());
         assert!(matches!(error, Err(SlotsError::Path { .. })), "{error:?}");
     }
 }

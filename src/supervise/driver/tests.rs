@@ -73,6 +73,7 @@ impl Scene {
         };
         let options = ChildOptions {
             binary: path("caddy"),
+            user: None,
             admin_socket: path("admin.sock"),
             pid_file: path("caddy.pid"),
             log_file: path("caddy.log"),

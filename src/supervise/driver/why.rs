@@ -6,6 +6,12 @@ use tracing::{error, warn};
 
 use crate::supervise::{ExitCause, Listener};
 
+/// What Caddy says at a port below 1024 without the right to it.
+const MAY_NOT_LISTEN: &str = ": bind: permission denied";
+const LISTEN_HELP: &str = "start the agent with the capability CAP_NET_BIND_SERVICE (with systemd \
+                           `AmbientCapabilities=CAP_NET_BIND_SERVICE`), or choose ports from 1024 \
+                           on with `--http-port` and `--https-port`";
+
 /// Why no Caddy runs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Why {
@@ -22,9 +28,10 @@ impl Why {
                 before_up,
                 last_words,
             }) => {
+                let help = last_words.contains(MAY_NOT_LISTEN).then_some(LISTEN_HELP);
                 warn!(
                     epoch,
-                    status, before_up, last_words, "Caddy ended; starting it again."
+                    status, before_up, last_words, help, "Caddy ended; starting it again."
                 );
             }
             Self::Ended(ExitCause::DidNotAnswer { before_up }) => {

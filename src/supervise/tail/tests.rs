@@ -42,7 +42,9 @@ impl Scene {
 
     fn read(&mut self) {
         let path = self.path();
-        let tail = self.tail.get_or_insert_with(|| Tail::open(&path));
+        let tail = self
+            .tail
+            .get_or_insert_with(|| Tail::open(&path, path.with_extension("taken")));
         let taken = &mut self.taken;
         let mut emit = |line: &[u8]| taken.push(String::from_utf8_lossy(line).into_owned());
         while let Ok(1..) = tail.advance(&mut emit) {}
@@ -104,7 +106,7 @@ fn a_file_that_was_cut_or_whose_place_is_garbage_is_read_from_its_start() {
         scene.write("2\n");
         scene.read();
         scene.crash();
-        fs::write(beside(&scene.path()), garbage).expect("written");
+        fs::write(scene.path().with_extension("taken"), garbage).expect("written");
         scene.read();
         assert_eq!(scene.taken, ["one", "2", "2"], "{garbage:?}");
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sh0_agent::access::Access;
 use sh0_agent::caddy::render::{RenderOptions, SlotOptions, render};
 use sh0_agent::model::{Container, FileName};
 use sh0_agent::routes::RouteTable;
@@ -94,7 +95,7 @@ async fn serve(
         }
     };
     if let Some(content) = content {
-        let mut files = SlotFiles::open(dir.path()).expect("the folder is ours");
+        let mut files = SlotFiles::open(dir.path(), Access::default()).expect("the folder is ours");
         for route in table.routes.values() {
             let slot = Slot {
                 pool: route.pool.key,

@@ -128,6 +128,7 @@ impl Scene {
     pub(super) fn restart(&mut self) {
         let options = ChildOptions {
             binary: caddy(),
+            user: None,
             admin_socket: self.socket(),
             pid_file: self.pid_file(),
             log_file: self.folder.path().join("caddy.log"),

@@ -3,25 +3,28 @@
 /// Which modules each module may name. A new edge is a change of the architecture.
 pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
+    // Modes and owners of folders, for all who make some.
+    ("access", &[]),
     ("diagnostic", &["model"]),
     ("labels", &["diagnostic", "model"]),
     ("routes", &["diagnostic", "labels", "model"]),
     ("caddy", &["model", "routes", "slots"]),
     // Only to read the files for TLS to the engine.
     ("discovery", &["certificates", "model"]),
-    ("supervise", &[]),
-    ("slots", &["model", "routes"]),
+    ("supervise", &["access"]),
+    ("slots", &["access", "model", "routes"]),
     ("probe", &["model"]),
     ("telemetry", &[]),
     ("clock", &[]),
-    ("state", &["model", "routes"]),
+    ("state", &["access", "model", "routes"]),
     ("certificates", &["caddy", "model", "state"]),
     // Answers Caddy from the route table.
     ("on_demand", &["model", "routes", "telemetry"]),
-    ("status", &["diagnostic", "routes"]),
+    ("status", &["access", "diagnostic", "routes"]),
     (
         "reconcile",
         &[
+            "access",
             "caddy",
             "certificates",
             "diagnostic",
@@ -40,7 +43,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "settings",
-        &["caddy", "labels", "model", "reconcile", "slots"],
+        &["access", "caddy", "labels", "model", "reconcile", "slots"],
     ),
     (
         "plan",
@@ -57,6 +60,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     (
         "agent",
         &[
+            "access",
             "caddy",
             "certificates",
             "clock",
@@ -65,6 +69,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "probe",
             "reconcile",
             "settings",
+            "slots",
             "state",
             "status",
             "supervise",
@@ -74,6 +79,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "access",
             "agent",
             "caddy",
             "clock",
