@@ -244,13 +244,12 @@ impl Agent {
             runtime.keep(seen_phases, stop).await;
             ("runtime", Ok(()))
         });
-        let stop_timeout = settings.stop_timeout;
         Self {
             status: statuses,
             resync,
             tasks,
             stops,
-            stop_timeout,
+            stop_timeout: settings.stop_timeout,
         }
     }
 }

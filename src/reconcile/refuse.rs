@@ -36,6 +36,8 @@ pub(super) struct Refusals {
     forms: Refused,
     certificates: BTreeSet<CertificatePair>,
     search: Option<Search>,
+    /// Whether what earlier processes accepted is taken as proved, though none serves now.
+    trusts_kept: bool,
     /// The process that broke off a load, and which config that was.
     broken: Option<(u64, String)>,
 }
@@ -139,6 +141,7 @@ where
         let routes = suspects.len();
         warn!(routes, reason = %message, "Caddy refused the config without naming a route; looking for it among those that are new or changed. What it served goes on.");
         self.refusals.search = Some(Search::begin(suspects, message));
+        self.refusals.trusts_kept = false;
         if self.serves_routes() {
             self.go_on(Verdict::Goes, message);
         } else {
@@ -207,6 +210,7 @@ where
     /// the search can go on by loads. Whether there is anything to leave out, and to leave in.
     pub(super) fn leave_out_unproved(&mut self, sent: &Arc<Desired>, message: &str) -> bool {
         let was_searching = self.refusals.search.take().is_some();
+        self.refusals.trusts_kept = true;
         let suspects = not_in(&self.state.last_good, &sent.built);
         let routes = &sent.built.table.routes;
         let is_suspect = |id: &RouteId| suspects.iter().any(|(suspect, _)| suspect == id);
@@ -243,7 +247,8 @@ where
 
     /// The routes whose form was not accepted yet. A Caddy that serves none has accepted none.
     fn unproved(&self, built: &Built) -> Vec<Suspect> {
-        if self.serves_routes() {
+        let is_new = self.refusals.search.is_none();
+        if self.serves_routes() || (self.refusals.trusts_kept && !is_new) {
             not_in(&self.state.last_good, built)
         } else {
             not_in(&LastGood::new(), built)

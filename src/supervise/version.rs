@@ -91,11 +91,7 @@ impl PartialOrd for CaddyVersion {
 
 impl fmt::Display for CaddyVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let suffix = if self.is_pre_release {
-            " (pre-release)"
-        } else {
-            ""
-        };
+        let suffix = { self.is_pre_release.then_some(" (pre-release)") }.unwrap_or_default();
         write!(f, "{}.{}.{}{suffix}", self.major, self.minor, self.patch)
     }
 }

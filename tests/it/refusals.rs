@@ -310,3 +310,30 @@ async fn nobody_is_blamed_for_one_that_goes_during_a_search() {
         scene.engine.put("start", site("c3", 13, "h3.example"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_first_config_that_is_refused_without_a_name_gives_way_to_what_was_accepted_before() {
+    let scene = Scene::with_sites(&[("a", "a.example")]).await;
+    let (engine, _, store) = scene.stop().await;
+    let caddy = FakeCaddy::new();
+    caddy.judge(refuse_hosts(&["bad.example"]));
+    engine.put("start", site("bad", 2, "bad.example"));
+    engine.put("start", site("b", 3, "b.example"));
+    let scene = Scene::start(engine, caddy, store);
+    scene.settle().await;
+    let served = ["a.example 10.0.0.1:80", "b.example 10.0.0.3:80"];
+    assert_eq!(scene.served(), served);
+    let ups: Vec<bool> = scene
+        .caddy
+        .starts()
+        .iter()
+        .map(|start| start.is_up)
+        .collect();
+    assert_eq!(ups, [false, true]);
+    let second = String::from_utf8_lossy(&scene.caddy.starts()[1].config).into_owned();
+    assert!(
+        second.contains("a.example"),
+        "it is not started with 503s: {second}"
+    );
+    assert_eq!(scene.status().diagnostics[0].code.id(), "E010");
+}
