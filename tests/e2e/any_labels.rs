@@ -60,7 +60,9 @@ impl Scene {
         };
         let runtime = Runtime::new().expect("a runtime");
         let first = render_unavailable(&settings.render_options());
-        let caddy = runtime.block_on(CaddyChild::start(dir.path(), &first.json));
+        let folder = dir.path().join("caddy");
+        std::fs::create_dir(&folder).expect("the folder is ours");
+        let caddy = runtime.block_on(CaddyChild::start(&folder, &first.json));
         Self {
             _dir: dir,
             settings,

@@ -191,10 +191,10 @@ fn refuse_poison(place: &str) -> String {
 async fn a_route_that_caddy_refuses_at_its_start_is_left_out_and_named() {
     let engine = Engine::start().await;
     let folder = tempfile::tempdir().expect("a folder");
-    // Routes come in the order of their hosts, after the one that normalises the host.
+    // Routes come in the order of their hosts, after four that put the request in order.
     let (poison, web) = (engine.host("poison"), engine.host("web"));
     for (place, hint) in [(
-        "setting up route handlers: route 1: loading handler modules: position 0: ",
+        "setting up route handlers: route 4: loading handler modules: position 0: ",
         "Caddy refused a route; everything else is served without it.",
     )] {
         let caddy = stand_in(folder.path(), &refuse_poison(place));

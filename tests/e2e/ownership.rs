@@ -264,7 +264,13 @@ async fn a_restart_of_docker_changes_no_owner() {
 
     private.kill();
     private.restart().await;
-    agent.logs("Docker answers again").await;
+    // A look that failed, or one that was not answered yet.
+    until("the restart is noticed", patience(), async || {
+        let said = ["Docker answers again", "Docker was restarted"];
+        let is_said = said.iter().any(|said| !agent.logged(said).is_empty());
+        is_said.then_some(()).ok_or_else(|| agent.log())
+    })
+    .await;
     agent.answers(&host, "owner").await;
     let row = refused(&agent, &thief.name).await;
     assert!(row.contains("belongs to"), "{row}");
