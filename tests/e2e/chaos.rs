@@ -6,7 +6,7 @@
 //! of the state directory; and nothing is left behind.
 //!
 //! `SH0_CHAOS_SEED` repeats a sequence (it is printed at the start and at a failure), and
-//! `SH0_CHAOS_SECONDS` is how long rounds are begun, 110 by default.
+//! `SH0_CHAOS_SECONDS` is how long rounds are begun, 80 by default.
 
 mod convergence;
 mod crowd;
@@ -28,7 +28,7 @@ use self::scene::Scene;
 
 /// How long rounds are begun when nothing else is said: with the start and the last round it stays
 /// below three minutes.
-const SECONDS: u64 = 110;
+const SECONDS: u64 = 80;
 /// The first rounds warm up: caches, pools of connections, allocators.
 const WARM_ROUNDS: usize = 2;
 

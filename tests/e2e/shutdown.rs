@@ -42,14 +42,14 @@ async fn is_ended(agent: &mut Agent, caddy: Option<u32>, asked: Instant, within:
     let files = std::fs::read_dir(agent.runtime_dir()).expect("it was made");
     let mut files: Vec<_> = files.map(|f| f.expect("readable").file_name()).collect();
     // The folders may not have been made yet.
-    files.retain(|file| file != "hold" && file != "slots");
+    let folders = ["hold", "slots", "caddy"];
+    files.retain(|file| !folders.iter().any(|folder| file == folder));
     assert_eq!(files, ["agent.lock"], "no socket is left");
-    let held = std::fs::read_dir(agent.runtime_dir().join("hold"));
-    assert_eq!(
-        held.map_or(0, Iterator::count),
-        0,
-        "no waiting socket is left"
-    );
+    for folder in ["hold", "caddy"] {
+        let left = std::fs::read_dir(agent.runtime_dir().join(folder));
+        let left = left.map_or(0, Iterator::count);
+        assert_eq!(left, 0, "no socket is left in {folder}");
+    }
 }
 
 /// Opens a connection and sends a request; what comes back is left to be read.

@@ -106,7 +106,7 @@ async fn a_wrong_setting_is_refused_with_the_fix() {
             "expected `auto`, `internal`, `on_demand` or `off`",
         ),
         (["--netwrok", "x"], "--network"),
-        (["--docker", "ssh://host"], "TLS and SSH are not supported"),
+        (["--docker", "ssh://host"], "forward the socket instead"),
         (
             ["--log-level", "x=y=z"],
             "write for example `--log-level info`",
@@ -137,8 +137,8 @@ async fn a_machine_that_lacks_something_is_told_what() {
         (["--caddy", path("missing").as_str()], "install"),
         (["--caddy", &old], "2.6.2"),
         (["--caddy", &file], "file"),
-        (["--state-dir", &below_file], "cannot be used"),
-        (["--runtime-dir", &below_file], "cannot be used"),
+        (["--state-dir", &below_file], "Not a directory"),
+        (["--runtime-dir", &below_file], "Not a directory"),
     ] {
         let (code, log) = fails(&engine, &flags).await;
         assert_eq!(code, Some(78), "{flags:?}: {log}");

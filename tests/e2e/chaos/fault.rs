@@ -133,7 +133,7 @@ impl Scene<'_> {
             } => {
                 // After the runtime directory was emptied Caddy's socket has the name that the agent
                 // gave it, which ends with the agent; the next one starts another Caddy.
-                let socket = self.agent.runtime_dir().join("admin.sock");
+                let socket = self.agent.runtime_dir().join("caddy/admin.sock");
                 let is_lost = fs::symlink_metadata(socket).is_ok_and(|about| about.is_symlink());
                 is_lost || by == Signal::TERM || caddy_ends || damage == Damage::SlotsRemoved
             }
