@@ -175,6 +175,13 @@ async fn a_caddy_of_an_earlier_agent_does_not_outlive_the_one_that_removes_it() 
     let engine = Engine::start().await;
     let (mut agent, _) = one_site(&engine).await;
     let stale = agent.caddy_pid().await;
+    // A waiting socket of a killed agent is the next one's, once it knows whose Caddy runs.
+    until("no socket waits", patience(), async || {
+        let held = std::fs::read_dir(agent.runtime_dir().join("hold"));
+        let held = held.map_or(0, Iterator::count);
+        (held == 0).then_some(()).ok_or_else(|| held.to_string())
+    })
+    .await;
     agent.kill().await;
     // It takes no notice of a polite request, so its removal takes some seconds.
     assert!(signal(stale, Signal::STOP), "it runs");
