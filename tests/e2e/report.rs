@@ -141,10 +141,11 @@ async fn what_render_prints_is_what_caddy_accepts() {
     assert!(said.contains("error[E001]: `sh0.port` takes"), "{said}");
     let config = String::from_utf8(output.stdout).expect("it is text");
     assert!(config.contains(&format!("{}:8080", engine.ip(&web).await)));
-    for dir in [agent.runtime_dir(), agent.state_dir()] {
+    let folder = agent.runtime_dir().join("caddy");
+    for dir in [&folder, &agent.state_dir()] {
         std::fs::create_dir_all(dir).expect("ours");
     }
-    let _caddy = CaddyChild::start(&agent.runtime_dir(), config.as_bytes()).await;
+    let _caddy = CaddyChild::start(&folder, config.as_bytes()).await;
     until("the site is served", patience(), async || {
         let answer = agent.get_tls(&host, "/").await;
         if answer.is_from("web") {
