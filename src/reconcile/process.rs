@@ -136,10 +136,10 @@ where
             self.leave_out_named(sent, last_words) || self.leave_out_unproved(sent, last_words)
         });
         // A route that Caddy does not name is searched for by loads: they are quicker than starts.
-        self.loads.start_failures = match is_found {
-            Some(false) => self.loads.start_failures.max(START_TRIES_MAX - 1),
-            Some(true) | None => self.loads.start_failures,
-        } + 1;
+        self.loads.start_failures += 1;
+        if is_found == Some(false) {
+            self.loads.start_failures = self.loads.start_failures.max(START_TRIES_MAX);
+        }
         if self.loads.start_failures == START_TRIES_MAX {
             error!(reason = %last_words, "Caddy does not start with its config; starting it with 503 answers, to go on by loads.");
         }

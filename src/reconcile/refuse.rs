@@ -36,8 +36,6 @@ pub(super) struct Refusals {
     forms: Refused,
     certificates: BTreeSet<CertificatePair>,
     search: Option<Search>,
-    /// Whether what earlier processes accepted is taken as proved, though none serves now.
-    trusts_kept: bool,
     /// The process that broke off a load, and which config that was.
     broken: Option<(u64, String)>,
 }
@@ -104,7 +102,7 @@ where
             self.reject(&message);
         } else if let Some(search) = &mut self.refusals.search {
             let verdict = search.refused(&message);
-            self.go_on(verdict, &message);
+            self.go_on(verdict);
         } else {
             self.search(sent, &message);
         }
@@ -127,7 +125,7 @@ where
     pub(super) fn on_tried(&mut self, was_served: bool) {
         if let Some(search) = &mut self.refusals.search {
             let verdict = search.accepted(was_served);
-            self.go_on(verdict, "");
+            self.go_on(verdict);
         }
     }
 
@@ -141,33 +139,29 @@ where
         let routes = suspects.len();
         warn!(routes, reason = %message, "Caddy refused the config without naming a route; looking for it among those that are new or changed. What it served goes on.");
         self.refusals.search = Some(Search::begin(suspects, message));
-        self.refusals.trusts_kept = false;
         if self.serves_routes() {
-            self.go_on(Verdict::Goes, message);
+            self.go_on(Verdict::Goes);
         } else {
             // Without any of them there would be 404s where there are 503s now.
             self.on_tried(true);
         }
     }
 
-    fn go_on(&mut self, verdict: Verdict, message: &str) {
-        match verdict {
-            Verdict::Goes => {
-                self.rebuild();
-                self.load();
+    fn go_on(&mut self, verdict: Verdict) {
+        let search = &mut self.refusals.search;
+        let ended = search.take_if(|_| verdict != Verdict::Goes);
+        if let Some(search) = ended {
+            if verdict == Verdict::Innocent {
+                self.reject(search.words());
+                return;
             }
-            Verdict::Over => {
-                let guilty =
-                    { self.refusals.search.take() }.map_or_else(Vec::new, Search::into_guilty);
-                for ((id, labels), words) in guilty {
-                    error!(route = %id, reason = %words, "Caddy refused a route; everything else is served without it.");
-                    add(&mut self.refusals.forms, &id, &labels, &words);
-                }
-                self.rebuild();
-                self.load();
+            for ((id, labels), words) in search.into_guilty() {
+                error!(route = %id, reason = %words, "Caddy refused a route; everything else is served without it.");
+                add(&mut self.refusals.forms, &id, &labels, &words);
             }
-            Verdict::Innocent => self.reject(message),
         }
+        self.rebuild();
+        self.load();
     }
 
     /// No route is to blame: waits until something changes.
@@ -210,7 +204,6 @@ where
     /// the search can go on by loads. Whether there is anything to leave out, and to leave in.
     pub(super) fn leave_out_unproved(&mut self, sent: &Arc<Desired>, message: &str) -> bool {
         let was_searching = self.refusals.search.take().is_some();
-        self.refusals.trusts_kept = true;
         let suspects = not_in(&self.state.last_good, &sent.built);
         let routes = &sent.built.table.routes;
         let is_suspect = |id: &RouteId| suspects.iter().any(|(suspect, _)| suspect == id);
@@ -218,7 +211,7 @@ where
         let is_hopeful = !was_searching && !is_setting(message) && !suspects.is_empty();
         if is_hopeful && are_others {
             warn!(reason = %message, "Caddy does not start with its config and names no route; starting it without those that are new or changed, to look for it among them.");
-            self.refusals.search = Some(Search::begin(suspects, message));
+            self.refusals.search = Some(Search::begin(suspects, message).trusting_kept());
         }
         self.rebuild();
         self.refusals.is_searching()
@@ -247,8 +240,8 @@ where
 
     /// The routes whose form was not accepted yet. A Caddy that serves none has accepted none.
     fn unproved(&self, built: &Built) -> Vec<Suspect> {
-        let is_new = self.refusals.search.is_none();
-        if self.serves_routes() || (self.refusals.trusts_kept && !is_new) {
+        let search = self.refusals.search.as_ref();
+        if self.serves_routes() || search.is_some_and(Search::trusts_kept) {
             not_in(&self.state.last_good, built)
         } else {
             not_in(&LastGood::new(), built)

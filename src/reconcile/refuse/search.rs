@@ -32,6 +32,8 @@ pub(super) struct Search {
     is_proved: bool,
     /// Whether somebody is gone who was in the config that was refused, or is being tried.
     is_outdated: bool,
+    /// Whether what earlier processes accepted is taken as proved, though none serves now.
+    trusts_kept: bool,
     words: String,
 }
 
@@ -58,9 +60,27 @@ impl Search {
             refusals: 1,
             is_proved: false,
             is_outdated: false,
+            trusts_kept: false,
             words: words.to_owned(),
             suspects,
         }
+    }
+
+    /// The same search, with what earlier processes accepted taken as proved.
+    pub(super) fn trusting_kept(self) -> Self {
+        Self {
+            trusts_kept: true,
+            ..self
+        }
+    }
+
+    pub(super) fn trusts_kept(&self) -> bool {
+        self.trusts_kept
+    }
+
+    /// What Caddy said last.
+    pub(super) fn words(&self) -> &str {
+        &self.words
     }
 
     /// Who is not in the config that is tried, and why.
