@@ -26,6 +26,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 
 pub use docker::{Docker, DockerOptions};
+pub(crate) use endpoint::unix_socket;
 pub use process::EngineProcess;
 pub use requests::DockerRequest;
 pub use tls::TlsProblem;

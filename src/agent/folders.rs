@@ -18,6 +18,7 @@ use rustix::process::geteuid;
 
 use super::StartError;
 use crate::access::{Access, User, UserError, UserName, check_place, closed_to, write_anew};
+use crate::discovery::unix_socket;
 use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::{hold_folder, slots_folder};
 use crate::supervise::check_user;
@@ -47,16 +48,14 @@ fn resolve(name: &UserName, settings: &Settings) -> Result<User, UserError> {
     // One that is not there has nobody in it.
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let user = name.resolve(&read("/etc/passwd"), &read("/etc/group"))?;
-    let socket = settings.docker.as_deref().unwrap_or("/var/run/docker.sock");
-    let socket = socket.strip_prefix("unix://").unwrap_or(socket);
     let may_use = |about: fs::Metadata| {
         (about.gid() == user.gid && about.mode() & 0o020 != 0) || about.uid() == user.uid
     };
-    if fs::metadata(socket).is_ok_and(may_use) {
-        return Err(UserError::DockerGroup {
-            gid: user.gid,
-            socket: socket.to_owned(),
-        });
+    if let Some(socket) = unix_socket(settings.docker.as_deref())
+        && fs::metadata(&socket).is_ok_and(may_use)
+    {
+        let gid = user.gid;
+        return Err(UserError::DockerGroup { gid, socket });
     }
     for place in [&settings.runtime_dir, &settings.state_dir] {
         if let Some(folder) = closed_to(user, place) {

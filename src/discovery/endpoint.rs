@@ -31,6 +31,14 @@ pub(super) enum Endpoint {
     Https(String),
 }
 
+/// The socket that this endpoint is, if it is one.
+pub(crate) fn unix_socket(text: Option<&str>) -> Option<String> {
+    match Endpoint::parse(text, false).ok()? {
+        Endpoint::Unix(path) => Some(path),
+        Endpoint::Http(_) | Endpoint::Https(_) => None,
+    }
+}
+
 /// Why a text is no endpoint.
 #[derive(Debug, thiserror::Error)]
 #[error("expected {FORMS}, found {found}")]
