@@ -13,8 +13,13 @@ pub(super) fn keep_allowed(
     found: &mut Vec<Diagnostic>,
 ) {
     for form in forms.iter_mut() {
-        let (definer, id) = (form.definer.clone(), form.id.clone());
-        let label = inputs.host_label(&form.labels, &id.route);
+        let Form {
+            id,
+            spec,
+            labels,
+            definer,
+            ..
+        } = form;
         let mut is_allowed = |host: &Hostname| {
             let Err(why) = inputs.permits.check(host) else {
                 return true;
@@ -22,14 +27,14 @@ pub(super) fn keep_allowed(
             found.push(Diagnostic {
                 container: definer.clone(),
                 code: Code::HostNotAllowed,
-                label: label.clone(),
+                label: inputs.host_label(labels, &id.route),
                 message: format!("the host `{host}` may not be served: {why}"),
                 help: "name another host, or change that setting of the agent".to_owned(),
             });
             false
         };
-        form.spec.hosts.retain(&mut is_allowed);
-        form.spec.host.redirect_from.retain(&mut is_allowed);
+        spec.hosts.retain(&mut is_allowed);
+        spec.host.redirect_from.retain(&mut is_allowed);
     }
     forms.retain(|form| !form.spec.hosts.is_empty());
 }

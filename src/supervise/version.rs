@@ -43,7 +43,7 @@ pub struct CaddyVersion {
     pub major: u32,
     /// `11` of `v2.11.7`.
     pub minor: u32,
-    /// `4` of `v2.11.7`.
+    /// `7` of `v2.11.7`.
     pub patch: u32,
     /// Whether something like `-beta.1` follows.
     pub is_pre_release: bool,

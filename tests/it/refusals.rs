@@ -160,18 +160,21 @@ fn refuse_hosts(hosts: &[&'static str]) -> impl Fn(&[u8]) -> Option<AdminError> 
     move |json| judges.iter().find_map(|judge| judge(json))
 }
 
+/// Starts so many containers, `c<n>` for `h<n>.example`.
+fn put_sites(scene: &Scene, count: u8) {
+    for n in 1..=count {
+        let container = site(&format!("c{n}"), n + 10, &format!("h{n}.example"));
+        scene.engine.put("start", container);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn several_bad_routes_that_are_not_named_are_found_among_many_at_once() {
     let scene = Scene::with_sites(&[("a", "a.example")]).await;
     scene
         .caddy
         .judge(refuse_hosts(&["h5.example", "h6.example", "h19.example"]));
-    for n in 1..=20_u8 {
-        let host = format!("h{n}.example");
-        scene
-            .engine
-            .put("start", site(&format!("c{n}"), n + 10, &host));
-    }
+    put_sites(&scene, 20);
     scene.settle().await;
     assert_eq!(scene.served().len(), 18, "{:?}", scene.served());
     let status = scene.status();
@@ -266,12 +269,7 @@ async fn sites_that_come_during_a_search_wait_for_its_end_only() {
         .caddy
         .judge(refuse_hosts(&["h3.example", "late2.example"]));
     scene.caddy.set_pace(Duration::from_millis(50));
-    for n in 1..=8_u8 {
-        let host = format!("h{n}.example");
-        scene
-            .engine
-            .put("start", site(&format!("c{n}"), n + 10, &host));
-    }
+    put_sites(&scene, 8);
     sleep(Duration::from_millis(250)).await;
     scene
         .engine
@@ -293,12 +291,7 @@ async fn nobody_is_blamed_for_one_that_goes_during_a_search() {
     let scene = Scene::with_sites(&[("a", "a.example")]).await;
     scene.caddy.judge(refuse_hosts(&["h3.example"]));
     scene.caddy.set_pace(Duration::from_millis(50));
-    for n in 1..=8_u8 {
-        let host = format!("h{n}.example");
-        scene
-            .engine
-            .put("start", site(&format!("c{n}"), n + 10, &host));
-    }
+    put_sites(&scene, 8);
     for wait in [60, 110, 160, 210, 260] {
         sleep(Duration::from_millis(wait)).await;
         scene
