@@ -1,6 +1,7 @@
 //! Very many requests that wait at once, and some that never say what they want.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -10,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::scene::Scene;
-use crate::harness::{App, Options, patience, until};
+use crate::harness::{Agent, App, Options, patience, until};
 
 /// Requests that wait at once.
 const MANY: usize = 2_000;
@@ -31,12 +32,6 @@ async fn sent(port: u16, text: &str) -> TcpStream {
     stream
 }
 
-/// How many file descriptors a process has open: each request that waits is one.
-fn open_files(pid: u32) -> usize {
-    let entries = std::fs::read_dir(format!("/proc/{pid}/fd"));
-    entries.map_or(0, Iterator::count)
-}
-
 fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -44,13 +39,27 @@ fn resident_kib(pid: u32) -> u64 {
     number.expect("it has memory").parse().expect("a number")
 }
 
-/// Waits until so many requests wait in the agent.
-async fn until_waiting(pid: u32, before: usize, requests: usize) {
+/// How many requests wait in the agent: connections that it has taken at its sockets for them. The
+/// kernel lists an accepted connection under its listener's path, in state 03 (`unix_seq_show` in
+/// Linux's `net/unix/af_unix.c`).
+fn waiting(agent: &Agent) -> usize {
+    let folder = agent.runtime_dir().join("hold");
+    let table = std::fs::read_to_string("/proc/net/unix").expect("Linux shows its sockets");
+    let waits = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(5);
+        let (state, path) = (fields.next(), fields.nth(1));
+        state == Some("03") && path.is_some_and(|path| Path::new(path).starts_with(&folder))
+    };
+    table.lines().filter(waits).count()
+}
+
+/// Waits until enough requests wait in the agent, or few enough.
+async fn until_waiting(agent: &Agent, is_enough: impl Fn(usize) -> bool) {
     until("they wait", patience() * 2, async || {
-        let waiting = open_files(pid).saturating_sub(before);
-        (waiting >= requests)
+        let count = waiting(agent);
+        is_enough(count)
             .then_some(())
-            .ok_or(format!("{waiting} wait"))
+            .ok_or(format!("{count} wait"))
     })
     .await;
 }
@@ -70,14 +79,14 @@ async fn two_thousand_requests_wait_at_once() {
     let old = scene.ready(scene.replica("web-1")).await;
     agent.answers(&scene.host, "web-1").await;
     scene.retire(&old).await;
-    let (files, kib) = (open_files(pid), resident_kib(pid));
+    let kib = resident_kib(pid);
     let host = &scene.host;
     let text = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     let mut clients = Vec::new();
     for _ in 0..MANY {
         clients.push(sent(agent.http_port, &text).await);
     }
-    until_waiting(pid, files, MANY).await;
+    until_waiting(agent, |waiting| waiting >= MANY).await;
     let more = resident_kib(pid).saturating_sub(kib);
     println!("{MANY} requests wait: {more} KiB of the agent's memory");
     assert!(more < MANY_KIB_MAX, "{more} KiB");
@@ -101,7 +110,7 @@ async fn two_thousand_requests_wait_at_once() {
 async fn slow_senders_take_the_places_of_their_own_app_only() {
     let options = Options::default().flags(["--hold-app-max", &SLOW.to_string()]);
     let scene = Scene::start_with(options).await;
-    let (agent, pid) = (&scene.agent, scene.agent.pid());
+    let agent = &scene.agent;
     let neighbour = scene.engine.host("neighbour");
     let beside = |name: &str| {
         let app = App::named(name).host(&neighbour);
@@ -112,14 +121,13 @@ async fn slow_senders_take_the_places_of_their_own_app_only() {
     let old = scene.ready(scene.replica("web-1")).await;
     agent.answers(&scene.host, "web-1").await;
     scene.retire(&old).await;
-    let files = open_files(pid);
     let mut text = format!("POST / HTTP/1.1\r\nHost: {}\r\n", scene.host);
     write!(text, "Content-Length: 1000\r\n\r\nx").expect("a string takes everything");
     let mut slow = Vec::new();
     for _ in 0..SLOW {
         slow.push(sent(agent.http_port, &text).await);
     }
-    until_waiting(pid, files, SLOW).await;
+    until_waiting(agent, |waiting| waiting >= SLOW).await;
     let answer = timeout(AT_ONCE, agent.get(&scene.host, "/")).await;
     let answer = answer.expect("one too many is not kept waiting");
     assert_eq!(answer.status, 503, "{answer:?}");
@@ -137,13 +145,7 @@ async fn slow_senders_take_the_places_of_their_own_app_only() {
     drop(slow);
     let asked = agent.get(&scene.host, "/");
     let started = async {
-        until("half of the places are free", patience(), async || {
-            let waiting = open_files(pid).saturating_sub(files);
-            (waiting < SLOW)
-                .then_some(())
-                .ok_or(format!("{waiting} wait"))
-        })
-        .await;
+        until_waiting(agent, |waiting| waiting < SLOW).await;
         scene.ready(scene.replica("web-2")).await;
     };
     let (_, ()) = tokio::join!(asked, started);
