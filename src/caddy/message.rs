@@ -32,9 +32,15 @@ const ENVIRONMENT_TEXTS: &[&str] = &[
     "context deadline exceeded",
 ];
 
-/// The server and the index of the route that a message names, as in `server https: setting up
-/// route handlers: route 5: …` (`modules/caddyhttp/app.go` and `autohttps.go`).
-pub(crate) fn named_route(message: &str) -> Option<(ServerName, usize)> {
+/// Behind the index of a route: the route of a subroute that is its first handler
+/// (`RouteList.ProvisionHandlers` in `modules/caddyhttp/routes.go`, `Subroute.Provision`).
+const INNER: &str = "loading handler modules: position 0: loading module 'subroute': provision \
+                     http.handlers.subroute: setting up subroutes: route ";
+
+/// The server and the place of the route that a message names, as in `server https: setting up
+/// route handlers: route 5: …` (`modules/caddyhttp/app.go` and `autohttps.go`): its index, and those
+/// within routes that are subroutes.
+pub(crate) fn named_route(message: &str) -> Option<(ServerName, Vec<usize>)> {
     let (_, rest) = message.split_once("server ")?;
     let (name, rest) = rest.split_once(": setting up route ")?;
     let server = match name {
@@ -42,9 +48,16 @@ pub(crate) fn named_route(message: &str) -> Option<(ServerName, usize)> {
         "https" => ServerName::Https,
         _ => return None,
     };
-    let (_, rest) = rest.split_once(": route ")?;
-    let (index, _) = rest.split_once(':')?;
-    Some((server, index.parse().ok()?))
+    let (_, mut rest) = rest.split_once(": route ")?;
+    let mut place = Vec::new();
+    loop {
+        let (index, behind) = rest.split_once(": ")?;
+        place.push(index.parse().ok()?);
+        match behind.strip_prefix(INNER) {
+            Some(inner) => rest = inner,
+            None => return Some((server, place)),
+        }
+    }
 }
 
 /// Whether the last words of a Caddy that ended at its start blame its config: it refused the
@@ -93,23 +106,35 @@ mod tests {
     fn the_route_is_named_by_server_and_index() {
         let refused =
             "loading config: loading new config: loading http app module: provision http: ";
-        let check = |text: &str, expected| {
+        let check = |text: &str, expected: Option<(ServerName, &[usize])>| {
+            let expected = expected.map(|(server, place)| (server, place.to_vec()));
             assert_eq!(named_route(&format!("{refused}{text}")), expected, "{text}");
         };
         check(
             "server https: setting up route handlers: route 5: loading handler modules: position 0: x",
-            Some((ServerName::Https, 5)),
+            Some((ServerName::Https, &[5])),
         );
         check(
             "server http: setting up route matchers: route 12: loading matcher modules: x",
-            Some((ServerName::Http, 12)),
+            Some((ServerName::Http, &[12])),
+        );
+        let inner = "loading handler modules: position 0: loading module 'subroute': provision http.handlers.subroute: setting up subroutes: route";
+        check(
+            &format!(
+                "server http: setting up route handlers: route 3: {inner} 2: {inner} 1: loading matcher modules: x"
+            ),
+            Some((ServerName::Http, &[3, 2, 1])),
+        );
+        check(
+            &format!("server http: setting up route handlers: route 3: {inner} x"),
+            None,
         );
         check("server http: setting up TLS connection policies: x", None);
         check("server other: setting up route handlers: route 5: x", None);
         check("getting tls app: loading certificates: x", None);
         check(
             "server https: setting up route handlers: route 5: server http: setting up route handlers: route 1: x",
-            Some((ServerName::Https, 5)),
+            Some((ServerName::Https, &[5])),
         );
     }
 

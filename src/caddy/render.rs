@@ -126,6 +126,10 @@ pub struct CertificatePair {
     pub key: PathBuf,
 }
 
+/// Which key stands where: by server, the route's index in it and those within routes that are
+/// subroutes.
+pub type Places = BTreeMap<(ServerName, Vec<usize>), RouteKey>;
+
 /// A config, the bytes to send, and how to read Caddy's complaints about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
@@ -135,19 +139,29 @@ pub struct Rendered {
     pub json: Arc<[u8]>,
     /// The fingerprint of those bytes.
     pub fingerprint: Fingerprint,
-    /// Which key stands at which index of a server's routes. Routes of our own (normalisation,
-    /// redirects, 404) are in no key's place.
-    pub places: BTreeMap<(ServerName, usize), RouteKey>,
+    /// Which key stands at which place of a server's routes. Routes of our own (normalisation,
+    /// redirects, 404) are in no key's place, nor are those that serve several hosts.
+    pub places: Places,
 }
 
 impl Rendered {
     /// The route that Caddy's refusal names, or `None` when it names none or one of our own.
     #[must_use]
     pub fn blame(&self, caddy_message: &str) -> Option<&RouteKey> {
-        self.places.get(&message::named_route(caddy_message)?)
+        let (server, mut place) = message::named_route(caddy_message)?;
+        // What is within a key's route is that key's.
+        while !place.is_empty() {
+            let named = (server, place);
+            if let Some(key) = self.places.get(&named) {
+                return Some(key);
+            }
+            place = named.1;
+            place.pop();
+        }
+        None
     }
 
-    fn new(config: Config, places: BTreeMap<(ServerName, usize), RouteKey>) -> Self {
+    fn new(config: Config, places: Places) -> Self {
         let json = serde_json::to_vec(&config).expect("the config has text keys only");
         Self {
             fingerprint: Fingerprint::of(&json),
@@ -172,7 +186,7 @@ pub fn render(table: &RouteTable, options: &RenderOptions) -> Rendered {
 #[must_use]
 pub fn render_unavailable(options: &RenderOptions) -> Rendered {
     let servers = BTreeMap::from([(ServerName::Http, servers::unavailable(options))]);
-    Rendered::new(config(options, servers, None), BTreeMap::new())
+    Rendered::new(config(options, servers, None), Places::new())
 }
 
 /// What every config has in common.

@@ -53,7 +53,7 @@ pub(crate) fn check(built: &Built) {
                     built.claims.get(&host).map(|of| &of.owner) == Some(&claim.owner)
                 };
                 // Routes of our own that name no host are for every site: the 404 at the end.
-                let key = rendered.places.get(&(*name, index));
+                let key = rendered.places.get(&(*name, vec![index]));
                 let hosts = match key {
                     Some(key) if takes(key.host.as_str(), asked) => vec![key.host.as_str()],
                     Some(_) => Vec::new(),

@@ -54,7 +54,7 @@ pub(super) fn last_resort(
 
 /// What Caddy dials for a pool: its upstreams' addresses, or the files that hold them. The only
 /// place that decides it.
-fn dials(pool: &Pool, options: &RenderOptions) -> Vec<String> {
+pub(super) fn dials(pool: &Pool, options: &RenderOptions) -> Vec<String> {
     match &options.slots {
         None => addresses(pool),
         Some(slots) => {
@@ -97,8 +97,14 @@ fn retry_match(options: &RenderOptions) -> Vec<Matcher> {
     options.slots.iter().map(of_slots).collect()
 }
 
+/// The proxy to a pool's own upstreams.
 pub(super) fn reverse_proxy(pool: &Pool, options: &RenderOptions) -> ReverseProxy {
-    let upstreams = dials(pool, options).into_iter();
+    proxy_to(dials(pool, options), pool, options)
+}
+
+/// The proxy to these upstreams, and else as the pool says.
+pub(super) fn proxy_to(dials: Vec<String>, pool: &Pool, options: &RenderOptions) -> ReverseProxy {
+    let upstreams = dials.into_iter();
     let upstreams: Vec<_> = upstreams.map(|dial| ConfigUpstream { dial }).collect();
     // Towards an `https` upstream Caddy sets Host to the upstream's address (from 2.11 on,
     // `RequestHeaderOps` in reverseproxy/httptransport.go); applications want to see their own.
