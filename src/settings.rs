@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access::UserName;
-use crate::caddy::render::{AcmeOptions, ClientLimits, RenderOptions};
+use crate::caddy::render::{AcmeOptions, ClientLimits, Grouping, RenderOptions};
 use crate::labels::{Permits, TlsSetting};
 use crate::model::Cidr;
 use crate::reconcile::DebounceOptions;
@@ -71,6 +71,8 @@ pub struct Settings {
     pub permits: Permits,
     /// How the config says where an upstream is. Default slots.
     pub upstreams: UpstreamsMode,
+    /// Whether hosts share routes of Caddy. Default by their number.
+    pub grouping: Grouping,
     /// How many requests may wait for a container, with slots. Default 1,024 for one app, 16,384 in
     /// all.
     pub hold: HoldBounds,
@@ -109,6 +111,7 @@ impl Default for Settings {
             clients: ClientLimits::default(),
             permits: Permits::default(),
             upstreams: UpstreamsMode::Slots,
+            grouping: Grouping::default(),
             hold: HoldBounds::default(),
             debounce: DebounceOptions::default(),
             resync_interval: Duration::from_mins(1),
@@ -200,6 +203,7 @@ impl Settings {
             ask: None,
             trusted_proxies: self.trusted_proxies.clone(),
             slots: None,
+            grouping: self.grouping,
         }
     }
 }

@@ -22,8 +22,9 @@ pub use handlers::{
     RequestBody, ResponseHandler, ResponseMatcher, ResponseOps, Subroute,
 };
 pub use http::{
-    AccessLog, AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, PathReplacement,
-    Replacement, Rewrite, Route, Server, ServerLimits, ServerName, StaticResponse, TrustedProxies,
+    AccessLog, AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, Map, Mapping,
+    PathReplacement, Replacement, Rewrite, Route, Server, ServerLimits, ServerName, StaticResponse,
+    TrustedProxies,
 };
 pub use matcher::{FileMatch, IpRanges, Matcher, Pattern};
 pub use proxy::{

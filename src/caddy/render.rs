@@ -74,6 +74,21 @@ pub struct RenderOptions {
     pub trusted_proxies: Vec<Cidr>,
     /// Where upstreams' addresses are; `None` is in the config itself.
     pub slots: Option<SlotOptions>,
+    /// Whether hosts share routes.
+    pub grouping: Grouping,
+}
+
+/// Whether exact hosts share routes of Caddy, so that the last of thousands is found as fast as the
+/// first. What is answered to a request is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Grouping {
+    /// Where there are more than some dozen.
+    #[default]
+    Auto,
+    /// Also where there are few.
+    Always,
+    /// Each key is a route of its own in one list.
+    Never,
 }
 
 impl RenderOptions {

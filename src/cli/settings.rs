@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::caddy::render::{AcmeOptions, ClientLimits, DnsProvider, ExternalAccountKey};
+use crate::caddy::render::{AcmeOptions, ClientLimits, DnsProvider, ExternalAccountKey, Grouping};
 use crate::labels::{Permits, TlsSetting};
 use crate::reconcile::DebounceOptions;
 use crate::settings::{Settings, UpstreamsMode};
@@ -28,6 +28,27 @@ enum Upstreams {
     /// The addresses stand in files that Caddy reads at each request; requests wait while an app
     /// is recreated.
     Slots,
+}
+
+/// `--group-hosts`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum GroupHosts {
+    /// More than some dozen hosts share routes of Caddy.
+    Auto,
+    /// All share them.
+    Always,
+    /// None does: each is a route in one list.
+    Never,
+}
+
+impl From<GroupHosts> for Grouping {
+    fn from(hosts: GroupHosts) -> Self {
+        match hosts {
+            GroupHosts::Auto => Self::Auto,
+            GroupHosts::Always => Self::Always,
+            GroupHosts::Never => Self::Never,
+        }
+    }
 }
 
 /// The settings as flags. Their doc comments are the help on the terminal.
@@ -161,6 +182,9 @@ pub(crate) struct SettingsArgs {
     /// How the config says where a container is
     #[arg(long, env = "SH0_UPSTREAMS", value_enum, default_value = "slots")]
     upstreams: Upstreams,
+    /// Whether hosts share routes in Caddy's config, which is faster with many
+    #[arg(long, env = "SH0_GROUP_HOSTS", value_enum, default_value = "auto")]
+    group_hosts: GroupHosts,
     /// Requests that may wait for one app while it has no ready container
     #[arg(long, env = "SH0_HOLD_APP_MAX", default_value_t = 1_024, value_parser = waiting, value_name = "COUNT")]
     hold_app_max: usize,
@@ -242,6 +266,7 @@ impl From<SettingsArgs> for Settings {
                 Upstreams::Direct => UpstreamsMode::Direct,
                 Upstreams::Slots => UpstreamsMode::Slots,
             },
+            grouping: args.group_hosts.into(),
             hold: HoldBounds {
                 pool_waiting_max: args.hold_app_max,
                 waiting_max: args.hold_max,

@@ -49,6 +49,22 @@ pub(super) fn handled() -> Vec<Site> {
     ]
 }
 
+/// A site that asks for a name and its password.
+pub(super) fn guarded(mut site: Site) -> Site {
+    let protection = Protection {
+        accounts: vec![Account::parse(BCRYPT).expect("an account")],
+        ..Protection::default()
+    };
+    site.route.serving = Serving::Passed(Box::new(Passed {
+        handling: Handling {
+            protection,
+            ..Handling::default()
+        },
+        asked: None,
+    }));
+    site
+}
+
 fn served(place: &str, handling: Handling, asked: Option<Asked>) -> Site {
     let mut site = site(place, &format!("{A} {B}"));
     site.route.serving = Serving::Passed(Box::new(Passed { handling, asked }));

@@ -1,6 +1,7 @@
 //! Route tables for tests: a short way to write one, and the samples whose configs are pinned as
 //! golden files and given to a real Caddy.
 
+pub(crate) mod grouped;
 mod handled;
 mod hosts;
 
@@ -273,6 +274,7 @@ pub(crate) fn samples(base: &RenderOptions) -> BTreeMap<&'static str, (RouteTabl
         ),
     ]);
     samples.extend(hosts::samples(base));
+    samples.extend(grouped::samples(base));
     samples
 }
 
@@ -354,15 +356,22 @@ fn pools() -> Vec<Site> {
     ]
 }
 
-/// Pools whose addresses are in slots, one of them over TLS and one with nobody ready.
-fn slots(base: &RenderOptions) -> (RouteTable, RenderOptions) {
-    let options = RenderOptions {
+/// The options with one slot for each pool.
+fn in_slots(base: &RenderOptions) -> RenderOptions {
+    RenderOptions {
         slots: Some(SlotOptions {
             runtime_dir: base.admin_socket.with_file_name("run.d"),
-            counts: [(pool_key(), NonZeroUsize::new(2).expect("not 0"))].into(),
+            counts: BTreeMap::new(),
         }),
         ..base.clone()
-    };
+    }
+}
+
+/// Pools whose addresses are in slots, one of them over TLS and one with nobody ready.
+fn slots(base: &RenderOptions) -> (RouteTable, RenderOptions) {
+    let mut options = in_slots(base);
+    let two = (pool_key(), NonZeroUsize::new(2).expect("not 0"));
+    { options.slots.iter_mut() }.for_each(|slots| slots.counts.extend([two]));
     let sites = [
         site("app.example.com", A).internal(),
         site("tls.example.com", A).https(UpstreamTls::SkipVerify),

@@ -2,6 +2,7 @@
 //! are a second Caddy that answers with what it was asked.
 
 pub(crate) mod client;
+mod groups;
 mod grpc;
 mod handling;
 mod matching;

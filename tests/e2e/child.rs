@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sh0_agent::caddy::admin::{Admin, AdminClient, AdminError};
-use sh0_agent::caddy::render::{AcmeOptions, ClientLimits, RenderOptions};
+use sh0_agent::caddy::render::{AcmeOptions, ClientLimits, Grouping, RenderOptions};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
@@ -54,6 +54,7 @@ pub(crate) fn place() -> (TempDir, RenderOptions) {
         clients: ClientLimits::default(),
         trusted_proxies: Vec::new(),
         slots: None,
+        grouping: Grouping::default(),
         certificates: Vec::new(),
         certificate_names: BTreeSet::new(),
         authorities: BTreeMap::new(),

@@ -33,6 +33,7 @@ mod docs;
 mod explain;
 mod fake_engine;
 mod fenced;
+mod groups;
 mod health;
 mod hostile;
 #[path = "../contract/hostile.rs"]

@@ -8,7 +8,8 @@ use std::time::Duration;
 use expect_test::expect_file;
 use proptest::prelude::*;
 use sh0_agent::caddy::render::{
-    AcmeOptions, ClientLimits, DnsProvider, RenderOptions, Rendered, render, render_unavailable,
+    AcmeOptions, ClientLimits, DnsProvider, Grouping, RenderOptions, Rendered, render,
+    render_unavailable,
 };
 use sh0_agent::model::{Method, PassiveChecks};
 use sh0_agent::routes::{HostPolicy, TlsMode};
@@ -29,6 +30,7 @@ pub(crate) fn options() -> RenderOptions {
         clients: ClientLimits::default(),
         trusted_proxies: Vec::new(),
         slots: None,
+        grouping: Grouping::default(),
         certificates: Vec::new(),
         certificate_names: BTreeSet::new(),
         authorities: BTreeMap::new(),

@@ -161,6 +161,8 @@ pub enum Handler {
         #[serde(skip_serializing_if = "Option::is_none")]
         log_skip: Option<bool>,
     },
+    /// Gives a placeholder its value, by that of another.
+    Map(Map),
     /// Passes the request on.
     ReverseProxy(Box<ReverseProxy>),
     /// Answers.
@@ -170,6 +172,26 @@ pub enum Handler {
     /// What an operator wrote.
     #[serde(untagged)]
     Raw(serde_json::Value),
+}
+
+/// A table of values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Map {
+    /// The text that is looked up; placeholders are expanded.
+    pub source: &'static str,
+    /// The placeholders that get a value.
+    pub destinations: [&'static str; 1],
+    /// What is what, each input once. They are compared one by one.
+    pub mappings: Vec<Mapping>,
+}
+
+/// One line of a table of values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mapping {
+    /// The whole text.
+    pub input: String,
+    /// The values; placeholders are expanded.
+    pub outputs: [String; 1],
 }
 
 /// A change of the path.

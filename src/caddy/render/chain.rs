@@ -66,6 +66,14 @@ pub(super) fn chain(
         .collect()
 }
 
+/// Whether an operator's own handlers are among them.
+pub(super) fn has_raw(route: &Route) -> bool {
+    match &route.serving {
+        Serving::Passed(passed) => !passed.handling.protection.raw.is_empty(),
+        Serving::Closed => false,
+    }
+}
+
 /// The answer of a route that cannot be protected as its labels ask.
 fn closed() -> Handler {
     page(

@@ -13,6 +13,7 @@ use crate::routes::{HostPolicy, RouteTable};
 
 mod claims;
 mod errors;
+mod groups;
 mod hosts;
 mod list;
 
@@ -109,11 +110,18 @@ fn trusted_proxies(options: &RenderOptions) -> Option<TrustedProxies> {
 
 /// The access log, where any of the routes is logged.
 fn access_log(routes: &[Route]) -> Option<AccessLog> {
+    is_any_logged(routes).then_some(AccessLog {})
+}
+
+fn is_any_logged(routes: &[Route]) -> bool {
     let logged = Handler::Vars {
         log_skip: Some(false),
     };
-    let is_logged = |route: &Route| route.handle.first() == Some(&logged);
-    routes.iter().any(is_logged).then_some(AccessLog {})
+    let is_logged = |handler: &Handler| {
+        let within = matches!(handler, Handler::Subroute(w) if is_any_logged(&w.routes));
+        within || *handler == logged
+    };
+    { routes.iter() }.any(|route| route.handle.iter().any(is_logged))
 }
 
 fn listen(options: &RenderOptions, port: u16) -> Vec<String> {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::groups::{self, Grouped};
 use super::{access_log, claims, matching_hosts};
 use crate::caddy::config::{AccessLog, Handler, Matcher, Pattern, Route, ServerName};
 use crate::caddy::render::paths::matcher;
 use crate::caddy::render::{Places, RenderOptions, handlers};
 use crate::model::Hostname;
-use crate::routes::{HostPolicy, RouteKey, RouteTable};
+use crate::routes::{HostPolicy, Route as TableRoute, RouteKey, RouteTable};
 
 /// The routes of one server as they are put together.
 pub(super) struct RouteList {
@@ -58,18 +59,31 @@ impl RouteList {
         openness: u8,
         so: impl Fn(&HostPolicy) -> bool,
     ) {
-        for (key, route) in table.in_order() {
-            let served = table.hosts.get(&key.host).is_some_and(&so);
-            if key.host.openness() != openness || !served {
-                continue;
-            }
-            self.keys.insert(vec![self.routes.len()], key.clone());
-            self.routes.push(Route {
-                id: Some(id(self.server, key)),
-                matchers: matcher(key).into_iter().collect(),
-                handle: handlers::handlers(key, route, options),
-                terminal: true,
-            });
+        let is_served = |key: &RouteKey| {
+            key.host.openness() == openness && table.hosts.get(&key.host).is_some_and(&so)
+        };
+        let served = table.in_order().filter(|(key, _)| is_served(key));
+        let served: Vec<_> = served.collect();
+        let name = self.server;
+        let leaf = |key: &RouteKey, route: &TableRoute| Route {
+            id: Some(id(name, key)),
+            matchers: matcher(key).into_iter().collect(),
+            handle: handlers::handlers(key, route, options),
+            terminal: true,
+        };
+        let is_grouped = openness == 0 && groups::is_grouped(&served, options.grouping);
+        let grouped = if is_grouped {
+            groups::grouped(&served, options, leaf)
+        } else {
+            groups::flat(&served, leaf)
+        };
+        for Grouped { route, keys } in grouped {
+            let index = self.routes.len();
+            let place = |within: Vec<usize>| [index].into_iter().chain(within).collect();
+            let keys = keys.into_iter();
+            self.keys
+                .extend(keys.map(|(within, key)| (place(within), key)));
+            self.routes.push(route);
         }
     }
 
