@@ -51,7 +51,7 @@ async fn no_seeded_secret_is_in_a_log_a_report_the_status_or_a_config_that_is_sh
         run.stdout(agent.log_file()).stderr(agent.log_file());
         agent.spawn_as(run);
         agent.until_up().await;
-        let (host, wrong) = (engine.host("web"), engine.host("wrong"));
+        let [host, wrong, inside] = ["web", "wrong", "inside"].map(|name| engine.host(name));
         let web = { App::named("web").host(&host).without_hold() }
             .label(
                 "sh0.headers.request.Authorization",
@@ -76,15 +76,7 @@ async fn no_seeded_secret_is_in_a_log_a_report_the_status_or_a_config_that_is_sh
                 "[{\"handler\": \"seeded-raw-credential\"}]",
             );
         engine.run(mistaken).await;
-        let inside = engine.host("inside");
-        for (name, host, tls) in [
-            ("inside", &inside, "internal"),
-            ("own", &engine.host("own"), "auto"),
-        ] {
-            engine
-                .run(App::named(name).host(host).label("sh0.tls", tls))
-                .await;
-        }
+        run_with_certificates(&engine, &inside).await;
         agent.answers(&host, "web").await;
         agent.refuses(&wrong, 503).await;
 
@@ -107,6 +99,14 @@ async fn no_seeded_secret_is_in_a_log_a_report_the_status_or_a_config_that_is_sh
             searched(&words.join(" "), &String::from_utf8_lossy(&both));
         }
     }
+}
+
+/// A site with a certificate of the internal authority, and one with the operator's own.
+async fn run_with_certificates(engine: &Engine, inside: &str) {
+    let inside = App::named("inside").host(inside);
+    engine.run(inside.label("sh0.tls", "internal")).await;
+    let own = App::named("own").host(&engine.host("own"));
+    engine.run(own.label("sh0.tls", "auto")).await;
 }
 
 /// Pairs in the operator's folder, which are right, do not belong together, or are cut short; the
