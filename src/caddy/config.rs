@@ -28,8 +28,8 @@ pub use http::{
 };
 pub use matcher::{FileMatch, IpRanges, Matcher, Pattern};
 pub use proxy::{
-    CaPool, HealthChecks, LoadBalancing, PassiveHealthChecks, ReverseProxy, SelectionPolicy,
-    Transport, TransportTls, Upstream,
+    CaPool, HealthChecks, LoadBalancing, NetworkProxy, PassiveHealthChecks, ReverseProxy,
+    SelectionPolicy, Transport, TransportTls, Upstream,
 };
 pub use tls::{
     Acme, Automation, AutomationPolicy, CertificateAuthority, CertificateFile, Certificates,

@@ -2,9 +2,11 @@
 //! that answer with the very bytes that reached them.
 
 mod fields;
+mod frames;
 mod labels;
 mod limits;
 mod mirror;
+mod named;
 mod paths;
 mod raw;
 mod smuggled;

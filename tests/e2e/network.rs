@@ -211,3 +211,21 @@ async fn another_label_prefix_makes_other_labels_count() {
     agent.answers(&host, "web").await;
     assert!(!agent.routes().await.contains(&engine.name_of("other")));
 }
+
+#[tokio::test]
+async fn requests_for_containers_do_not_go_through_a_proxy_of_the_environment() {
+    let engine = Engine::start().await;
+    let proxy = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    proxy.set_nonblocking(true).expect("it is a socket");
+    let url = format!("http://{}", proxy.local_addr().expect("it is bound"));
+    let variables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"];
+    let options = variables.iter().fold(Options::default(), |options, name| {
+        options.env(name, &url).env("NO_PROXY", "")
+    });
+    let agent = Agent::start_with(&engine, options).await;
+    let host = engine.host("web");
+    engine.run(App::named("web").host(&host)).await;
+    agent.answers(&host, "web").await;
+    let asked = proxy.accept().map(|_| ()).map_err(|error| error.kind());
+    assert_eq!(asked, Err(std::io::ErrorKind::WouldBlock), "nobody came");
+}

@@ -1,5 +1,6 @@
 //! Who the agent and its Caddy are, and what that lets them do: what a kernel says of it.
 
+mod first_handshake;
 mod folders;
 mod users;
 

@@ -114,7 +114,19 @@ pub enum Transport {
         /// `None` is clear text.
         #[serde(skip_serializing_if = "Option::is_none")]
         tls: Option<TransportTls>,
+        /// `None` is what Caddy's environment says (`HTTP_PROXY` and its like).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        network_proxy: Option<NetworkProxy>,
     },
+}
+
+/// The proxy on the way to an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "from")]
+pub enum NetworkProxy {
+    /// No proxy, whatever the environment says.
+    #[serde(rename = "none")]
+    Direct,
 }
 
 /// TLS towards an upstream.

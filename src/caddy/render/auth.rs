@@ -194,6 +194,7 @@ fn server(is_https: bool, host: &Hostname, port: Port, options: &RenderOptions) 
             response_header_timeout: None,
             versions: Vec::new(),
             tls: is_https.then_some(tls),
+            network_proxy: None,
         },
         rewrite: None,
         handle_response: Vec::new(),

@@ -7,8 +7,8 @@ use super::chain::{self, Last};
 use super::{RenderOptions, SlotOptions, text};
 use crate::caddy::config::{
     CaPool, CaddyDuration, Handler, HeaderOps, Headers, HealthChecks, LoadBalancing, Matcher,
-    PassiveHealthChecks, Replacement, ResponseOps, ReverseProxy, SelectionPolicy, StaticResponse,
-    Transport, TransportTls, Upstream as ConfigUpstream,
+    NetworkProxy, PassiveHealthChecks, Replacement, ResponseOps, ReverseProxy, SelectionPolicy,
+    StaticResponse, Transport, TransportTls, Upstream as ConfigUpstream,
 };
 use crate::model::{Hostname, LbPolicy, Scheme};
 use crate::routes::{Pool, Route, RouteKey, Serving, UpstreamTls};
@@ -193,6 +193,9 @@ fn transport(pool: &Pool, options: &RenderOptions) -> Transport {
         response_header_timeout: pool.timeouts.response.map(CaddyDuration),
         versions,
         tls,
+        // A container is on this machine: a proxy of the environment is for the way to the
+        // certificate authority, and would get the clients' requests, or lose them.
+        network_proxy: Some(NetworkProxy::Direct),
     }
 }
 

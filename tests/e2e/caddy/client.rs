@@ -1,11 +1,18 @@
 //! Asks through Caddy, and stands behind it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use reqwest::redirect::Policy;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tokio::process::Command;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::child::{CaddyChild, free_ports};
 
@@ -65,6 +72,41 @@ pub(crate) async fn get_tls(root: &Path, port: u16, host: &str, path: &str) -> S
     } else {
         text(&output.stderr)
     }
+}
+
+/// A connection to this port of the loopback whose handshake names this host (nobody, where it is
+/// an address) and offers this protocol, trusting `root` only; with a client's certificate and key
+/// in one file, if there is one.
+pub(crate) async fn connect_tls(
+    root: &Path,
+    port: u16,
+    host: &str,
+    protocol: &str,
+    client: Option<&Path>,
+) -> TlsStream<TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let root = CertificateDer::from_pem_file(root).expect("the root is PEM");
+    roots.add(root).expect("the root is a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has cipher suites for TLS 1.2 and 1.3")
+        .with_root_certificates(roots);
+    let mut config = match client {
+        Some(file) => {
+            let certificate = CertificateDer::from_pem_file(file).expect("it has one");
+            let key = PrivateKeyDer::from_pem_file(file).expect("it has one");
+            let config = config.with_client_auth_cert(vec![certificate], key);
+            config.expect("they belong together")
+        }
+        None => config.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    let stream = TcpStream::connect(("127.0.0.1", port)).await;
+    let name = ServerName::try_from(host.to_owned()).expect("a name");
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = connector.connect(name, stream.expect("Caddy listens"));
+    stream.await.expect("it has its certificate")
 }
 
 /// Backends: each answers with its name and what it was asked.

@@ -3,20 +3,15 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use h2::client::SendRequest;
 use hyper::body::Bytes;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
-use super::client::get_tls;
+use super::client::{connect_tls, get_tls};
 use super::matching::{container, serve};
 use crate::harness::{patience, until};
 
@@ -59,24 +54,7 @@ async fn echo(request: Request<h2::RecvStream>, mut respond: h2::server::SendRes
 
 /// A connection to this host at this port of the loopback.
 async fn connect(root: &Path, port: u16, host: &str) -> SendRequest<Bytes> {
-    let mut roots = RootCertStore::empty();
-    let root = CertificateDer::from_pem_file(root).expect("the root is PEM");
-    roots.add(root).expect("the root is a certificate");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has cipher suites for TLS 1.2 and 1.3");
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(("127.0.0.1", port))
-        .await
-        .expect("Caddy listens");
-    let name = ServerName::try_from(host.to_owned()).expect("a name");
-    let connector = TlsConnector::from(Arc::new(config));
-    let stream = connector
-        .connect(name, stream)
-        .await
-        .expect("it has its certificate");
+    let stream = connect_tls(root, port, host, "h2", None).await;
     let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
     tokio::spawn(connection);
     client.ready().await.expect("it is open")
