@@ -12,6 +12,8 @@
 
 #[path = "../contract/admin.rs"]
 mod admin_contract;
+#[path = "../contract/built.rs"]
+mod built;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
 mod fakes;
