@@ -35,6 +35,7 @@ mod docs;
 mod explain;
 mod fake_engine;
 mod fenced;
+mod fuzz;
 mod health;
 mod hostile;
 #[path = "../contract/hostile.rs"]
