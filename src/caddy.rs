@@ -7,7 +7,8 @@
 pub mod admin;
 pub mod config;
 mod fingerprint;
-mod message;
+#[doc(hidden)]
+pub mod message;
 pub mod render;
 
 pub use fingerprint::Fingerprint;

@@ -17,6 +17,8 @@ mod signal;
 mod tls;
 mod version;
 mod way;
+#[doc(hidden)]
+pub mod wire;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -6,22 +6,22 @@
 //! never an end.
 
 mod file;
-mod remembered;
+#[doc(hidden)]
+pub mod remembered;
+#[doc(hidden)]
+pub mod stored;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::file::{replace_file, replace_shared_file};
 pub use self::remembered::{Recalled, Remembered};
-use crate::model::{AppKey, Labels, RouteId};
+use self::stored::{parse, print};
 use crate::routes::{Absent, Claims, LastGood};
-
-/// The version of the file's form. A file of another version is not read.
-const VERSION: u32 = 1;
 
 /// What is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,29 +32,6 @@ pub struct State {
     pub last_good: LastGood,
     /// The apps among them that have no container, and since when.
     pub absent: Absent,
-}
-
-/// The file's form.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    version: u32,
-    claims: Claims,
-    last_good: Vec<StoredForm>,
-    /// Not in files of the first agents.
-    #[serde(default)]
-    absent: Vec<StoredAbsence>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredForm {
-    route: RouteId,
-    labels: Labels,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredAbsence {
-    app: AppKey,
-    since: u64,
 }
 
 /// What went wrong with the file.
@@ -151,43 +128,6 @@ fn check_version(bytes: &[u8], expected: u32) -> Result<(), String> {
     ))
 }
 
-fn parse(bytes: &[u8]) -> Result<State, String> {
-    check_version(bytes, VERSION)?;
-    let stored: Stored = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-    let last_good = stored
-        .last_good
-        .into_iter()
-        .map(|form| (form.route, form.labels))
-        .collect();
-    Ok(State {
-        claims: stored.claims,
-        last_good,
-        absent: { stored.absent.into_iter() }
-            .map(|absence| (absence.app, absence.since))
-            .collect(),
-    })
-}
-
-fn print(state: &State) -> Vec<u8> {
-    let form = |(route, labels): (&RouteId, &Labels)| StoredForm {
-        route: route.clone(),
-        labels: labels.clone(),
-    };
-    let last_good = state.last_good.iter().map(form).collect();
-    let stored = Stored {
-        version: VERSION,
-        claims: state.claims.clone(),
-        last_good,
-        absent: { state.absent.iter() }
-            .map(|(app, since)| StoredAbsence {
-                app: app.clone(),
-                since: *since,
-            })
-            .collect(),
-    };
-    serde_json::to_vec_pretty(&stored).expect("strings and numbers always serialise")
-}
-
 impl StateFile {
     async fn replace(
         &self,
@@ -236,7 +176,7 @@ mod tests {
     use crate::labels::{HostRules, TlsSetting};
     use crate::model::{
         Address, AppKey, Container, ContainerId, ContainerState, Health, Hostname, NetworkMode,
-        Owner, RouteName,
+        Owner, RouteId, RouteName,
     };
     use crate::routes::Claim;
 

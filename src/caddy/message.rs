@@ -40,7 +40,8 @@ const INNER: &str = "loading handler modules: position 0: loading module 'subrou
 /// The server and the place of the route that a message names, as in `server https: setting up
 /// route handlers: route 5: …` (`modules/caddyhttp/app.go` and `autohttps.go`): its index, and those
 /// within routes that are subroutes.
-pub(crate) fn named_route(message: &str) -> Option<(ServerName, Vec<usize>)> {
+#[must_use]
+pub fn named_route(message: &str) -> Option<(ServerName, Vec<usize>)> {
     let (_, rest) = message.split_once("server ")?;
     let (name, rest) = rest.split_once(": setting up route ")?;
     let server = match name {
@@ -62,13 +63,15 @@ pub(crate) fn named_route(message: &str) -> Option<(ServerName, Vec<usize>)> {
 
 /// Whether the last words of a Caddy that ended at its start blame its config: it refused the
 /// config, or fell over it. One that was killed, or has no memory, says nothing like it.
-pub(crate) fn blames_config(last_words: &str) -> bool {
+#[must_use]
+pub fn blames_config(last_words: &str) -> bool {
     (["loading new config: ", "panic: "].iter()).any(|words| last_words.contains(words))
 }
 
 /// Whether a refusal is about a certificate of the config; Caddy does not say which
 /// (`TLS.Provision` in `modules/caddytls/tls.go`).
-pub(crate) fn is_certificate(message: &str) -> bool {
+#[must_use]
+pub fn is_certificate(message: &str) -> bool {
     let places = ["loading certificates: ", "caching unmanaged certificate: "];
     named_route(message).is_none()
         && (places.iter()).any(|place| message.contains(&format!(": provision tls: {place}")))
@@ -77,7 +80,8 @@ pub(crate) fn is_certificate(message: &str) -> bool {
 /// Whether a refusal is about what the agent's settings say, and no route: who issues certificates,
 /// whom to believe, where files are (`Provision` in `modules/caddytls/tls.go` and
 /// `modules/caddyhttp/app.go`, `provisionContext` in `caddy.go`).
-pub(crate) fn is_setting(message: &str) -> bool {
+#[must_use]
+pub fn is_setting(message: &str) -> bool {
     let places = [
         "provision tls: provisioning automation policy ",
         "provision tls: provisioning default ",
@@ -93,7 +97,8 @@ pub(crate) fn is_setting(message: &str) -> bool {
 }
 
 /// Whether a refusal is about the machine (a port, a permission, a disk) and may pass by itself.
-pub(crate) fn is_environment(message: &str) -> bool {
+#[must_use]
+pub fn is_environment(message: &str) -> bool {
     named_route(message).is_none()
         && (ENVIRONMENT_TEXTS.iter()).any(|text| message.contains(&format!(": {text}")))
 }

@@ -37,7 +37,8 @@ impl ContainerId {
 
 impl fmt::Display for ContainerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.get(..12).unwrap_or(&self.0))
+        let first: String = self.0.chars().take(12).collect();
+        f.write_str(&shown(&first, 12))
     }
 }
 

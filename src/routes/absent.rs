@@ -54,7 +54,7 @@ fn form(id: &RouteId, labels: &Labels, inputs: &Inputs<'_>) -> Option<Form> {
     let mut route = { reading.into_right() }.filter(|route| inputs.forbidden(route).is_none())?;
     let is_own = |host: &Hostname| {
         let claim = inputs.claims.get(host);
-        claim.is_some_and(|claim| claim.owner == id.app.owner)
+        claim.is_some_and(|claim| claim.owner == id.app.owner && claim.holds(inputs.now))
     };
     route.hosts.retain(is_own);
     route.host.redirect_from.retain(is_own);

@@ -24,7 +24,14 @@ use crate::diagnostic::{Code, Diagnostic, LabelRef, Severity};
 use crate::labels::{Permits, Standing, TlsSetting, parse};
 use crate::model::{
     AppKey, Container, ContainerRef, FileName, Hostname, Labels, RouteId, RouteName, Snapshot,
+    shown,
 };
+
+/// Networks that are listed when the right one is not among them: more help nobody.
+const NETWORKS_SHOWN_MAX: usize = 5;
+/// Characters of a container's or a network's name that are shown. Docker lets networks have any
+/// name.
+const NAME_CHARS_MAX: usize = 128;
 
 /// The labels under the prefix by which each route was last accepted.
 pub type LastGood = BTreeMap<RouteId, Labels>;
@@ -246,14 +253,16 @@ fn off_network(
     let of_project = attached
         .iter()
         .find(|name| name.ends_with(&format!("_{network}")));
-    let list = match attached {
-        [] => "no network".to_owned(),
-        names => names
-            .iter()
-            .map(|n| format!("`{n}`"))
-            .collect::<Vec<_>>()
-            .join(", "),
-    };
+    let mut list: Vec<String> = { attached.iter().take(NETWORKS_SHOWN_MAX) }
+        .map(|name| format!("`{}`", shown(name, NAME_CHARS_MAX)))
+        .collect();
+    match attached.len().saturating_sub(NETWORKS_SHOWN_MAX) {
+        0 if attached.is_empty() => list.push("no network".to_owned()),
+        0 => {}
+        more => list.push(format!("{more} more")),
+    }
+    let list = list.join(", ");
+    let user = shown(lender.unwrap_or(&container.name), NAME_CHARS_MAX);
     let help = match of_project {
         Some(_) => format!(
             "compose made a network of the project; write these two lines for it in the compose \
@@ -261,12 +270,11 @@ fn off_network(
         ),
         None => format!(
             "add `networks: [{network}]` to the service, or type `docker network connect \
-             {network} {}`",
-            lender.unwrap_or(&container.name)
+             {network} {user}`"
         ),
     };
-    let who = lender.map_or("it".to_owned(), |lender| {
-        format!("`{lender}`, whose network it uses,")
+    let who = lender.map_or("it".to_owned(), |_| {
+        format!("`{user}`, whose network it uses,")
     });
     let message = format!("{who} is not on the routing network `{network}`; it is on {list}");
     (message, help)

@@ -52,6 +52,12 @@ impl Claim {
         }
     }
 
+    /// Whether it is one: its owner asks, or went less than ten minutes ago.
+    pub(super) fn holds(&self, now: u64) -> bool {
+        self.released
+            .is_none_or(|at| at.saturating_add(CLAIM_GRACE_SECONDS) > now)
+    }
+
     /// Gives the claim of an app outside any project to the app that one of its containers is now.
     fn follow_rename(&mut self, asking: &[&Asking]) {
         let is_app = |owner: &Owner| matches!(owner, Owner::App(_));
@@ -95,9 +101,7 @@ pub(super) fn settle(before: &Claims, asking: &[Asking], named: &Named, now: u64
     claims.retain(|_, claim| {
         // A clock that was set back must not make a claim last longer.
         claim.released = claim.released.map(|at| at.min(now));
-        claim
-            .released
-            .is_none_or(|at| at.saturating_add(CLAIM_GRACE_SECONDS) > now)
+        claim.holds(now)
     });
     let mut newcomers: Vec<&Asking> = asking.iter().collect();
     // A route for every path claims before one for some paths: who brings the site owns it.

@@ -61,7 +61,11 @@ pub(super) fn boot_id(file: &Path) -> String {
     id.trim().to_owned()
 }
 
-pub(super) fn parse(bytes: &[u8], boot_id: &str) -> Result<Recalled, String> {
+/// What the bytes of `containers.json` say, on the run of the machine with this id.
+///
+/// # Errors
+/// Why they are not usable.
+pub fn parse(bytes: &[u8], boot_id: &str) -> Result<Recalled, String> {
     super::check_version(bytes, VERSION)?;
     let stored: Stored<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     Ok(Recalled {
@@ -77,7 +81,12 @@ pub(super) fn parse(bytes: &[u8], boot_id: &str) -> Result<Recalled, String> {
     })
 }
 
-pub(super) fn print(remembered: &Remembered, at: u64, boot_id: &str) -> Vec<u8> {
+/// The bytes of `containers.json`.
+///
+/// # Panics
+/// Never: strings and numbers always serialise.
+#[must_use]
+pub fn print(remembered: &Remembered, at: u64, boot_id: &str) -> Vec<u8> {
     let stored = Stored {
         version: VERSION,
         boot_id: Cow::Borrowed(boot_id),

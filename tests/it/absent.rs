@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{Container, Snapshot};
-use sh0_agent::routes::{Built, Gates, Inputs, LINGER_SECONDS, Refused, build};
+use sh0_agent::routes::{
+    Built, CLAIM_GRACE_SECONDS, Gates, Inputs, LINGER_SECONDS, Refused, build,
+};
 use sh0_agent::state::State;
 
+use crate::built::check_table;
 use crate::scene::{NOW, site};
 
 fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u64) -> Built {
@@ -64,6 +67,22 @@ fn a_route_outlives_its_last_container_by_a_minute() {
     }
     let built = look(&[], &mut state, NOW + LINGER_SECONDS, LINGER_SECONDS);
     assert_eq!(routes(&built), []);
+}
+
+/// A route that is no longer among the labels of its app keeps its last good form, which the app's
+/// removal brings back; but its host may be free by then, and somebody else's at any moment.
+#[test]
+fn no_route_without_containers_outlives_the_claim_on_its_host() {
+    let mut state = State::default();
+    let mut both = web();
+    let old = ("sh0.routes.old.host".to_owned(), "b.example".to_owned());
+    both.labels.extend([old]);
+    look(&[both], &mut state, NOW, LINGER_SECONDS);
+    look(&[web()], &mut state, NOW + 1, LINGER_SECONDS);
+    for passed in [CLAIM_GRACE_SECONDS - 5, CLAIM_GRACE_SECONDS + 1] {
+        let built = look(&[], &mut state, NOW + passed, LINGER_SECONDS);
+        check_table(&built);
+    }
 }
 
 #[test]

@@ -9,17 +9,14 @@ use std::time::Duration;
 
 use expect_test::{expect, expect_file};
 use sh0_agent::caddy::render::render;
-use sh0_agent::diagnostic::Diagnostic;
 use sh0_agent::model::{Container, Labels, Snapshot};
 use sh0_agent::routes::{Built, Serving};
 use tokio::time::Instant;
 
+use crate::built::check_said;
 use crate::fixture::Agent;
 use crate::hostile_rows::{FILES, container, is_row, of, rows};
 use crate::render::options;
-
-/// The longest that is said about one label: a few lines of a terminal.
-const SAID_BYTES_MAX: usize = 2_000;
 
 fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Labels {
     let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
@@ -91,23 +88,6 @@ fn outcome(built: &Built) -> String {
         parts.push("nothing".to_owned());
     }
     parts.join("; ")
-}
-
-/// What is said goes to a terminal: nothing in it moves the cursor, ends a line or turns the text,
-/// and it is short.
-#[track_caller]
-fn check_said(diagnostic: &Diagnostic) {
-    for text in [diagnostic.to_string(), diagnostic.one_line()] {
-        let is_shown = |c: char| c == '\n' || !c.is_control() && !is_unseen(c);
-        assert!(text.chars().all(is_shown), "{text:?}");
-        assert!(text.len() < SAID_BYTES_MAX, "{} bytes: {text}", text.len());
-    }
-    assert!(!diagnostic.one_line().contains('\n'));
-}
-
-/// Characters that turn the direction of a text, or take no place in it.
-fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Nothing of Caddy's environment, files or machine can be named by a label.

@@ -12,6 +12,8 @@
 
 #[path = "../contract/admin.rs"]
 mod admin_contract;
+#[path = "../contract/built.rs"]
+mod built;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
 mod fakes;
@@ -33,6 +35,7 @@ mod docs;
 mod explain;
 mod fake_engine;
 mod fenced;
+mod fuzz;
 mod groups;
 mod health;
 mod hostile;

@@ -12,6 +12,7 @@ use sh0_agent::model::{
 };
 use sh0_agent::routes::Built;
 
+use crate::built::check_table;
 use crate::fixture::Agent;
 
 const PROJECT: &str = "com.docker.compose.project";
@@ -177,54 +178,6 @@ pub(crate) fn containers() -> impl Strategy<Value = Vec<Container>> {
     })
 }
 
-/// The table is what the rest of the agent takes for granted.
-fn check_invariants(built: &Built) {
-    for (key, route) in &built.table.routes {
-        let host = key.host.as_str();
-        assert!(
-            built.table.hosts.contains_key(&key.host),
-            "no policy for {host}"
-        );
-        let path = key.path.plain().unwrap_or_default();
-        let claim = built
-            .claims
-            .get(&key.host)
-            .expect("a served host is claimed");
-        let owner = &route.id.app.owner;
-        let is_let_in = !path.is_empty() && claim.share.contains(owner.name());
-        assert!(
-            claim.owner == *owner || is_let_in,
-            "{key} is served by {owner}"
-        );
-        let is_plain = |c: char| !c.is_control() && !"{}\"\\".contains(c);
-        assert!(
-            host.chars().chain(path.chars()).all(is_plain),
-            "{host}{path}"
-        );
-        let addresses: Vec<_> = route.pool.upstreams.iter().map(|u| u.address).collect();
-        let mut sorted = addresses.clone();
-        sorted.sort();
-        sorted.dedup();
-        assert_eq!(addresses, sorted);
-    }
-    for host in built.table.hosts.keys() {
-        let is_redirected = built.table.redirects.contains_key(host);
-        assert!(
-            is_redirected || built.table.routes.keys().any(|key| key.host == *host),
-            "{host} has no route"
-        );
-    }
-    for diagnostic in &built.diagnostics {
-        let text = diagnostic.to_string();
-        assert!(
-            text.chars().all(|c| c == '\n' || !c.is_control()),
-            "{text:?}"
-        );
-        assert!(!diagnostic.one_line().contains('\n'), "{text:?}");
-        assert!(text.len() < 4_000, "{text}");
-    }
-}
-
 /// The part of the table that belongs to others than `stranger`.
 fn of_others(built: &Built, stranger: &Owner) -> BTreeMap<String, String> {
     let routes = built.table.routes.iter();
@@ -246,7 +199,7 @@ proptest! {
             let parsed = parse(container, "sh0");
             prop_assert!(parsed.diagnostics.is_sorted());
         }
-        check_invariants(&Agent::default().build(&Snapshot::new(containers)));
+        check_table(&Agent::default().build(&Snapshot::new(containers)));
     }
 
     #[test]
@@ -294,7 +247,7 @@ proptest! {
         };
         let with = containers.into_iter().chain([newcomer]);
         let after = agent.build(&Snapshot::new(with));
-        check_invariants(&after);
+        check_table(&after);
         let evil = Owner::Project("evil".to_owned());
         prop_assert_eq!(of_others(&after, &evil), of_others(&before, &evil));
     }

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::NameError;
+use super::{FOUND_CHARS_MAX, NameError};
+use crate::model::shown;
 
 /// Longest host name in bytes (RFC 1035, section 2.3.4, less the two of the wire form).
 const HOST_BYTES_MAX: usize = 253;
@@ -95,6 +96,7 @@ impl Hostname {
                 ));
             }
             if label.starts_with('-') || label.ends_with('-') {
+                let label = shown(label, FOUND_CHARS_MAX);
                 return Err(format!("the part `{label}`, which begins or ends with `-`"));
             }
             let allowed =
@@ -249,6 +251,10 @@ mod tests {
         check_host(
             "-a.example",
             &expect!["found the part `-a`, which begins or ends with `-`"],
+        );
+        check_host(
+            "a.-\u{1b}[2J.example",
+            &expect![[r"found the part `-\u{1b}[2j`, which begins or ends with `-`"]],
         );
         check_host(
             "1.2.3.400",

@@ -30,6 +30,22 @@ fn a_container_off_the_network_is_named_with_the_networks_that_it_is_on() {
     );
 }
 
+/// Docker lets networks have any name, and containers be on any number of them.
+#[test]
+fn names_of_networks_are_escaped_and_some_are_enough() {
+    check(
+        "
+        shop/web nets=a\u{1b}[2J,b,c,d,e,f,g
+          sh0.host=a.example
+        ",
+        expect![[r#"
+            a.example [public] shop/web:default -> http 503
+            | a.example shop-web-1 refused: it is not attached to the network `sh0-net`
+            ! E003 shop-web-1 (c1): it is not on the routing network `sh0-net`; it is on `a\u{1b}[2J`, `b`, `c`, `d`, `e`, 2 more; add `networks: [sh0-net]` to the service, or type `docker network connect sh0-net shop-web-1`
+        "#]],
+    );
+}
+
 #[test]
 fn a_network_of_the_project_is_answered_with_the_two_compose_lines() {
     check(
