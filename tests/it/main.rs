@@ -12,6 +12,12 @@
 
 #[path = "../contract/admin.rs"]
 mod admin_contract;
+#[path = "../../benches/e2e"]
+mod bench {
+    pub(crate) mod daemon;
+    pub(crate) mod growth;
+    pub(crate) mod report;
+}
 #[path = "../contract/engine.rs"]
 mod engine_contract;
 mod fakes;
@@ -23,6 +29,8 @@ mod absent;
 mod access;
 mod adopt;
 mod agent;
+mod bench_daemon;
+mod bench_report;
 mod caddy_admin;
 mod compose_text;
 mod crashes;
