@@ -36,6 +36,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use tokio::select;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::e2e::harness;
 use self::scale::backend::Backend;
@@ -58,8 +60,8 @@ struct Args {
     /// More flags for the agent of this build, such as `--agent-flags "--upstreams direct"`
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     agent_flags: String,
-    /// How long `wrk` asks each host; 0 leaves it out
-    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    /// How long `wrk` asks each host, three times; 0 leaves it out
+    #[arg(long, default_value_t = 3, value_name = "SECONDS")]
     seconds: u64,
     /// How often each change is made
     #[arg(long, default_value_t = 5)]
@@ -104,10 +106,17 @@ async fn main() -> anyhow::Result<()> {
     if args.soak != 0 {
         let size = args.sizes.last().copied().unwrap_or(1);
         let world = World::new(size, backend.port, &proxies);
-        let soaked = soak(args.soak, &world, &backend, &agent, plan).await;
-        return soaked.map_err(anyhow::Error::msg);
+        return select! {
+            soaked = soak(args.soak, &world, &backend, &agent, plan) => {
+                soaked.map_err(anyhow::Error::msg)
+            }
+            told = told_to_end() => anyhow::bail!("ended by {told}"),
+        };
     }
-    let runs = run_all(&proxies, &args.sizes, &backend, plan).await;
+    let runs = select! {
+        runs = run_all(&proxies, &args.sizes, &backend, plan) => runs,
+        told = told_to_end() => anyhow::bail!("ended by {told}"),
+    };
     println!("{}", markdown(&runs, &args.sizes));
     if let Some(path) = args.json {
         std::fs::write(path, serde_json::to_string_pretty(&runs)?)?;
@@ -117,6 +126,15 @@ async fn main() -> anyhow::Result<()> {
         .all(|run| run.proxy != agent.name || !run.figures.is_empty());
     anyhow::ensure!(is_done, "the agent did not do its work");
     Ok(())
+}
+
+/// Ctrl-C and SIGTERM end what was started, too.
+async fn told_to_end() -> &'static str {
+    let mut term = signal(SignalKind::terminate()).expect("signals can be taken");
+    select! {
+        _ = tokio::signal::ctrl_c() => "Ctrl-C",
+        _ = term.recv() => "SIGTERM",
+    }
 }
 
 /// A proxy that did not do its work is left out at the larger sizes.

@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 use super::daemon::{Container, Daemon};
 use super::proxy::Proxy;
 
-/// When nothing has been asked for so long, a proxy is done with the last change: longer than the
-/// throttles of all of them but Traefik's, which is as long and asks before it throttles.
+/// Longer than the throttles of all proxies but Traefik's, which is as long and asks before it
+/// throttles.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// A container and its host.
@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) size: usize,
     /// Where all containers listen.
     pub(crate) port: u16,
+    /// When nothing has been asked for so long, a proxy is done with the last change.
+    pub(crate) quiet: Duration,
     proxies: Vec<Proxy>,
 }
 
@@ -43,6 +45,7 @@ impl World {
             daemon: Daemon::start(sites.chain(strangers)),
             size,
             port,
+            quiet: QUIET,
             proxies: proxies.to_vec(),
         }
     }
@@ -72,7 +75,7 @@ impl World {
     pub(crate) async fn settled(&self, patience: Duration) -> Result<u64, String> {
         let deadline = Instant::now() + patience;
         let (mut calls, mut since) = (self.calls(), Instant::now());
-        while since.elapsed() < QUIET {
+        while since.elapsed() < self.quiet {
             sleep(Duration::from_millis(20)).await;
             if self.calls() != calls {
                 (calls, since) = (self.calls(), Instant::now());

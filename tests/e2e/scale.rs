@@ -15,7 +15,8 @@ use crate::harness::{App, Engine, patience};
 async fn ten_sites_on_the_fake_daemon_are_routed_and_cost_few_calls() {
     let backend = Backend::start().await;
     let agent = Proxy::agent();
-    let world = World::new(10, backend.port, std::slice::from_ref(&agent));
+    let mut world = World::new(10, backend.port, std::slice::from_ref(&agent));
+    world.quiet = Duration::from_millis(300);
     let plan = Plan {
         rounds: 1,
         events: 16,

@@ -21,7 +21,7 @@ const STREAM_MAX: usize = 1_024;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The filters of a stream.
-pub(super) const FILTERS: [&str; 4] = ["container", "event", "label", "type"];
+pub(super) const FILTERS: [&str; 5] = ["container", "event", "label", "scope", "type"];
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -89,6 +89,7 @@ impl Event {
         let word = self.action.split(':').next().unwrap_or_default();
         filters.any("type", |kind| kind == self.kind)
             && filters.any("event", |action| action == self.action || action == word)
+            && filters.any("scope", |scope| scope == "local")
             && filters.any("container", |id| self.container.starts_with(id))
             && filters.labels(&self.attributes)
     }

@@ -225,21 +225,17 @@ async fn network(State(shared): Daemon, Path(path): Path<Vec<(String, String)>>)
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EventsQuery {
-    since: Option<String>,
+    since: Option<f64>,
     filters: Option<String>,
 }
 
 async fn events(State(shared): Daemon, Query(query): Query<EventsQuery>) -> Response {
-    let since = query.since.as_deref().map(str::parse::<f64>);
-    let (Ok(filters), Ok(since)) = (
-        Filters::parse(query.filters.as_deref(), &FILTERS),
-        since.transpose(),
-    ) else {
-        let message = "a filter or time that the fake daemon does not understand";
-        return shared.refuse("/events", StatusCode::BAD_REQUEST, message);
+    let filters = match Filters::parse(query.filters.as_deref(), &FILTERS) {
+        Ok(filters) => filters,
+        Err(message) => return shared.refuse("/events", StatusCode::BAD_REQUEST, &message),
     };
     shared.count("/events", 1, 0);
-    let since = since.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let since = { query.since }.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let events = lock(&shared.streams).subscribe(filters, since);
     let lines = stream::unfold((shared, events), |(shared, mut events)| async move {
         let line = events.recv().await;
