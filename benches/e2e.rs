@@ -113,13 +113,17 @@ async fn main() -> anyhow::Result<()> {
             told = told_to_end() => anyhow::bail!("ended by {told}"),
         };
     }
-    let runs = select! {
-        runs = run_all(&proxies, &args.sizes, &backend, plan) => runs,
-        told = told_to_end() => anyhow::bail!("ended by {told}"),
+    let mut runs = Vec::new();
+    let ended = select! {
+        () = run_all(&proxies, &args.sizes, &backend, plan, &mut runs) => None,
+        told = told_to_end() => Some(told),
     };
     println!("{}", markdown(&runs, &args.sizes));
     if let Some(path) = args.json {
         std::fs::write(path, serde_json::to_string_pretty(&runs)?)?;
+    }
+    if let Some(told) = ended {
+        anyhow::bail!("ended by {told}; the rest was not measured");
     }
     let is_done = runs
         .iter()
@@ -139,8 +143,13 @@ async fn told_to_end() -> &'static str {
 
 /// A proxy that did not do its work is left out at the larger sizes.
 #[expect(clippy::print_stderr, reason = "how far a benchmark is")]
-async fn run_all(proxies: &[Proxy], sizes: &[usize], backend: &Backend, plan: Plan) -> Vec<Run> {
-    let mut runs = Vec::new();
+async fn run_all(
+    proxies: &[Proxy],
+    sizes: &[usize],
+    backend: &Backend,
+    plan: Plan,
+    runs: &mut Vec<Run>,
+) {
     let mut failed = Vec::new();
     for size in sizes {
         for proxy in proxies {
@@ -162,5 +171,4 @@ async fn run_all(proxies: &[Proxy], sizes: &[usize], backend: &Backend, plan: Pl
             });
         }
     }
-    runs
 }

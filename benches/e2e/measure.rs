@@ -68,9 +68,10 @@ pub(crate) async fn measure(
         figures: Vec::new(),
     };
     scene.start().await?;
+    // Before any change, after which an agent may look again for seconds.
+    scene.unrelated().await?;
     scene.returns().await?;
     scene.new_hosts().await?;
-    scene.unrelated().await?;
     if !plan.load.is_zero() {
         scene.throughput().await?;
     }
