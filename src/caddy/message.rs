@@ -34,7 +34,7 @@ const ENVIRONMENT_TEXTS: &[&str] = &[
 
 /// Behind the index of a route: the route of a subroute that is its first handler
 /// (`RouteList.ProvisionHandlers` in `modules/caddyhttp/routes.go`, `Subroute.Provision`).
-const INNER: &str = "loading handler modules: position 0: loading module 'subroute': provision \
+const INNER: &str = " loading handler modules: position 0: loading module 'subroute': provision \
                      http.handlers.subroute: setting up subroutes: route ";
 
 /// The server and the place of the route that a message names, as in `server https: setting up
@@ -49,16 +49,20 @@ pub fn named_route(message: &str) -> Option<(ServerName, Vec<usize>)> {
         "https" => ServerName::Https,
         _ => return None,
     };
-    let (_, mut rest) = rest.split_once(": route ")?;
-    let mut place = Vec::new();
-    loop {
-        let (index, behind) = rest.split_once(": ")?;
-        place.push(index.parse().ok()?);
-        match behind.strip_prefix(INNER) {
-            Some(inner) => rest = inner,
-            None => return Some((server, place)),
-        }
+    let (_, rest) = rest.split_once(": route ")?;
+    let (first, mut behind) = index(rest)?;
+    let mut place = vec![first];
+    while let Some((inner, rest)) = behind.strip_prefix(INNER).and_then(index) {
+        place.push(inner);
+        behind = rest;
     }
+    Some((server, place))
+}
+
+/// A text's index, and what stands behind it.
+fn index(text: &str) -> Option<(usize, &str)> {
+    let (index, behind) = text.split_once(':')?;
+    Some((index.parse().ok()?, behind))
 }
 
 /// Whether the last words of a Caddy that ended at its start blame its config: it refused the
@@ -132,7 +136,7 @@ mod tests {
         );
         check(
             &format!("server http: setting up route handlers: route 3: {inner} x"),
-            None,
+            Some((ServerName::Http, &[3])),
         );
         check("server http: setting up TLS connection policies: x", None);
         check("server other: setting up route handlers: route 5: x", None);

@@ -15,6 +15,19 @@
 #[path = "../contract/admin.rs"]
 mod admin_contract;
 mod adopt;
+#[path = "../../benches/e2e"]
+#[allow(dead_code, reason = "the benchmark itself uses the rest")]
+mod bench {
+    pub(crate) mod backend;
+    pub(crate) mod daemon;
+    pub(crate) mod growth;
+    pub(crate) mod measure;
+    pub(crate) mod process;
+    pub(crate) mod proxy;
+    pub(crate) mod report;
+    pub(crate) mod world;
+    pub(crate) mod wrk;
+}
 mod child;
 #[path = "../contract/engine.rs"]
 mod engine_contract;
@@ -60,6 +73,7 @@ mod ready;
 mod redeploy;
 mod report;
 mod runtime_dir;
+mod scale;
 mod secrets;
 mod shutdown;
 mod slots;

@@ -12,6 +12,12 @@
 
 #[path = "../contract/admin.rs"]
 mod admin_contract;
+#[path = "../../benches/e2e"]
+mod bench {
+    pub(crate) mod daemon;
+    pub(crate) mod growth;
+    pub(crate) mod report;
+}
 #[path = "../contract/built.rs"]
 mod built;
 #[path = "../contract/engine.rs"]
@@ -25,6 +31,8 @@ mod absent;
 mod access;
 mod adopt;
 mod agent;
+mod bench_daemon;
+mod bench_report;
 mod caddy_admin;
 mod compose_text;
 mod crashes;
