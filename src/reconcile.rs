@@ -134,6 +134,8 @@ enum Reason {
     Asked,
     /// The last look failed.
     Retry,
+    /// A container is missing, and no event had announced it.
+    Missing,
 }
 
 /// Everything that can wake the loop.
@@ -141,6 +143,7 @@ enum Event {
     Subscribe,
     Notice(Option<Result<Notice, EngineError>>),
     Look(Reason),
+    LookAtNoticed,
     Looked(Result<Snapshot, EngineError>),
     NetworkChecked(Result<bool, EngineError>),
     AccessChecked,
@@ -256,6 +259,7 @@ where
     /// Gathers: waits for whatever comes first. Nothing is decided here.
     async fn next(&mut self, resync: &mut Interval) -> Event {
         let load_due = self.load_due();
+        let noticed = self.looks.can_look_at_noticed();
         let slots_due = self.world.slots.as_ref().map(Slots::deadline);
         tokio::select! {
             biased;
@@ -264,6 +268,8 @@ where
             looked = done(&mut self.looks.in_flight) => Event::Looked(looked),
             () = at(load_due) => Event::LoadDue,
             notice = next_of(&mut self.subscription.notices) => Event::Notice(notice),
+            // After all notices that are there already.
+            () = std::future::ready(()), if noticed => Event::LookAtNoticed,
             news = self.readiness.next() => Event::Readiness(news),
             () = at(slots_due) => Event::SlotsDue,
             () = at(self.subscription.open_at) => Event::Subscribe,
@@ -287,6 +293,7 @@ where
             Event::Subscribe => self.subscribe(),
             Event::Notice(notice) => self.on_notice(notice),
             Event::Look(reason) => self.look(reason),
+            Event::LookAtNoticed => self.look_at_noticed(),
             Event::Looked(looked) => self.on_looked(looked),
             Event::NetworkChecked(checked) => self.on_network_checked(&checked),
             Event::AccessChecked => self.note_access(),

@@ -191,6 +191,15 @@ impl Container {
         }
     }
 
+    /// The container whose network it uses, where that is another.
+    #[must_use]
+    pub fn lender(&self) -> Option<&ContainerId> {
+        match &self.network_mode {
+            NetworkMode::Container(lender) => Some(lender),
+            NetworkMode::Attached | NetworkMode::Host => None,
+        }
+    }
+
     /// Whether any label begins with `<prefix>.`, that is, whether it may be ours.
     #[must_use]
     pub fn has_prefix(&self, prefix: &str) -> bool {
@@ -206,8 +215,8 @@ pub(crate) fn has_prefix<'a>(keys: impl IntoIterator<Item = &'a String>, prefix:
     })
 }
 
-/// A complete list of containers, in any state. It comes only from a listing that succeeded
-/// whole: an engine error can never become an empty snapshot.
+/// A complete list of containers, in any state: of all, or of some that were asked for. It comes only
+/// from a listing that succeeded whole: an engine error can never become an empty snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
     containers: BTreeMap<ContainerId, Container>,
@@ -220,6 +229,15 @@ impl Snapshot {
         Self {
             containers: containers.into_iter().map(|c| (c.id.clone(), c)).collect(),
         }
+    }
+
+    /// Takes over what a look at these containers alone has shown, in `seen`: those that it lacks
+    /// are gone.
+    pub fn update(&mut self, asked: &BTreeSet<ContainerId>, seen: Self) {
+        for id in asked {
+            self.containers.remove(id);
+        }
+        self.containers.extend(seen.containers);
     }
 
     /// All containers, by id.
