@@ -18,6 +18,7 @@ mod process;
 mod ready;
 mod refuse;
 mod removal;
+mod rendered;
 mod report;
 mod restart;
 mod slots;
@@ -42,9 +43,10 @@ use self::look::{Looks, Subscription};
 use self::memory::Memory;
 use self::ready::{News, Readiness};
 use self::refuse::Refusals;
+use self::rendered::Sendable;
 use self::restart::Restart;
 use crate::caddy::admin::{Admin, AdminError};
-use crate::caddy::render::{RenderOptions, Rendered, render_unavailable};
+use crate::caddy::render::{RenderOptions, render_unavailable};
 use crate::certificates::CertificateSet;
 use crate::discovery::{DockerRequest, Engine, EngineError, Notice};
 use crate::labels::{Permits, TlsSetting};
@@ -182,7 +184,7 @@ struct Loop<E, A, S, P> {
     /// The config that Caddy accepted last.
     accepted: Option<Arc<Desired>>,
     loads: Loads,
-    unavailable: Rendered,
+    unavailable: Sendable,
     first_look_by: Option<Instant>,
     /// Whether it is not known yet if an earlier agent left a Caddy that can be taken over.
     awaits_adoption: bool,
@@ -216,7 +218,7 @@ pub async fn reconcile<E, A, S, P>(
         now
     };
     let mut this = Loop {
-        unavailable: render_unavailable(&options.render),
+        unavailable: render_unavailable(&options.render).into(),
         loads: Loads::new(options.debounce),
         world,
         options,

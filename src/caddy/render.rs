@@ -126,6 +126,14 @@ pub struct CertificatePair {
     pub key: PathBuf,
 }
 
+/// Which key stands at which index of a server's routes.
+pub type Places = BTreeMap<(ServerName, usize), RouteKey>;
+
+/// The route that Caddy's refusal names, or `None` when it names none or one of our own.
+pub(crate) fn blamed<'a>(places: &'a Places, caddy_message: &str) -> Option<&'a RouteKey> {
+    places.get(&message::named_route(caddy_message)?)
+}
+
 /// A config, the bytes to send, and how to read Caddy's complaints about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
@@ -137,17 +145,17 @@ pub struct Rendered {
     pub fingerprint: Fingerprint,
     /// Which key stands at which index of a server's routes. Routes of our own (normalisation,
     /// redirects, 404) are in no key's place.
-    pub places: BTreeMap<(ServerName, usize), RouteKey>,
+    pub places: Places,
 }
 
 impl Rendered {
     /// The route that Caddy's refusal names, or `None` when it names none or one of our own.
     #[must_use]
     pub fn blame(&self, caddy_message: &str) -> Option<&RouteKey> {
-        self.places.get(&message::named_route(caddy_message)?)
+        blamed(&self.places, caddy_message)
     }
 
-    fn new(config: Config, places: BTreeMap<(ServerName, usize), RouteKey>) -> Self {
+    fn new(config: Config, places: Places) -> Self {
         let json = serde_json::to_vec(&config).expect("the config has text keys only");
         Self {
             fingerprint: Fingerprint::of(&json),
@@ -172,7 +180,7 @@ pub fn render(table: &RouteTable, options: &RenderOptions) -> Rendered {
 #[must_use]
 pub fn render_unavailable(options: &RenderOptions) -> Rendered {
     let servers = BTreeMap::from([(ServerName::Http, servers::unavailable(options))]);
-    Rendered::new(config(options, servers, None), BTreeMap::new())
+    Rendered::new(config(options, servers, None), Places::new())
 }
 
 /// What every config has in common.

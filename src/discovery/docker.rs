@@ -215,7 +215,8 @@ impl Inner {
         let list = self.call(request, |docker| async move {
             docker.list_containers(Some(options)).await
         });
-        let containers: Result<_, _> = list.await?.into_iter().map(convert::container).collect();
+        let convert = |summary| convert::container(summary, &self.label_prefix);
+        let containers: Result<_, _> = list.await?.into_iter().map(convert).collect();
         containers.map_err(|error| request.broken(error))
     }
 

@@ -108,7 +108,7 @@ mod tests {
     fn guest(id: &str) -> Container {
         Container {
             id: ContainerId::new(id).expect("not empty"),
-            name: id.to_owned(),
+            name: id.into(),
             labels: Labels::from([("sh0.host".to_owned(), "a.example".to_owned())]),
             state: ContainerState::Running,
             health: Health::None,

@@ -146,7 +146,7 @@ mod tests {
     fn container(name: &str, labels: &[(&str, &str)], network_mode: NetworkMode) -> Container {
         Container {
             id: id(name),
-            name: name.to_owned(),
+            name: name.into(),
             labels: owned(labels),
             state: ContainerState::Running,
             health: Health::None,

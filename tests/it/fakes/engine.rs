@@ -84,7 +84,7 @@ impl FakeEngine {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         Container {
             id: ContainerId::new(format!("{name}-id-{n:0>12}")).unwrap(),
-            name: name.to_owned(),
+            name: name.into(),
             labels: labels.iter().map(owned).collect(),
             state: ContainerState::Running,
             health: Health::None,
@@ -305,7 +305,7 @@ impl Engine for FakeEngine {
             let mut state = self.state();
             let names = ids.iter().map(|id| {
                 let known = state.containers.get(id);
-                known.map_or_else(|| format!("({id})"), |container| container.name.clone())
+                known.map_or_else(|| format!("({id})"), |container| container.name.to_string())
             });
             let call = format!("list {}", names.collect::<Vec<_>>().join(" "));
             state.calls.push(call);
@@ -333,7 +333,7 @@ impl Engine for FakeEngine {
 
     async fn stop_rule(&self, id: &ContainerId) -> Result<StopRule, EngineError> {
         let mut state = self.state();
-        let name = state.containers.get(id).map(|c| c.name.clone());
+        let name = state.containers.get(id).map(|c| c.name.to_string());
         state
             .calls
             .push(format!("inspect {}", name.unwrap_or_default()));
