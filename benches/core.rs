@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sh0_agent::caddy::render::render;
+use sh0_agent::caddy::render::{RenderOptions, SlotOptions, render};
 use sh0_agent::labels::{Permits, TlsSetting, parse};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
@@ -21,7 +21,7 @@ fn container(n: u32) -> Container {
     let label = |key: &str, value: String| (key.to_owned(), value);
     Container {
         id: ContainerId::new(format!("{n:064x}")).expect("not empty"),
-        name: format!("app-{n}"),
+        name: format!("app-{n}").into(),
         labels: BTreeMap::from([
             label("sh0.host", format!("app-{n}.example.com")),
             label("com.docker.compose.project", format!("project-{n}")),
@@ -42,7 +42,7 @@ fn container(n: u32) -> Container {
     }
 }
 
-fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
+fn built(snapshot: &Snapshot, claims: &Claims, default_tls: TlsSetting) -> Built {
     build(&Inputs {
         snapshot,
         claims,
@@ -51,7 +51,7 @@ fn built(snapshot: &Snapshot, claims: &Claims) -> Built {
         refused: &Refused::new(),
         prefix: "sh0",
         network: "sh0-net",
-        default_tls: TlsSetting::Auto,
+        default_tls,
         permits: &Permits::default(),
         own_ports: [80, 443],
         certificate_names: &BTreeSet::new(),
@@ -69,7 +69,7 @@ fn core(criterion: &mut Criterion) {
     group.sample_size(10);
     for size in SIZES {
         let snapshot = Snapshot::new((0..size).map(container));
-        let before = built(&snapshot, &Claims::new());
+        let before = built(&snapshot, &Claims::new(), TlsSetting::Auto);
         group.bench_function(BenchmarkId::new("parse labels", size), |bench| {
             bench.iter(|| {
                 for container in snapshot.containers() {
@@ -78,10 +78,39 @@ fn core(criterion: &mut Criterion) {
             });
         });
         group.bench_function(BenchmarkId::new("build table", size), |bench| {
-            bench.iter(|| built(black_box(&snapshot), &before.claims));
+            bench.iter(|| built(black_box(&snapshot), &before.claims, TlsSetting::Auto));
         });
         group.bench_function(BenchmarkId::new("render and fingerprint", size), |bench| {
             bench.iter(|| render(black_box(&before.table), &options));
+        });
+        // As the agent does it by default, for sites without TLS.
+        let slots = SlotOptions {
+            runtime_dir: "/run/sh0-agent".into(),
+            counts: BTreeMap::new(),
+        };
+        let options = RenderOptions {
+            slots: Some(slots),
+            ..options.clone()
+        };
+        let before = built(&snapshot, &Claims::new(), TlsSetting::Off);
+        group.bench_function(
+            BenchmarkId::new("render to slots without TLS", size),
+            |bench| {
+                bench.iter(|| render(black_box(&before.table), &options));
+            },
+        );
+        group.bench_function(
+            BenchmarkId::new("snapshot to slots without TLS", size),
+            |bench| {
+                bench.iter(|| {
+                    let built = built(black_box(&snapshot), &before.claims, TlsSetting::Off);
+                    render(&built.table, &options)
+                });
+            },
+        );
+        group.bench_function(BenchmarkId::new("nothing but addresses", size), |bench| {
+            let again = built(&snapshot, &before.claims, TlsSetting::Off);
+            bench.iter(|| black_box(&before.table).is_alike_but_for_members(&again.table));
         });
     }
     group.finish();

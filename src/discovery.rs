@@ -20,7 +20,7 @@ mod way;
 #[doc(hidden)]
 pub mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -251,6 +251,16 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// When the list could not be had whole; there is no partial snapshot.
     fn snapshot(&self) -> impl Future<Output = Result<Snapshot, EngineError>> + Send;
+
+    /// These containers in any state, in one complete list; one that it lacks does not exist. It
+    /// takes no longer where there are many others.
+    ///
+    /// # Errors
+    /// As [`Engine::snapshot`].
+    fn look_at(
+        &self,
+        ids: &BTreeSet<ContainerId>,
+    ) -> impl Future<Output = Result<Snapshot, EngineError>> + Send;
 
     /// Notices, from shortly before now on. Where the engine's events run ahead of its list, a
     /// notice comes again a little later. The stream subscribes at its first poll; it ends, or

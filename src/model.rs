@@ -15,11 +15,11 @@ mod shown;
 mod tls;
 
 pub use app::{AppKey, Owner};
-pub(crate) use container::has_prefix;
 pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
     Snapshot,
 };
+pub(crate) use container::{has_prefix, is_read};
 pub(crate) use handling::is_path;
 pub use handling::{
     Account, ForwardAuth, ForwardTarget, Handling, HashKind, HeaderChange, HeaderName, HeaderText,

@@ -18,6 +18,7 @@ mod process;
 mod ready;
 mod refuse;
 mod removal;
+mod rendered;
 mod report;
 mod restart;
 mod slots;
@@ -42,9 +43,10 @@ use self::look::{Looks, Subscription};
 use self::memory::Memory;
 use self::ready::{News, Readiness};
 use self::refuse::Refusals;
+use self::rendered::Sendable;
 use self::restart::Restart;
 use crate::caddy::admin::{Admin, AdminError};
-use crate::caddy::render::{RenderOptions, Rendered, render_unavailable};
+use crate::caddy::render::{RenderOptions, render_unavailable};
 use crate::certificates::CertificateSet;
 use crate::discovery::{DockerRequest, Engine, EngineError, Notice};
 use crate::labels::{Permits, TlsSetting};
@@ -134,6 +136,8 @@ enum Reason {
     Asked,
     /// The last look failed.
     Retry,
+    /// A container is missing, and no event had announced it.
+    Missing,
 }
 
 /// Everything that can wake the loop.
@@ -141,6 +145,7 @@ enum Event {
     Subscribe,
     Notice(Option<Result<Notice, EngineError>>),
     Look(Reason),
+    LookAtNoticed,
     Looked(Result<Snapshot, EngineError>),
     NetworkChecked(Result<bool, EngineError>),
     AccessChecked,
@@ -179,7 +184,7 @@ struct Loop<E, A, S, P> {
     /// The config that Caddy accepted last.
     accepted: Option<Arc<Desired>>,
     loads: Loads,
-    unavailable: Rendered,
+    unavailable: Sendable,
     first_look_by: Option<Instant>,
     /// Whether it is not known yet if an earlier agent left a Caddy that can be taken over.
     awaits_adoption: bool,
@@ -213,7 +218,7 @@ pub async fn reconcile<E, A, S, P>(
         now
     };
     let mut this = Loop {
-        unavailable: render_unavailable(&options.render),
+        unavailable: render_unavailable(&options.render).into(),
         loads: Loads::new(options.debounce),
         world,
         options,
@@ -256,6 +261,7 @@ where
     /// Gathers: waits for whatever comes first. Nothing is decided here.
     async fn next(&mut self, resync: &mut Interval) -> Event {
         let load_due = self.load_due();
+        let noticed = self.looks.can_look_at_noticed();
         let slots_due = self.world.slots.as_ref().map(Slots::deadline);
         tokio::select! {
             biased;
@@ -264,6 +270,8 @@ where
             looked = done(&mut self.looks.in_flight) => Event::Looked(looked),
             () = at(load_due) => Event::LoadDue,
             notice = next_of(&mut self.subscription.notices) => Event::Notice(notice),
+            // After all notices that are there already.
+            () = std::future::ready(()), if noticed => Event::LookAtNoticed,
             news = self.readiness.next() => Event::Readiness(news),
             () = at(slots_due) => Event::SlotsDue,
             () = at(self.subscription.open_at) => Event::Subscribe,
@@ -287,6 +295,7 @@ where
             Event::Subscribe => self.subscribe(),
             Event::Notice(notice) => self.on_notice(notice),
             Event::Look(reason) => self.look(reason),
+            Event::LookAtNoticed => self.look_at_noticed(),
             Event::Looked(looked) => self.on_looked(looked),
             Event::NetworkChecked(checked) => self.on_network_checked(&checked),
             Event::AccessChecked => self.note_access(),

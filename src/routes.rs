@@ -4,6 +4,7 @@
 //! Docker nor Caddy: it takes a snapshot and gives a table with diagnostics.
 
 mod absent;
+mod alike;
 mod allowed;
 mod asking;
 mod authority;

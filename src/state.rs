@@ -181,10 +181,10 @@ mod tests {
     use crate::routes::Claim;
 
     fn state() -> State {
-        let owner = Owner::Project("shop".to_owned());
+        let owner = Owner::Project("shop".into());
         let app = AppKey {
             owner: owner.clone(),
-            name: "web".to_owned(),
+            name: "web".into(),
         };
         let host = Hostname::parse("a.example").expect("a host");
         let claim = Claim {
@@ -220,7 +220,7 @@ mod tests {
         let web = ContainerId::new("c1").expect("not empty");
         let container = Container {
             id: web.clone(),
-            name: "web".to_owned(),
+            name: "web".into(),
             labels: BTreeMap::from([("sh0.host".to_owned(), "a.example".to_owned())]),
             state: ContainerState::Running,
             health: Health::Healthy,
@@ -230,7 +230,7 @@ mod tests {
             ports: [80].into(),
         };
         Remembered {
-            containers: vec![container],
+            containers: vec![container.into()],
             proven: [(web.clone(), ([10, 0, 0, 1], 80).into())].into(),
             draining: [web].into(),
             engine: Some("1 2".to_owned()),

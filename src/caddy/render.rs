@@ -145,6 +145,21 @@ pub struct CertificatePair {
 /// subroutes.
 pub type Places = BTreeMap<(ServerName, Vec<usize>), RouteKey>;
 
+/// The route that Caddy's refusal names, or `None` when it names none or one of our own.
+pub(crate) fn blamed<'a>(places: &'a Places, caddy_message: &str) -> Option<&'a RouteKey> {
+    let (server, mut place) = message::named_route(caddy_message)?;
+    // What is within a key's route is that key's.
+    while !place.is_empty() {
+        let named = (server, place);
+        if let Some(key) = places.get(&named) {
+            return Some(key);
+        }
+        place = named.1;
+        place.pop();
+    }
+    None
+}
+
 /// A config, the bytes to send, and how to read Caddy's complaints about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
@@ -163,17 +178,7 @@ impl Rendered {
     /// The route that Caddy's refusal names, or `None` when it names none or one of our own.
     #[must_use]
     pub fn blame(&self, caddy_message: &str) -> Option<&RouteKey> {
-        let (server, mut place) = message::named_route(caddy_message)?;
-        // What is within a key's route is that key's.
-        while !place.is_empty() {
-            let named = (server, place);
-            if let Some(key) = self.places.get(&named) {
-                return Some(key);
-            }
-            place = named.1;
-            place.pop();
-        }
-        None
+        blamed(&self.places, caddy_message)
     }
 
     fn new(config: Config, places: Places) -> Self {

@@ -70,7 +70,7 @@ mod tests {
     fn diagnostic(value: &str) -> Diagnostic {
         Diagnostic {
             container: ContainerRef {
-                name: "shop-web-1".to_owned(),
+                name: "shop-web-1".into(),
                 id: ContainerId::new("9f2c1e0b7a44ffff").expect("not empty"),
             },
             code: Code::BadValue,

@@ -13,24 +13,29 @@ use bollard::models::{
 };
 
 use super::{StopRule, signal};
-use crate::model::{Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode};
+use crate::model::{
+    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, is_read,
+};
 
 /// A list entry that names no container.
 #[derive(Debug, thiserror::Error)]
 #[error("expected an `Id` in every entry of the container list, found none in one of them")]
 pub(super) struct NoId;
 
-/// An entry of the container list.
-pub(super) fn container(summary: ContainerSummary) -> Result<Container, NoId> {
+/// An entry of the container list, with the labels that are read where our own begin with
+/// `<prefix>.`: most of what a list holds is labels of others.
+pub(super) fn container(summary: ContainerSummary, prefix: &str) -> Result<Container, NoId> {
     let id = ContainerId::new(summary.id.unwrap_or_default()).ok_or(NoId)?;
     let status = summary.status.unwrap_or_default();
     let told = summary.health.and_then(|health| health.status);
     let mode = summary.host_config.and_then(|config| config.network_mode);
     let networks = summary.network_settings.and_then(|all| all.networks);
     Ok(Container {
-        name: name(summary.names.unwrap_or_default(), &id),
+        name: name(summary.names.unwrap_or_default(), &id).into(),
         id,
-        labels: summary.labels.unwrap_or_default().into_iter().collect(),
+        labels: { summary.labels.unwrap_or_default().into_iter() }
+            .filter(|(key, _)| is_read(key, prefix))
+            .collect(),
         state: state(summary.state),
         health: told.map_or_else(|| health_of_status(&status), health),
         created: summary.created.unwrap_or_default(),
@@ -207,7 +212,7 @@ mod tests {
 
     fn listed(entry: serde_json::Value) -> Container {
         let summary = serde_json::from_value(entry).expect("a list entry");
-        container(summary).expect("an id")
+        container(summary, "sh0").expect("an id")
     }
 
     #[test]
@@ -221,7 +226,8 @@ mod tests {
                 {"IP": "::", "PrivatePort": 8080, "PublicPort": 80, "Type": "tcp"},
                 {"PrivatePort": 53, "Type": "udp"}
             ],
-            "Labels": {"sh0.host": "shop.example", "com.docker.compose.project": "shop"},
+            "Labels": {"sh0.host": "shop.example", "com.docker.compose.project": "shop",
+                       "com.docker.compose.version": "2", "sh0x.host": "b.example"},
             "State": "running", "Status": "Up 3 minutes (healthy)",
             "HostConfig": {"NetworkMode": "sh0-net"},
             "NetworkSettings": {"Networks": {
@@ -230,7 +236,7 @@ mod tests {
             }},
             "Mounts": []
         }));
-        assert_eq!(container.name, "shop-web-1");
+        assert_eq!(&*container.name, "shop-web-1");
         assert_eq!(container.state, ContainerState::Running);
         assert_eq!(container.health, Health::Healthy);
         assert_eq!(container.created, 1_700_000_000);
@@ -251,7 +257,7 @@ mod tests {
     #[test]
     fn an_entry_with_nothing_but_an_id_routes_nothing() {
         let container = listed(json!({"Id": "9f2c1e0b7a4455aa", "Names": null, "Ports": null}));
-        assert_eq!(container.name, "9f2c1e0b7a44");
+        assert_eq!(&*container.name, "9f2c1e0b7a44");
         assert_eq!(container.state, ContainerState::Exited);
         assert_eq!(container.health, Health::None);
         assert!(container.networks.is_empty());
@@ -259,7 +265,7 @@ mod tests {
 
     #[test]
     fn an_entry_without_an_id_is_an_error() {
-        assert!(container(ContainerSummary::default()).is_err());
+        assert!(container(ContainerSummary::default(), "sh0").is_err());
     }
 
     #[test]

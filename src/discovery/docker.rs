@@ -15,7 +15,7 @@ use std::time::Duration;
 use bollard::ClientVersion;
 use bollard::errors::Error;
 use bollard::models::ContainerInspectResponse;
-use bollard::query_parameters::ListContainersOptionsBuilder;
+use bollard::query_parameters::{ListContainersOptions, ListContainersOptionsBuilder};
 use futures::future::{join, join_all};
 use futures::stream::BoxStream;
 use tokio::time::timeout;
@@ -36,6 +36,9 @@ const VERSION_LIMIT: Duration = Duration::from_secs(3);
 /// The engine needs about 70 µs per container; ten times as long on a busy machine with ten
 /// thousand containers is still below this.
 const LIST_LIMIT: Duration = Duration::from_secs(10);
+
+/// The engine finds a container by its id; as long as this takes only one that hangs.
+const LOOK_AT_LIMIT: Duration = Duration::from_secs(3);
 
 /// The engine counts its containers for it; asked once for each event stream.
 const INFO_LIMIT: Duration = Duration::from_secs(3);
@@ -89,8 +92,8 @@ struct Inner {
 struct Memory {
     /// The API version that was agreed on; forgotten when a request fails or a stream ends.
     version: Option<ClientVersion>,
-    /// The containers whose events matter, by the last whole snapshot.
-    known: Option<Arc<Known>>,
+    /// The containers whose events matter, by the last whole snapshot and the looks since.
+    known: Option<Known>,
     exposed: ExposedPorts,
     /// The requests that were not let through, each with the status that said so.
     blocked: BTreeMap<DockerRequest, u16>,
@@ -127,12 +130,32 @@ impl Docker {
 
 impl Engine for Docker {
     async fn snapshot(&self) -> Result<Snapshot, EngineError> {
-        let mut containers = self.inner.list().await?;
+        let options = ListContainersOptionsBuilder::new().all(true).build();
+        let mut containers = self.inner.list(options, LIST_LIMIT).await?;
+        self.inner.memory().exposed.keep_only(&containers);
         self.inner.complete_ports(&mut containers).await;
         let snapshot = Snapshot::new(containers);
         let known = Known::of(&snapshot, &self.inner.label_prefix);
-        self.inner.memory().known = Some(Arc::new(known));
+        self.inner.memory().known = Some(known);
         Ok(snapshot)
+    }
+
+    async fn look_at(&self, ids: &BTreeSet<ContainerId>) -> Result<Snapshot, EngineError> {
+        let asked: Vec<&str> = ids.iter().map(ContainerId::as_str).collect();
+        let filters = BTreeMap::from([("id", asked)]).into_iter().collect();
+        let options = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let mut containers = self.inner.list(options, LOOK_AT_LIMIT).await?;
+        // Engines also find containers by parts of their ids.
+        containers.retain(|container| ids.contains(&container.id));
+        self.inner.complete_ports(&mut containers).await;
+        let seen = Snapshot::new(containers);
+        if let Some(known) = &mut self.inner.memory().known {
+            known.update(ids, &seen, &self.inner.label_prefix);
+        }
+        Ok(seen)
     }
 
     fn notices(&self) -> BoxStream<'static, Result<Notice, EngineError>> {
@@ -183,13 +206,17 @@ impl Engine for Docker {
 }
 
 impl Inner {
-    async fn list(&self) -> Result<Vec<Container>, EngineError> {
-        let options = ListContainersOptionsBuilder::new().all(true).build();
-        let request = self.request(DockerRequest::List, LIST_LIMIT);
+    async fn list(
+        &self,
+        options: ListContainersOptions,
+        limit: Duration,
+    ) -> Result<Vec<Container>, EngineError> {
+        let request = self.request(DockerRequest::List, limit);
         let list = self.call(request, |docker| async move {
             docker.list_containers(Some(options)).await
         });
-        let containers: Result<_, _> = list.await?.into_iter().map(convert::container).collect();
+        let convert = |summary| convert::container(summary, &self.label_prefix);
+        let containers: Result<_, _> = list.await?.into_iter().map(convert).collect();
         containers.map_err(|error| request.broken(error))
     }
 

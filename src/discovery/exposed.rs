@@ -29,10 +29,17 @@ enum Answer {
 }
 
 impl ExposedPorts {
-    /// The containers to inspect now. Forgets those that are gone.
-    pub(super) fn wanted(&mut self, containers: &[Container], prefix: &str) -> Vec<ContainerId> {
+    /// Forgets all containers but these.
+    pub(super) fn keep_only(&mut self, containers: &[Container]) {
+        if self.answers.is_empty() {
+            return;
+        }
         let ids: BTreeSet<&ContainerId> = containers.iter().map(|c| &c.id).collect();
         self.answers.retain(|id, _| ids.contains(id));
+    }
+
+    /// The containers to inspect now.
+    pub(super) fn wanted(&self, containers: &[Container], prefix: &str) -> Vec<ContainerId> {
         containers
             .iter()
             .filter(|container| is_untold(container, prefix) && self.may_be_asked(&container.id))
@@ -101,7 +108,7 @@ mod tests {
     fn guest(id: &str) -> Container {
         Container {
             id: ContainerId::new(id).expect("not empty"),
-            name: id.to_owned(),
+            name: id.into(),
             labels: Labels::from([("sh0.host".to_owned(), "a.example".to_owned())]),
             state: ContainerState::Running,
             health: Health::None,
@@ -128,7 +135,7 @@ mod tests {
 
     #[test]
     fn only_labelled_running_containers_without_own_network_are_inspected() {
-        let mut exposed = ExposedPorts::default();
+        let exposed = ExposedPorts::default();
         let containers = [
             Container {
                 labels: Labels::new(),
@@ -162,7 +169,7 @@ mod tests {
             exposed.learn(one[0].id.clone(), None);
         }
         assert!(exposed.wanted(&one, "sh0").is_empty());
-        assert!(exposed.wanted(&[], "sh0").is_empty());
+        exposed.keep_only(&[]);
         assert!(
             exposed.answers.is_empty(),
             "a container that is gone is forgotten"

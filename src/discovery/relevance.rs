@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Notice;
 use super::convert::{Event, Subject};
 use super::signal;
-use crate::model::{ContainerId, NetworkMode, Snapshot, has_prefix};
+use crate::model::{Container, ContainerId, Snapshot, has_prefix};
 
 /// The event filters of the request. `create` is left out, as a container that was never started
 /// has no address, and `restart`, as it only follows `start`. The many `exec_*` events of health
@@ -49,20 +49,27 @@ pub(super) struct Known(BTreeSet<ContainerId>);
 impl Known {
     /// The containers of this snapshot that matter.
     pub(super) fn of(snapshot: &Snapshot, prefix: &str) -> Self {
-        let labelled = snapshot.containers().filter(|c| c.has_prefix(prefix));
-        Self(
-            labelled
-                .flat_map(|container| {
-                    let lender = match &container.network_mode {
-                        NetworkMode::Container(lender) => Some(lender.clone()),
-                        NetworkMode::Attached | NetworkMode::Host => None,
-                    };
-                    [Some(container.id.clone()), lender]
-                })
-                .flatten()
-                .collect(),
-        )
+        Self(mattering(snapshot, prefix).collect())
     }
+
+    /// A look at these containers alone has shown these. Whoever lends a network to another stays
+    /// until the next whole snapshot, or until it is gone.
+    pub(super) fn update(&mut self, asked: &BTreeSet<ContainerId>, seen: &Snapshot, prefix: &str) {
+        for gone in asked.iter().filter(|id| seen.get(id).is_none()) {
+            self.0.remove(gone);
+        }
+        self.0.extend(mattering(seen, prefix));
+    }
+}
+
+fn mattering<'a>(
+    snapshot: &'a Snapshot,
+    prefix: &'a str,
+) -> impl Iterator<Item = ContainerId> + 'a {
+    let labelled = snapshot.containers().filter(|c| c.has_prefix(prefix));
+    let of_container =
+        |container: &Container| [Some(container.id.clone()), container.lender().cloned()];
+    labelled.flat_map(of_container).flatten()
 }
 
 /// Judges the events of one stream.
@@ -130,7 +137,7 @@ impl Relevance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Container, ContainerState, Health, Labels};
+    use crate::model::{ContainerState, Health, Labels, NetworkMode};
 
     fn id(text: &str) -> ContainerId {
         ContainerId::new(text).expect("not empty")
@@ -139,7 +146,7 @@ mod tests {
     fn container(name: &str, labels: &[(&str, &str)], network_mode: NetworkMode) -> Container {
         Container {
             id: id(name),
-            name: name.to_owned(),
+            name: name.into(),
             labels: owned(labels),
             state: ContainerState::Running,
             health: Health::None,
@@ -180,6 +187,19 @@ mod tests {
     #[test]
     fn labelled_containers_and_their_network_lenders_are_known() {
         assert_eq!(known(), Known([id("web"), id("guest"), id("vpn")].into()));
+    }
+
+    #[test]
+    fn a_look_at_some_containers_brings_those_up_to_date() {
+        let mut known = known();
+        let asked = BTreeSet::from([id("web"), id("new"), id("vpn")]);
+        let seen = Snapshot::new([
+            container("new", OURS, NetworkMode::Container(id("vpn2"))),
+            container("vpn", FOREIGN, NetworkMode::Attached),
+        ]);
+        known.update(&asked, &seen, "sh0");
+        let expected = ["guest", "vpn", "new", "vpn2"].map(id);
+        assert_eq!(known, Known(expected.into()));
     }
 
     #[test]

@@ -11,11 +11,13 @@ use super::relevance::{Known, Relevance};
 use super::{Notice, StopRule, convert};
 use crate::model::Snapshot;
 
-/// The snapshot of a container list; `None` when it cannot be had whole.
+/// The snapshot of a container list, where our own labels have this prefix; `None` when it cannot be
+/// had whole.
 #[must_use]
-pub fn snapshot(list: &[u8]) -> Option<Snapshot> {
+pub fn snapshot(list: &[u8], prefix: &str) -> Option<Snapshot> {
     let entries: Vec<_> = serde_json::from_slice(list).ok()?;
-    let containers: Result<Vec<_>, _> = entries.into_iter().map(convert::container).collect();
+    let convert = |entry| convert::container(entry, prefix);
+    let containers: Result<Vec<_>, _> = entries.into_iter().map(convert).collect();
     containers.map(Snapshot::new).ok()
 }
 

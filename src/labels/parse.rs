@@ -8,6 +8,7 @@ mod matching;
 mod reading;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use self::reading::Scopes;
 use super::host::HostSpec;
@@ -112,15 +113,16 @@ impl Reader<'_> {
             self.container
                 .labels
                 .get(key)
+                .map(String::as_str)
                 .filter(|value| !value.is_empty())
         };
-        let name = (label.map(|token| token.as_str().to_owned()))
-            .or_else(|| get("com.docker.compose.service").cloned())
-            .or_else(|| get("com.docker.swarm.service.name").cloned())
-            .unwrap_or_else(|| self.container.name.clone());
+        let name: Arc<str> = (label.map(Token::as_str))
+            .or_else(|| get("com.docker.compose.service"))
+            .or_else(|| get("com.docker.swarm.service.name"))
+            .map_or_else(|| Arc::clone(&self.container.name), Arc::from);
         let owner = match get("com.docker.compose.project") {
-            Some(project) => Owner::Project(project.clone()),
-            None => Owner::App(name.clone()),
+            Some(project) => Owner::Project(project.into()),
+            None => Owner::App(Arc::clone(&name)),
         };
         AppKey { owner, name }
     }
@@ -195,7 +197,7 @@ impl Reader<'_> {
                 self.say_what_matching_leaves_out(scope, &spec);
                 self.say_idle_host_labels(scope, &spec);
                 self.say_all_denied(scope, &spec.handling.protection);
-                Reading::Right(Box::new(spec))
+                Reading::Right(Arc::new(spec))
             }
             Some(why) => {
                 self.spoil(name, &spec);

@@ -1,6 +1,7 @@
 //! What a container asks for, once its labels are read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -139,7 +140,7 @@ pub struct MatchingSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
     /// All of them are right.
-    Right(Box<RouteSpec>),
+    Right(Arc<RouteSpec>),
     /// Some are wrong, and none of them protects.
     Wrong,
     /// Some are wrong, and some protect, or were meant to: the route must not be served with less.
@@ -158,9 +159,9 @@ impl Reading {
 
     /// What the route asks for, where all is right.
     #[must_use]
-    pub fn into_right(self) -> Option<RouteSpec> {
+    pub fn into_right(self) -> Option<Arc<RouteSpec>> {
         match self {
-            Self::Right(spec) => Some(*spec),
+            Self::Right(spec) => Some(spec),
             Self::Wrong | Self::Closed(_) => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Who a container belongs to: its app, and the owner that claims hosts.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,9 @@ const SHOWN_NAME_CHARS_MAX: usize = 128;
 #[serde(rename_all = "lowercase")]
 pub enum Owner {
     /// A compose project.
-    Project(String),
+    Project(Arc<str>),
     /// A container or swarm service outside any project, by its app's name.
-    App(String),
+    App(Arc<str>),
 }
 
 impl Owner {
@@ -45,7 +46,7 @@ pub struct AppKey {
     /// Who claims its hosts.
     pub owner: Owner,
     /// Its name within the owner.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl fmt::Display for AppKey {

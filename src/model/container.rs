@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +19,12 @@ pub type Labels = BTreeMap<String, String>;
 /// `docker ps` does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ContainerId(String);
+pub struct ContainerId(Arc<str>);
 
 impl ContainerId {
     /// The id, or `None` when the text is empty.
     #[must_use]
-    pub fn new(id: impl Into<String>) -> Option<Self> {
+    pub fn new(id: impl Into<Arc<str>>) -> Option<Self> {
         let id = id.into();
         (!id.is_empty()).then_some(Self(id))
     }
@@ -52,7 +53,7 @@ impl TryFrom<String> for ContainerId {
 
 impl From<ContainerId> for String {
     fn from(id: ContainerId) -> Self {
-        id.0
+        id.0.as_ref().to_owned()
     }
 }
 
@@ -60,7 +61,7 @@ impl From<ContainerId> for String {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ContainerRef {
     /// Name without the leading slash.
-    pub name: String,
+    pub name: Arc<str>,
     /// The engine's id.
     pub id: ContainerId,
 }
@@ -159,7 +160,7 @@ pub struct Container {
     /// The engine's id.
     pub id: ContainerId,
     /// Its name without the leading slash.
-    pub name: String,
+    pub name: Arc<str>,
     /// All its labels.
     #[serde(default)]
     pub labels: Labels,
@@ -187,8 +188,17 @@ impl Container {
     #[must_use]
     pub fn reference(&self) -> ContainerRef {
         ContainerRef {
-            name: self.name.clone(),
+            name: Arc::clone(&self.name),
             id: self.id.clone(),
+        }
+    }
+
+    /// The container whose network it uses, where that is another.
+    #[must_use]
+    pub fn lender(&self) -> Option<&ContainerId> {
+        match &self.network_mode {
+            NetworkMode::Container(lender) => Some(lender),
+            NetworkMode::Attached | NetworkMode::Host => None,
         }
     }
 
@@ -199,6 +209,21 @@ impl Container {
     }
 }
 
+/// The labels of others that say whose a container is.
+const CONTEXT_LABELS: [&str; 4] = [
+    "com.docker.compose.project",
+    "com.docker.compose.service",
+    "com.docker.compose.oneoff",
+    "com.docker.swarm.service.name",
+];
+
+/// Whether a label of this key is read at all: one under the prefix, or one that says whose the
+/// container is.
+pub(crate) fn is_read(key: &str, prefix: &str) -> bool {
+    let own = key.strip_prefix(prefix);
+    own.is_some_and(|rest| rest.starts_with('.')) || CONTEXT_LABELS.contains(&key)
+}
+
 /// Whether any of the keys begins with `<prefix>.`.
 pub(crate) fn has_prefix<'a>(keys: impl IntoIterator<Item = &'a String>, prefix: &str) -> bool {
     keys.into_iter().any(|key| {
@@ -207,30 +232,48 @@ pub(crate) fn has_prefix<'a>(keys: impl IntoIterator<Item = &'a String>, prefix:
     })
 }
 
-/// A complete list of containers, in any state. It comes only from a listing that succeeded
-/// whole: an engine error can never become an empty snapshot.
+/// A complete list of containers, in any state: of all, or of some that were asked for. It comes only
+/// from a listing that succeeded whole: an engine error can never become an empty snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
-    containers: BTreeMap<ContainerId, Container>,
+    containers: BTreeMap<ContainerId, Arc<Container>>,
 }
 
 impl Snapshot {
     /// The snapshot of these containers; of two with one id the later stays.
     #[must_use]
-    pub fn new(containers: impl IntoIterator<Item = Container>) -> Self {
+    pub fn new<C: Into<Arc<Container>>>(containers: impl IntoIterator<Item = C>) -> Self {
+        let containers = containers.into_iter().map(Into::into);
         Self {
-            containers: containers.into_iter().map(|c| (c.id.clone(), c)).collect(),
+            containers: { containers }
+                .map(|c: Arc<Container>| (c.id.clone(), c))
+                .collect(),
         }
+    }
+
+    /// Takes over what a look at these containers alone has shown, in `seen`: those that it lacks
+    /// are gone.
+    pub fn update(&mut self, asked: &BTreeSet<ContainerId>, seen: Self) {
+        for id in asked {
+            self.containers.remove(id);
+        }
+        self.containers.extend(seen.containers);
     }
 
     /// All containers, by id.
     pub fn containers(&self) -> impl Iterator<Item = &Container> {
-        self.containers.values()
+        self.containers.values().map(|container| &**container)
     }
 
     /// The container with this id.
     #[must_use]
     pub fn get(&self, id: &ContainerId) -> Option<&Container> {
+        self.shared(id).map(|container| &**container)
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared(&self, id: &ContainerId) -> Option<&Arc<Container>> {
         self.containers.get(id)
     }
 

@@ -58,22 +58,28 @@ mod tests {
     use super::*;
 
     fn key(owner: Owner, name: &str, scheme: Scheme, port: &str) -> PoolKey {
-        let name = name.to_owned();
-        PoolKey::new(&AppKey { owner, name }, scheme, port)
+        PoolKey::new(
+            &AppKey {
+                owner,
+                name: name.into(),
+            },
+            scheme,
+            port,
+        )
     }
 
     /// A Caddy that outlives its agent reads the files of the one before: the name must stay.
     #[test]
     fn a_key_is_the_same_for_ever() {
-        let shop = || Owner::Project("shop".to_owned());
+        let shop = || Owner::Project("shop".into());
         let web = key(shop(), "web", Scheme::Http, "80");
         assert_eq!(web.to_string(), "986c94aad42ac2b8");
     }
 
     #[test]
     fn whatever_differs_gives_another_key() {
-        let project = |name: &str| Owner::Project(name.to_owned());
-        let app = |name: &str| Owner::App(name.to_owned());
+        let project = |name: &str| Owner::Project(name.into());
+        let app = |name: &str| Owner::App(name.into());
         let keys = [
             key(project("shop"), "web", Scheme::Http, "80"),
             key(app("shop"), "web", Scheme::Http, "80"),
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_shown_key_is_read_back_and_nothing_else_is() {
-        let shown = key(Owner::App("a".to_owned()), "a", Scheme::Http, "").to_string();
+        let shown = key(Owner::App("a".into()), "a", Scheme::Http, "").to_string();
         assert_eq!(shown.len(), 16);
         assert_eq!(
             PoolKey::parse(&shown).map(|key| key.to_string()),

@@ -1,5 +1,6 @@
 //! Caddy's side of the loop: from the snapshot to a config, and the config to Caddy.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +9,17 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
+use super::rendered::Sendable;
 use super::report::say_changes;
 use super::slots::Counts;
 use super::{Loop, Reason};
 use crate::caddy::admin::{Admin, AdminError, Disposition};
-use crate::caddy::render::{CertificatePair, Rendered, SlotOptions, render};
+use crate::caddy::render::CertificatePair;
 use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
+use crate::model::{Labels, RouteId};
 use crate::probe::Probe;
-use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, RouteTable, build};
+use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, build};
 use crate::state::Store;
 use crate::supervise::StartConfig;
 use crate::telemetry::chain;
@@ -36,7 +39,7 @@ pub(super) const START_TRIES_MAX: u32 = 3;
 #[derive(Debug)]
 pub(super) struct Desired {
     pub(super) generation: u64,
-    pub(super) rendered: Rendered,
+    pub(super) rendered: Arc<Sendable>,
     pub(super) built: Built,
     /// Whether it is of remembered containers, from which nothing is learned.
     pub(super) is_remembered: bool,
@@ -132,6 +135,7 @@ where
             self.say_diagnostics(&built.diagnostics);
             self.status.diagnostics = Arc::new(built.diagnostics.clone());
         }
+        let options_before = self.options.render.clone();
         let pairs = self.refusals.left_in(&certificates.pairs);
         self.options.render.certificates.clone_from(&pairs);
         let options = &mut self.options.render;
@@ -141,12 +145,12 @@ where
         if let Some(slots) = &mut self.world.slots {
             slots.settle(&built.table, Instant::now());
         }
-        let rendered = self.render(&built.table);
+        let rendered = self.render(&built.table, &options_before);
         let before = { self.desired.as_ref() }.map(|desired| &desired.rendered.fingerprint);
         let is_new = before != Some(&rendered.fingerprint);
         self.status.generation += u64::from(is_new);
-        self.status.rows = Arc::new(built.rows.clone());
-        self.status.table = Arc::new(built.table.clone());
+        self.status.rows = Arc::clone(&built.rows);
+        self.status.table = Arc::clone(&built.table);
         let generation = self.status.generation;
         let desired = Arc::new(Desired {
             generation,
@@ -176,39 +180,6 @@ where
         self.overdue.note(&built.addressless, Instant::now());
     }
 
-    /// The config of this table, with as many slots as its pools have now. If the number of slots
-    /// is not all that changes, slots that would be added soon are added at once: a load goes
-    /// anyway.
-    fn render(&mut self, table: &RouteTable) -> Rendered {
-        let Some(slots) = &mut self.world.slots else {
-            return render(table, &self.options.render);
-        };
-        let runtime_dir = slots.runtime_dir().to_owned();
-        let counts = slots.counts(table);
-        self.options.render.slots = Some(SlotOptions {
-            runtime_dir,
-            counts,
-        });
-        let rendered = render(table, &self.options.render);
-        let before = { self.desired.as_ref() }.map(|desired| &desired.rendered.fingerprint);
-        if before == Some(&rendered.fingerprint) {
-            return rendered;
-        }
-        slots.join_load();
-        slots.settle(table, Instant::now());
-        let counts = slots.counts(table);
-        if let Some(options) = &mut self.options.render.slots {
-            options.counts = counts;
-        }
-        render(table, &self.options.render)
-    }
-
-    /// How many slots the pools of the config that was rendered last have.
-    fn slot_counts(&self) -> Counts {
-        let slots = self.options.render.slots.as_ref();
-        slots.map(|slots| slots.counts.clone()).unwrap_or_default()
-    }
-
     /// A number of slots changes by itself, the folder is looked after, or a route has outlived its
     /// containers for long enough.
     pub(super) fn on_slots_due(&mut self) {
@@ -223,8 +194,8 @@ where
     /// Tells the supervisor what to start Caddy with: the last accepted config, for that is known
     /// to start; else the desired one; else, when neither starts or none is known, 503s only.
     pub(super) fn offer_start_config(&mut self) {
-        let accepted = self.accepted.as_ref().map(|accepted| &accepted.rendered);
-        let desired = self.desired.as_ref().map(|desired| &desired.rendered);
+        let accepted = self.accepted.as_ref().map(|accepted| &*accepted.rendered);
+        let desired = self.desired.as_ref().map(|desired| &*desired.rendered);
         let may_start_routes = self.loads.start_failures < START_TRIES_MAX;
         let rendered = match accepted.or(desired) {
             Some(rendered) if may_start_routes => rendered,
@@ -352,7 +323,10 @@ where
         if !is_served || self.loads.in_flight.is_some() {
             return;
         }
-        let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
+        let before = self
+            .accepted
+            .as_ref()
+            .map(|accepted| &*accepted.built.table);
         say_changes(before, &desired.built.table, self.world.slots.is_some());
         self.status.applied = Some(desired.generation);
         self.remember_good(desired);
@@ -360,7 +334,10 @@ where
     }
 
     fn say_config(&self, desired: &Desired) {
-        let before = self.accepted.as_ref().map(|accepted| &accepted.built.table);
+        let before = self
+            .accepted
+            .as_ref()
+            .map(|accepted| &*accepted.built.table);
         let changed = say_changes(before, &desired.built.table, self.world.slots.is_some());
         let (generation, routes) = (desired.generation, desired.built.table.routes.len());
         info!(
@@ -374,20 +351,19 @@ where
             return;
         }
         let built = &desired.built;
-        let mut last_good = self.state.last_good.clone();
-        last_good.extend(built.good.clone());
-        let apps: std::collections::BTreeSet<_> = built
-            .rows
-            .iter()
+        let apps: BTreeSet<_> = { built.rows.iter() }
             .filter_map(|row| row.app.as_ref())
             .collect();
-        let owners: std::collections::BTreeSet<_> =
-            built.claims.values().map(|claim| &claim.owner).collect();
-        last_good.retain(|id, _| apps.contains(&id.app) || owners.contains(&id.app.owner));
-        if last_good != self.state.last_good {
-            self.state.last_good = last_good;
-            self.save();
+        let owners: BTreeSet<_> = built.claims.values().map(|claim| &claim.owner).collect();
+        let stays = |id: &RouteId| apps.contains(&id.app) || owners.contains(&id.app.owner);
+        let last_good = &mut self.state.last_good;
+        let is_known = |(id, labels): (&RouteId, &Labels)| last_good.get(id) == Some(labels);
+        if built.good.iter().all(is_known) && last_good.keys().all(stays) {
+            return;
         }
+        last_good.extend(built.good.clone());
+        last_good.retain(|id, _| stays(id));
+        self.save();
     }
 
     /// Allows a config that was refused as a whole to be tried once more.

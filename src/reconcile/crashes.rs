@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::{ContainerId, ContainerState, Snapshot};
+use crate::model::{Container, ContainerId, ContainerState, Snapshot};
 use crate::routes::Crashes;
 
 /// Exits in a row that are forgiven: an app that waits for its database may need them.
@@ -98,6 +98,18 @@ impl CrashLog {
             }
             container.is_some()
         });
+    }
+
+    /// The same for this container, at which alone it was looked.
+    pub(super) fn look_at(&mut self, id: &ContainerId, seen: Option<&Container>, now: Instant) {
+        if seen.is_none() {
+            self.0.remove(id);
+        }
+        let runs = seen.is_some_and(|c| c.state == ContainerState::Running);
+        let record = self.0.get_mut(id);
+        if let Some(record) = record.filter(|record| runs && record.until.is_none()) {
+            record.runs_since(now);
+        }
     }
 
     /// Who must run for some time yet.

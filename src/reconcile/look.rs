@@ -1,5 +1,6 @@
 //! The engine's side of the loop: looks, the event stream, and the state that follows from them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -11,7 +12,7 @@ use super::backoff::Backoff;
 use super::{Loop, Reason};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, Notice};
-use crate::model::Snapshot;
+use crate::model::{Container, ContainerId, Snapshot};
 use crate::probe::Probe;
 use crate::state::{StateError, Store};
 use crate::telemetry::chain;
@@ -21,14 +22,33 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// A stream that lived so long was a good one: its end is no reason to wait longer.
 const STREAM_PROVED: Duration = Duration::from_secs(30);
 
+/// Containers that are asked for by one list: their ids are in the request's path, of which proxies
+/// take some kilobytes.
+const CONTAINERS_PER_LOOK_MAX: usize = 50;
+/// When more have something happen to them at once, one list of all costs less.
+const CONTAINERS_NOTICED_MAX: usize = 500;
+
+/// What a look is at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All containers.
+    All(Reason),
+    /// Those to which something happened.
+    Some(BTreeSet<ContainerId>),
+}
+
 /// Looks at the engine: one at a time, and one more when something happened meanwhile.
 pub(super) struct Looks {
     pub(super) in_flight: Option<BoxFuture<'static, Result<Snapshot, EngineError>>>,
     pub(super) retry_at: Option<Instant>,
-    /// Why the look under way was begun.
-    reason: Reason,
-    /// Why another one must follow it.
+    /// What the look under way is at.
+    scope: Scope,
+    /// Why one at all containers must follow it.
     again: Option<Reason>,
+    /// The containers at which it must be looked next.
+    noticed: BTreeSet<ContainerId>,
+    /// Containers whose end was reported, until a look has seen it.
+    destroyed: BTreeSet<ContainerId>,
     backoff: Backoff,
 }
 
@@ -37,10 +57,20 @@ impl Default for Looks {
         Self {
             in_flight: None,
             retry_at: None,
-            reason: Reason::Subscribed,
+            scope: Scope::All(Reason::Subscribed),
             again: None,
+            noticed: BTreeSet::new(),
+            destroyed: BTreeSet::new(),
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
         }
+    }
+}
+
+impl Looks {
+    /// Whether it can be looked at containers to which something happened. With a look at all that
+    /// is due they are seen anyway.
+    pub(super) fn can_look_at_noticed(&self) -> bool {
+        self.in_flight.is_none() && self.retry_at.is_none() && !self.noticed.is_empty()
     }
 }
 
@@ -108,9 +138,12 @@ where
                     self.say_crashes(id, exits);
                 }
                 self.subscription.refused = None;
-                let container = container.map(tracing::field::display);
-                debug!(%action, container, "The engine reported an event.");
-                self.look(Reason::Notice);
+                let shown = container.as_ref().map(tracing::field::display);
+                debug!(%action, container = shown, "The engine reported an event.");
+                match container {
+                    Some(id) => self.look_at(&action, id),
+                    None => self.look(Reason::Notice),
+                }
             }
             Some(Err(error)) => {
                 debug!(error = %chain(&error), "The event stream broke.");
@@ -147,54 +180,122 @@ where
             self.forget_rejection();
             self.check_network();
         }
-        if self.looks.in_flight.is_some() {
+        let is_all_under_way = matches!(self.looks.scope, Scope::All(_));
+        if self.looks.in_flight.is_some() && is_all_under_way {
             self.looks.again = Some(reason);
             return;
         }
+        // A look at some containers under way is given up: this one sees them, too.
+        self.looks.again = None;
+        self.looks.noticed.clear();
         self.looks.retry_at = None;
-        self.looks.reason = reason;
+        self.looks.scope = Scope::All(reason);
         self.restart.look_begins(Instant::now());
         let engine = self.world.engine.clone();
         self.looks.in_flight = Some(Box::pin(async move { engine.snapshot().await }));
     }
 
+    /// Looks soon at this container, to which something happened, and no other.
+    fn look_at(&mut self, action: &str, id: ContainerId) {
+        if action == "destroy" {
+            self.looks.destroyed.insert(id.clone());
+        }
+        self.looks.noticed.insert(id);
+    }
+
+    /// Looks at the containers to which something happened.
+    pub(super) fn look_at_noticed(&mut self) {
+        let looks = &mut self.looks;
+        let is_known = self.snapshot.is_some() && !self.memory.is_recalled();
+        if !is_known || self.restart.is_cut() || looks.noticed.len() > CONTAINERS_NOTICED_MAX {
+            return self.look(Reason::Notice);
+        }
+        let rest = looks.noticed.iter().nth(CONTAINERS_PER_LOOK_MAX).cloned();
+        let rest = rest.map(|first| looks.noticed.split_off(&first));
+        let ids = std::mem::replace(&mut looks.noticed, rest.unwrap_or_default());
+        looks.scope = Scope::Some(ids.clone());
+        let engine = self.world.engine.clone();
+        looks.in_flight = Some(Box::pin(async move { engine.look_at(&ids).await }));
+    }
+
     pub(super) fn on_looked(&mut self, looked: Result<Snapshot, EngineError>) {
         let again = self.looks.again.take();
-        match looked {
-            Ok(snapshot) => {
-                self.looks.backoff.reset();
-                if self.status.docker.error.take().is_some() {
-                    info!("Docker answers again.");
-                }
-                self.status.docker.reachable = true;
-                self.status.docker.looks += 1;
-                self.first_look_by = None;
-                if self.status.docker.network_missing {
-                    self.check_network();
-                }
-                let generation = self.status.generation;
-                let is_first = self.snapshot.is_none() || self.forget_remembered();
-                self.engine_answers();
-                self.readiness.keep_only(&snapshot);
-                self.snapshot = Some(snapshot);
-                if is_first {
-                    self.trust_those_that_run();
-                }
-                self.rebuild();
-                self.learn_stop_rules();
-                let changed = self.status.generation != generation;
-                if changed && !is_first && self.looks.reason == Reason::Resync && again.is_none() {
-                    self.status.docker.missed_notices += 1;
-                    warn!("A resync found a change that no event had announced.");
-                }
+        match (looked, self.looks.scope.clone()) {
+            (Ok(snapshot), Scope::All(reason)) => {
+                self.answered();
+                self.saw_all(snapshot, reason, again.is_none());
             }
-            Err(error) => self.look_failed(&error),
+            (Ok(seen), Scope::Some(ids)) => {
+                self.answered();
+                self.saw(&ids, seen);
+            }
+            (Err(error), _) => self.look_failed(&error),
         }
         if let Some(reason) = again.filter(|_| self.looks.retry_at.is_none()) {
             self.look(reason);
         }
         self.note_access();
         self.publish();
+    }
+
+    fn answered(&mut self) {
+        self.looks.backoff.reset();
+        if self.status.docker.error.take().is_some() {
+            info!("Docker answers again.");
+        }
+        self.status.docker.reachable = true;
+    }
+
+    /// All containers there are. `is_last` says whether nothing has happened meanwhile.
+    fn saw_all(&mut self, snapshot: Snapshot, reason: Reason, is_last: bool) {
+        self.status.docker.looks += 1;
+        self.first_look_by = None;
+        if self.status.docker.network_missing {
+            self.check_network();
+        }
+        let generation = self.status.generation;
+        let is_first = self.snapshot.is_none() || self.forget_remembered();
+        self.engine_answers();
+        self.looks.destroyed.clear();
+        self.readiness.keep_only(&snapshot);
+        self.snapshot = Some(snapshot);
+        if is_first {
+            self.trust_those_that_run();
+        }
+        self.rebuild();
+        self.learn_stop_rules();
+        let changed = self.status.generation != generation;
+        let is_last = is_last && self.looks.noticed.is_empty();
+        if changed && !is_first && reason == Reason::Resync && is_last {
+            self.status.docker.missed_notices += 1;
+            warn!("A resync found a change that no event had announced.");
+        }
+    }
+
+    /// The containers at which it was looked. One that is missing is believed to be gone when that
+    /// was reported, else by a look at all of them.
+    fn saw(&mut self, ids: &BTreeSet<ContainerId>, seen: Snapshot) {
+        let Some(snapshot) = &mut self.snapshot else {
+            return;
+        };
+        let missing = { ids.iter() }.filter(|id| seen.get(id).is_none());
+        let mut unreported = missing.filter(|id| snapshot.get(id).is_some());
+        if unreported.any(|id| !self.looks.destroyed.contains(id)) {
+            return self.look(Reason::Missing);
+        }
+        for id in ids {
+            self.looks.destroyed.remove(id);
+        }
+        // Events of the others do not tell of a container that lends its network to a new one.
+        let prefix = &self.options.prefix;
+        let ours = seen.containers().filter(|c| c.has_prefix(prefix));
+        let lenders = ours.filter_map(Container::lender);
+        let unknown = lenders.filter(|id| snapshot.get(id).is_none() && !ids.contains(id));
+        self.looks.noticed.extend(unknown.cloned());
+        snapshot.update(ids, seen);
+        self.readiness.keep_running(snapshot, ids);
+        self.rebuild();
+        self.learn_stop_rules();
     }
 
     /// Keeps every route as it is, and tries again.

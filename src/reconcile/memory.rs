@@ -300,7 +300,9 @@ fn remembered(snapshot: &Snapshot, gates: &Gates, prefix: &str) -> Remembered {
     Remembered {
         proven: proven.cloned().collect(),
         draining: draining.cloned().collect::<BTreeSet<_>>(),
-        containers: containers.into_values().cloned().collect(),
+        containers: { containers.keys() }
+            .filter_map(|id| snapshot.shared(id).cloned())
+            .collect(),
         engine: None,
         live_restore: false,
     }

@@ -45,6 +45,8 @@ pub(super) struct Readiness {
     tasks: JoinSet<Trial>,
     running: BTreeMap<Trial, Running>,
     rules: BTreeMap<ContainerId, StopRule>,
+    /// Containers of which it must be looked whether their rule is still to be learnt.
+    untold: BTreeSet<ContainerId>,
     inspecting: BTreeSet<ContainerId>,
     inspects: FuturesUnordered<BoxFuture<'static, (ContainerId, Result<StopRule, EngineError>)>>,
     /// Containers that died, and have not been seen to start since.
@@ -95,8 +97,31 @@ impl Readiness {
         self.gates.draining.retain(runs);
         self.drains.retain(|id, _| runs(id));
         self.rules.retain(|id, _| snapshot.get(id).is_some());
+        let untold = snapshot.containers().map(|container| &container.id);
+        let untold = untold.filter(|id| runs(id) && !self.rules.contains_key(id));
+        self.untold = untold.cloned().collect();
         self.died.retain(|id| snapshot.get(id).is_some());
         self.crashes.look(snapshot, Instant::now());
+        self.note_crashes();
+    }
+
+    /// The same for these containers, at which alone it was looked.
+    pub(super) fn keep_running(&mut self, snapshot: &Snapshot, ids: &BTreeSet<ContainerId>) {
+        for id in ids {
+            let container = snapshot.get(id);
+            if container.is_none_or(|c| c.state != ContainerState::Running) {
+                self.gates.forget_proven(id);
+                self.gates.draining.remove(id);
+                self.drains.remove(id);
+            }
+            if container.is_none() {
+                self.rules.remove(id);
+                self.died.remove(id);
+            } else {
+                self.untold.insert(id.clone());
+            }
+            self.crashes.look_at(id, container, Instant::now());
+        }
         self.note_crashes();
     }
 
@@ -129,7 +154,7 @@ impl Readiness {
 
     /// What the container showed before counts no more.
     fn begin_anew(&mut self, id: &ContainerId) {
-        self.gates.proven.retain(|(proven, _)| proven != id);
+        self.gates.forget_proven(id);
         self.gates.draining.remove(id);
         self.gates.ready_last.remove(id);
         self.drains.remove(id);
@@ -308,7 +333,11 @@ where
                         self.readiness.rules.insert(id, rule);
                         self.learn_stop_rules();
                     }
-                    Err(error) => debug!(container = %id, %error, "Cannot inspect the container."),
+                    Err(error) => {
+                        debug!(container = %id, %error, "Cannot inspect the container.");
+                        // With the next look.
+                        self.readiness.untold.insert(id);
+                    }
                 }
             }
             News::Health(changed) => self.on_health(changed),
@@ -331,16 +360,17 @@ where
             return;
         };
         let (prefix, readiness) = (&self.options.prefix, &mut self.readiness);
-        let free = INSPECTS_MAX.saturating_sub(readiness.inspecting.len());
-        let is_unknown = |container: &&Container| {
-            container.state == ContainerState::Running
-                && container.has_prefix(prefix)
-                && !readiness.rules.contains_key(&container.id)
-                && !readiness.inspecting.contains(&container.id)
+        let is_untold = |container: &Container| {
+            container.state == ContainerState::Running && container.has_prefix(prefix)
         };
-        let unknown = snapshot.containers().filter(is_unknown).take(free);
-        let unknown: Vec<ContainerId> = unknown.map(|container| container.id.clone()).collect();
-        for id in unknown {
+        while readiness.inspecting.len() < INSPECTS_MAX {
+            let Some(id) = readiness.untold.pop_first() else {
+                return;
+            };
+            let is_known = readiness.rules.contains_key(&id) || readiness.inspecting.contains(&id);
+            if is_known || !snapshot.get(&id).is_some_and(is_untold) {
+                continue;
+            }
             readiness.inspecting.insert(id.clone());
             let engine = self.world.engine.clone();
             readiness.inspects.push(Box::pin(async move {

@@ -19,7 +19,7 @@ use self::search::{Search, Suspect, Verdict};
 use super::Loop;
 use super::apply::Desired;
 use crate::caddy::admin::{Admin, AdminError, is_certificate, is_setting};
-use crate::caddy::render::CertificatePair;
+use crate::caddy::render::{CertificatePair, blamed};
 use crate::discovery::Engine;
 use crate::model::{Labels, RouteId};
 use crate::probe::Probe;
@@ -183,7 +183,7 @@ where
         if is_certificate(message) && self.refuse_certificates(sent, message) {
             return true;
         }
-        let named = sent.rendered.blame(message);
+        let named = blamed(&sent.rendered.places, message);
         let named = named
             .and_then(|key| sent.built.table.routes.get(key))
             .map(|r| r.id.clone());

@@ -29,7 +29,7 @@ fn falls_to_another(removed: &RouteKey, table: &RouteTable) -> bool {
 
 /// Whether `after` is `before` without some routes, and nothing else.
 fn only_removes(before: &Desired, after: &Desired, options: &RenderOptions) -> bool {
-    let (old, new) = (&before.built.table, &after.built.table);
+    let (old, new) = (&*before.built.table, &*after.built.table);
     let is_part = new.routes.len() < old.routes.len()
         && new.routes.keys().all(|key| old.routes.contains_key(key));
     let mut removed = old

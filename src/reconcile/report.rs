@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::discovery::Engine;
 use crate::model::{ContainerId, ContainerRef};
 use crate::probe::Probe;
-use crate::routes::{Route, RouteTable, Serving};
+use crate::routes::{Route, RouteKey, RouteTable, Serving};
 use crate::state::Store;
 use crate::supervise::Phase;
 
@@ -84,18 +84,17 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, waits
             .map(|u| format!("{} {}", u.container.name, u.address))
             .collect::<Vec<_>>()
     };
-    let mut changed = 0_usize;
-    let keys: BTreeSet<_> = before.routes.keys().chain(after.routes.keys()).collect();
-    for key in keys {
+    let differs =
+        |key: &&RouteKey| !is_served_alike(before.routes.get(*key), after.routes.get(*key));
+    let gone = before
+        .routes
+        .keys()
+        .filter(|key| !after.routes.contains_key(*key));
+    let keys: BTreeSet<_> = after.routes.keys().filter(differs).chain(gone).collect();
+    let changed = keys.len();
+    for key in keys.into_iter().take(LOGGED_CHANGES_MAX) {
         let (old, new) = (before.routes.get(key), after.routes.get(key));
         let upstreams = new.map(addresses).unwrap_or_default();
-        if is_served_alike(old, new) {
-            continue;
-        }
-        changed += 1;
-        if changed > LOGGED_CHANGES_MAX {
-            continue;
-        }
         let (route, upstreams) = (key.to_string(), upstreams.join(", "));
         match (old, new) {
             (_, None) => info!(%route, "Route removed."),
@@ -122,6 +121,9 @@ fn is_served_alike(old: Option<&Route>, new: Option<&Route>) -> bool {
     let (Some(old), Some(new)) = (old, new) else {
         return old.is_none() && new.is_none();
     };
+    if old == new {
+        return true;
+    }
     let mut old = old.clone();
     old.pool.is_starting = new.pool.is_starting;
     old.pool.expected = new.pool.expected;
@@ -215,7 +217,7 @@ mod tests {
     #[test]
     fn a_container_without_an_address_is_said_once_after_two_seconds() {
         let container = ContainerRef {
-            name: "web".to_owned(),
+            name: "web".into(),
             id: ContainerId::new("beef").expect("not empty"),
         };
         let mut overdue = Overdue::default();

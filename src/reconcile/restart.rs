@@ -72,6 +72,11 @@ impl Restart {
         self.is_cut = true;
     }
 
+    /// Whether the event stream broke, and no look at all containers has succeeded since.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     pub(super) fn look_begins(&mut self, now: Instant) {
         self.look_began = now;
         let patience = PATIENCE.max(self.look_took * PATIENCE_FACTOR);

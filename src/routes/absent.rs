@@ -2,6 +2,7 @@
 //! meanwhile their requests wait instead of meeting a 404.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::build::Inputs;
 use super::forms::{Candidate, Form};
@@ -51,7 +52,8 @@ fn form(id: &RouteId, labels: &Labels, inputs: &Inputs<'_>) -> Option<Form> {
         return None;
     };
     let reading = spec.routes.remove(&id.route)?;
-    let mut route = { reading.into_right() }.filter(|route| inputs.forbidden(route).is_none())?;
+    let route = { reading.into_right() }.filter(|route| inputs.forbidden(route).is_none())?;
+    let mut route = Arc::unwrap_or_clone(route);
     let is_own = |host: &Hostname| {
         let claim = inputs.claims.get(host);
         claim.is_some_and(|claim| claim.owner == id.app.owner && claim.holds(inputs.now))
@@ -60,7 +62,7 @@ fn form(id: &RouteId, labels: &Labels, inputs: &Inputs<'_>) -> Option<Form> {
     route.host.redirect_from.retain(is_own);
     (!route.hosts.is_empty()).then(|| Form {
         id: id.clone(),
-        spec: route,
+        spec: Arc::new(route),
         labels: labels.clone(),
         is_last_good: true,
         is_absent: true,

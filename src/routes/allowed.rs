@@ -1,5 +1,7 @@
 //! Which hosts labels may claim at all, by the settings of the agent.
 
+use std::sync::Arc;
+
 use super::build::Inputs;
 use super::forms::Form;
 use crate::diagnostic::{Code, Diagnostic};
@@ -20,6 +22,14 @@ pub(super) fn keep_allowed(
             definer,
             ..
         } = form;
+        let is_right = |host: &Hostname| inputs.permits.check(host).is_ok();
+        if { spec.hosts.iter() }
+            .chain(&spec.host.redirect_from)
+            .all(is_right)
+        {
+            continue;
+        }
+        let spec = Arc::make_mut(spec);
         let mut is_allowed = |host: &Hostname| {
             let Err(why) = inputs.permits.check(host) else {
                 return true;

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::absent::{self, Absent};
 use super::allowed;
@@ -80,7 +81,7 @@ pub struct Inputs<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Built {
     /// The routes.
-    pub table: RouteTable,
+    pub table: Arc<RouteTable>,
     /// The claims that hold now.
     pub claims: Claims,
     /// The apps that have no container now.
@@ -89,7 +90,7 @@ pub struct Built {
     /// accepted them.
     pub good: LastGood,
     /// What every container that carries our labels gets, sorted by host, path and container.
-    pub rows: Vec<Row>,
+    pub rows: Arc<Vec<Row>>,
     /// Everything wrong, sorted.
     pub diagnostics: Vec<Diagnostic>,
     /// Running containers without an address on their network; it comes by itself, or never.
@@ -141,11 +142,11 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
         .map(|candidate| candidate.container.reference())
         .collect();
     Built {
-        table: placed.table,
+        table: Arc::new(placed.table),
         claims,
         absent,
         good,
-        rows,
+        rows: Arc::new(rows),
         diagnostics: found,
         addressless,
         trials: trials::trials(apps.values().flatten(), &forms, inputs.gates),
@@ -289,8 +290,7 @@ fn left_out(
 ) -> Vec<Row> {
     let shown: BTreeSet<_> = rows.iter().map(|row| &row.container.id).collect();
     let of_app = |(app, candidates): (&AppKey, &Vec<Candidate<'_>>)| {
-        let definer =
-            forms::definer(candidates, gates).map(|definer| definer.container.reference());
+        let definer = || forms::definer(candidates, gates).map(|one| one.container.reference());
         let absent = candidates.iter();
         let absent = absent.filter(|candidate| !shown.contains(&candidate.container.id));
         let row = |candidate: &Candidate<'_>| {
@@ -300,7 +300,7 @@ fn left_out(
                 diagnostic.container == reference && diagnostic.code.severity() == Severity::Error
             });
             let of_definer = || {
-                let definer = definer.as_ref().map_or(String::new(), ToString::to_string);
+                let definer = definer().map_or(String::new(), |definer| definer.to_string());
                 format!("the labels of {definer} count for all replicas, and they are wrong")
             };
             let reason = own.map_or_else(of_definer, |diagnostic| diagnostic.message.clone());

@@ -5,6 +5,7 @@
 //! not by an older form, and not by another route that would get its requests if it were not there.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::authority;
 use super::build::Inputs;
@@ -24,7 +25,7 @@ const REFUSAL_CHARS_MAX: usize = 500;
 
 /// The labels that a route is served by, and what they ask for.
 pub(super) struct Chosen {
-    pub(super) spec: RouteSpec,
+    pub(super) spec: Arc<RouteSpec>,
     pub(super) share: BTreeSet<String>,
     pub(super) labels: Labels,
     pub(super) is_last_good: bool,
@@ -77,7 +78,7 @@ struct Case<'a, 'b> {
 }
 
 impl Case<'_, '_> {
-    fn right(&self, spec: &RouteSpec, found: &mut Vec<Diagnostic>) -> Option<Chosen> {
+    fn right(&self, spec: &Arc<RouteSpec>, found: &mut Vec<Diagnostic>) -> Option<Chosen> {
         let definer = self.definer;
         let refusals = self.inputs.refused.get(self.id);
         let refusal = refusals.and_then(|forms| forms.get(self.labels));
@@ -106,7 +107,7 @@ impl Case<'_, '_> {
         let unproven = has_no_port.then(|| self.last_as_protected(spec));
         unproven
             .flatten()
-            .or_else(|| Some(self.present(spec, None)))
+            .or_else(|| Some(self.present(Arc::clone(spec), None)))
     }
 
     fn closed(&self, closed: &Closed, found: &mut Vec<Diagnostic>) -> Option<Chosen> {
@@ -119,14 +120,14 @@ impl Case<'_, '_> {
         let mut spec = closed.spec.clone();
         // What the last good form served is known to be meant.
         if let Some(last) = self.last_good().filter(|_| spec.hosts.is_empty()) {
-            spec.hosts = last.spec.hosts;
+            spec.hosts.clone_from(&last.spec.hosts);
         }
         self.shut(&spec, &closed.why, closed.paths_are_known, found)
     }
 
-    fn present(&self, spec: &RouteSpec, shut: Option<Shut>) -> Chosen {
+    fn present(&self, spec: Arc<RouteSpec>, shut: Option<Shut>) -> Chosen {
         Chosen {
-            spec: spec.clone(),
+            spec,
             share: self.definer.spec.share.iter().cloned().collect(),
             labels: self.labels.clone(),
             is_last_good: false,
@@ -171,7 +172,7 @@ impl Case<'_, '_> {
             why: format!("it answers 503: {why}"),
             is_guess: !paths_are_known,
         };
-        (!spec.hosts.is_empty()).then(|| self.present(&spec, Some(shut)))
+        (!spec.hosts.is_empty()).then(|| self.present(Arc::new(spec), Some(shut)))
     }
 
     /// The last good form, if it protects the route as it is to be protected now, and all of it:

@@ -168,7 +168,7 @@ mod tests {
     fn ask(owner: &str, created: i64) -> Asking {
         Asking {
             host: host(),
-            owner: Owner::Project(owner.to_owned()),
+            owner: Owner::Project(owner.into()),
             created,
             only_paths: false,
             share: BTreeSet::new(),
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(owner(&claims), Some("b"));
         let broken = Claim {
             released: Some(u64::MAX),
-            ..Claim::new(Owner::Project("a".to_owned()), 0)
+            ..Claim::new(Owner::Project("a".into()), 0)
         };
         let claims = settled(&BTreeMap::from([(host(), broken)]), &[], 5);
         assert_eq!(claims[&host()].released, Some(5));
@@ -274,10 +274,10 @@ mod tests {
             1_000,
         );
         let gap = settled(&claims, &[], 1_001);
-        let blog = Owner::Project("blog".to_owned());
+        let blog = Owner::Project("blog".into());
         assert!(may_serve(&gap, &host(), &blog, true).is_ok());
         assert!(may_serve(&gap, &host(), &blog, false).is_err());
-        let other = Owner::Project("other".to_owned());
+        let other = Owner::Project("other".into());
         assert!(may_serve(&gap, &host(), &other, true).is_err());
     }
 }

@@ -14,6 +14,9 @@ use crate::model::{Hostname, Owner, PathMatch};
 /// How open the first more open host of another owner is, for each host that has one and does not
 /// answer every request itself.
 pub(super) fn fences(table: &RouteTable, claims: &Claims) -> BTreeMap<Hostname, u8> {
+    if !table.hosts.keys().any(|host| host.openness() > 0) {
+        return BTreeMap::new();
+    }
     let catch_all = table.hosts.keys().find(|host| host.is_catch_all());
     let is_anothers = |cover: &Hostname, owner: &Owner| {
         let claim = claims.get(cover);

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use super::build::Inputs;
 use super::choose::{Chosen, Shut, choose};
@@ -82,7 +83,7 @@ impl Member {
 #[derive(Debug)]
 pub(super) struct Form {
     pub(super) id: RouteId,
-    pub(super) spec: RouteSpec,
+    pub(super) spec: Arc<RouteSpec>,
     /// The labels under the prefix that say so.
     pub(super) labels: Labels,
     /// Whether the labels are those of before, because the present ones are wrong.
@@ -124,6 +125,9 @@ pub(super) fn definer<'a, 'b>(
     candidates: &'b [Candidate<'a>],
     gates: &Gates,
 ) -> Option<&'b Candidate<'a>> {
+    if let [only] = candidates {
+        return Some(only);
+    }
     candidates.iter().min_by_key(|candidate| {
         let lives = match candidate.container.state {
             ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => true,
@@ -261,7 +265,7 @@ fn member(
         }
     };
     let is_guessed = own.is_none() || chosen.is_last_good;
-    let guess = is_guessed.then_some(&chosen.spec);
+    let guess = is_guessed.then_some(&*chosen.spec);
     let mut specs = own.into_iter().chain(guess);
     let port = specs.find_map(|spec| port(candidate.container, spec));
     let socket = |ip| upstream::socket(ip, port, inputs.own_ports);
@@ -272,12 +276,7 @@ fn member(
         return Member::new(candidate, Err(NotReady::Starting));
     }
     // With a guessed port it must show the guess.
-    let guessed = RouteSpec {
-        port,
-        ..spec.clone()
-    };
-    let trial = candidate.trial(&guessed);
-    let trial = trial.filter(|trial| !gates.is_proven(&trial.container.id, trial.address));
+    let trial = candidate.trial(spec, port, gates);
     let address = match &trial {
         Some(_) => address.and(Err(NotReady::Unproven)),
         None => address,
@@ -301,6 +300,9 @@ fn say_differences(
     candidates: &[Candidate<'_>],
     found: &mut Vec<Diagnostic>,
 ) {
+    if candidates.len() < 2 {
+        return;
+    }
     let Some(expected) = comparable(&definer.spec) else {
         return;
     };

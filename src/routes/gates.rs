@@ -70,6 +70,19 @@ impl Gates {
         self.is_open || self.proven.contains(&(id.clone(), address))
     }
 
+    /// What this container has shown counts no more.
+    pub(crate) fn forget_proven(&mut self, id: &ContainerId) {
+        let first = (id.clone(), SocketAddr::from(([0, 0, 0, 0], 0)));
+        let own = self.proven.range(first..);
+        let own: Vec<_> = own
+            .take_while(|(proven, _)| proven == id)
+            .cloned()
+            .collect();
+        for proven in own {
+            self.proven.remove(&proven);
+        }
+    }
+
     /// Whether this container took requests of this route, there, when the table was last built.
     pub(super) fn was_ready(&self, id: &ContainerId, route: &RouteId, address: SocketAddr) -> bool {
         let routes = self.ready_last.get(id);

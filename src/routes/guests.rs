@@ -27,9 +27,18 @@ pub(super) struct Owned<'a> {
 }
 
 impl<'a> Owned<'a> {
-    /// By host.
+    /// By host; nothing where there is no guest.
     pub(super) fn of(forms: &[&'a Form], claims: &Claims) -> BTreeMap<Hostname, Self> {
         let mut owned: BTreeMap<Hostname, Self> = BTreeMap::new();
+        let is_guest = |form: &&&Form| {
+            let asker = &form.id.app.owner;
+            let is_anothers =
+                |host| { claims.get(host) }.is_some_and(|claim| claim.owner != *asker);
+            form.spec.hosts.iter().any(is_anothers)
+        };
+        if !forms.iter().any(|form| is_guest(&form)) {
+            return owned;
+        }
         for form in forms {
             for host in &form.spec.hosts {
                 let claim = claims.get(host);

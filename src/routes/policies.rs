@@ -158,6 +158,9 @@ pub(super) fn spoiled(
     forms: &[Form],
     gates: &Gates,
 ) -> Vec<Spoiled> {
+    if candidates.iter().all(|one| one.spec.spoiled.is_empty()) {
+        return Vec::new();
+    }
     let Some(definer) = definer(candidates, gates) else {
         return Vec::new();
     };

@@ -258,7 +258,7 @@ pub struct Passed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// The containers of another app.
-    Pool(Pool),
+    Pool(Box<Pool>),
     /// A server anywhere, by name or address.
     Server {
         /// Whether it is spoken to over TLS.

@@ -168,7 +168,7 @@ fn network_address(
         Err(NotReady::NotOnNetwork {
             network,
             attached,
-            lender: is_lent.then(|| lender.name.clone()),
+            lender: is_lent.then(|| lender.name.to_string()),
         })
     }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Remembered {
     /// The containers with labels of ours, and those whose network they use; by id.
-    pub containers: Vec<Container>,
+    pub containers: Vec<Arc<Container>>,
     /// Who had shown at which address that it is ready.
     pub proven: BTreeSet<(ContainerId, SocketAddr)>,
     /// Who had been told to stop.
@@ -48,7 +49,7 @@ struct Stored<'a> {
     version: u32,
     boot_id: Cow<'a, str>,
     at: u64,
-    containers: Cow<'a, [Container]>,
+    containers: Cow<'a, [Arc<Container>]>,
     proven: Cow<'a, BTreeSet<(ContainerId, SocketAddr)>>,
     draining: Cow<'a, BTreeSet<ContainerId>>,
     engine: Option<Cow<'a, str>>,

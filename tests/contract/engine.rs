@@ -118,7 +118,7 @@ async fn every_change_is_told_and_then_seen(engine: &impl Engine, world: &mut im
     check(Action::Pause, &|c| c.state == ContainerState::Paused).await;
     check(Action::Unpause, &|c| c.state == ContainerState::Running).await;
     let name = format!("contract-renamed-{id}");
-    check(Action::Rename(name.clone()), &|c| c.name == name).await;
+    check(Action::Rename(name.clone()), &|c| *c.name == name).await;
     check(Action::Disconnect, &|c| !on_network(c)).await;
     check(Action::Connect, &on_network).await;
     let gone = |c: &Container| c.state == ContainerState::Exited && !on_network(c);

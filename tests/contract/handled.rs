@@ -14,7 +14,7 @@ const ARGON2: &str = "ada:$argon2id$v=19$m=1024,t=1,p=1$vEcE2hBQLy+rtLFGFbyBkg$\
 
 /// One site for each of them, one with all of them, and one that is closed.
 pub(super) fn handled() -> Vec<Site> {
-    let asked = || Asked::Pool(site("auth.example.com", B).route.pool);
+    let asked = || Asked::Pool(Box::new(site("auth.example.com", B).route.pool));
     let server = Asked::Server {
         is_https: true,
         host: Hostname::parse("id.example.com").expect("a host"),

@@ -59,7 +59,7 @@ pub(crate) fn of(place: usize, name: String, labels: Labels) -> Container {
     };
     Container {
         id: ContainerId::new(format!("c{place:011}")).expect("not empty"),
-        name,
+        name: name.into(),
         labels,
         state: ContainerState::Running,
         health: Health::None,

@@ -41,7 +41,7 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
     let upstream = |address: &str| Upstream {
         address: address.parse::<SocketAddr>().expect("an address"),
         container: ContainerRef {
-            name: format!("container-{address}"),
+            name: format!("container-{address}").into(),
             id: ContainerId::new(address).expect("not empty"),
         },
         weight: Weight::default(),
@@ -54,8 +54,8 @@ pub(crate) fn site(place: &str, addresses: &str) -> Site {
         route: Route {
             id: RouteId {
                 app: AppKey {
-                    owner: Owner::Project("shop".to_owned()),
-                    name: "web".to_owned(),
+                    owner: Owner::Project("shop".into()),
+                    name: "web".into(),
                 },
                 route: RouteName::Default,
             },

@@ -37,7 +37,7 @@ pub(crate) fn container<'a>(
     };
     Container {
         id: ContainerId::new(format!("c-{service}")).expect("not empty"),
-        name: format!("shop-{service}-1"),
+        name: format!("shop-{service}-1").into(),
         labels,
         state: ContainerState::Running,
         health: Health::None,

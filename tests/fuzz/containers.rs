@@ -4,6 +4,7 @@
 //! it must be, and is the same after it was remembered.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sh0_agent::discovery::wire::{inspected, snapshot};
 use sh0_agent::labels::Permits;
@@ -17,7 +18,7 @@ pub(crate) fn check(data: &[u8]) {
         assert!((1..=64).contains(&rule.signal), "{rule:?}");
         assert!(!ports.contains(&0));
     }
-    if let Some(snapshot) = snapshot(data) {
+    if let Some(snapshot) = snapshot(data, "sh0") {
         is_whole(data, &snapshot);
         is_remembered(&snapshot);
         look(&snapshot, &State::default(), &Permits::default());
@@ -44,7 +45,9 @@ fn is_whole(data: &[u8], snapshot: &Snapshot) {
 
 fn is_remembered(snapshot: &Snapshot) {
     let remembered = Remembered {
-        containers: snapshot.containers().cloned().collect(),
+        containers: { snapshot.containers() }
+            .map(|container| Arc::new(container.clone()))
+            .collect(),
         ..Remembered::default()
     };
     let bytes = remembered::print(&remembered, NOW, "boot");

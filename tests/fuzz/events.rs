@@ -14,7 +14,7 @@ use sh0_agent::model::Snapshot;
 pub(crate) fn check(data: &[u8]) {
     let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
     let (last, lines) = match lines.split_first() {
-        Some((first, rest)) if first.starts_with(b"[") => (snapshot(first), rest),
+        Some((first, rest)) if first.starts_with(b"[") => (snapshot(first, "sh0"), rest),
         Some(_) | None => (None, lines.as_slice()),
     };
     let mut events = Events::new("sh0", last.as_ref());

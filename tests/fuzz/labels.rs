@@ -94,7 +94,7 @@ fn container(row: &str, place: u8, project: &str) -> Container {
     };
     Container {
         id: ContainerId::new(format!("c{place}")).expect("not empty"),
-        name: format!("{project}-s{place}-1"),
+        name: format!("{project}-s{place}-1").into(),
         labels,
         state: ContainerState::Running,
         health: Health::None,
@@ -107,7 +107,7 @@ fn container(row: &str, place: u8, project: &str) -> Container {
 
 /// The victim's part of the table.
 fn of_victim(built: &Built) -> Vec<String> {
-    let victim = Owner::Project("shop".to_owned());
+    let victim = Owner::Project("shop".into());
     let routes = built.table.routes.iter();
     let own = routes.filter(|(_, route)| route.id.app.owner == victim);
     own.map(|(key, route)| format!("{key} {route:?} {:?}", built.table.hosts.get(&key.host)))

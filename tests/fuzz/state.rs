@@ -45,7 +45,7 @@ fn asking() -> Container {
     let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     Container {
         id: ContainerId::new("c1").expect("not empty"),
-        name: "shop-web-1".to_owned(),
+        name: "shop-web-1".into(),
         labels: BTreeMap::from([
             label("com.docker.compose.project", "shop"),
             label("com.docker.compose.service", "web"),

@@ -61,7 +61,7 @@ fn a_route_outlives_its_last_container_by_a_minute() {
             [("a.example".to_owned(), 0)],
             "after {passed} s"
         );
-        assert_eq!(built.rows, []);
+        assert_eq!(*built.rows, []);
         let key = |built: &Built| built.table.routes.values().next().map(|r| r.pool.key);
         assert_eq!(key(&built), key(&before), "it leads to the same slots");
     }

@@ -1,6 +1,7 @@
 //! The fake Docker daemon of the benchmarks, asked by the real adapter and by hand.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -38,7 +39,10 @@ fn id(container: &Container) -> ContainerId {
 async fn get(daemon: &Daemon, path: &str, filters: &str) -> String {
     let socket = daemon.endpoint().replace("unix://", "");
     let client = reqwest::Client::builder().unix_socket(socket).build();
-    let filters: String = filters.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let filters = filters.bytes().fold(String::new(), |mut text, byte| {
+        write!(text, "%{byte:02X}").expect("strings take everything");
+        text
+    });
     let url = format!("http://docker{path}filters={filters}");
     let answer = client.unwrap().get(url).send().await.unwrap();
     let status = answer.status().as_u16();
@@ -75,7 +79,7 @@ async fn containers_are_listed_whole_and_the_calls_counted() {
     let (daemon, docker, [web, job]) = daemon();
     let snapshot = docker.snapshot().await.unwrap();
     let found = snapshot.get(&id(&web)).unwrap();
-    assert_eq!(found.name, "site-1-web-1");
+    assert_eq!(&*found.name, "site-1-web-1");
     assert_eq!(found.labels, web.labels);
     assert_eq!(
         (found.labels.len(), found.state),

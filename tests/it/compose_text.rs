@@ -220,7 +220,7 @@ fn container(place: u8, (project, service): (&str, &str), node: &Node, file: &No
     });
     Container {
         id: ContainerId::new(format!("c{place}")).expect("not empty"),
-        name: format!("{project}-{service}-1"),
+        name: format!("{project}-{service}-1").into(),
         labels,
         state: ContainerState::Running,
         health: Health::None,
@@ -253,7 +253,7 @@ networks:
     let [api, web] = &found.containers().collect::<Vec<_>>()[..] else {
         panic!("two containers")
     };
-    let (api, web) = if web.name == "shop-web-1" {
+    let (api, web) = if &*web.name == "shop-web-1" {
         (api, web)
     } else {
         (web, api)

@@ -60,7 +60,7 @@ impl World for FakeWorld {
             }),
             Action::Pause => change("pause", &|c| c.state = ContainerState::Paused),
             Action::Unpause => change("unpause", &|c| c.state = ContainerState::Running),
-            Action::Rename(name) => change("rename", &|c| c.name.clone_from(&name)),
+            Action::Rename(name) => change("rename", &|c| c.name = name.as_str().into()),
             Action::Disconnect => change("disconnect", &|c| {
                 c.networks.remove(&network);
             }),
@@ -90,7 +90,7 @@ async fn the_fake_engine_fails_on_demand() {
     engine.set_delivery(Delivery::Lost);
     engine.put("start", container.clone());
     engine.set_delivery(Delivery::After(Duration::from_secs(2)));
-    engine.change("rename", &container.id, |c| c.name = "web2".to_owned());
+    engine.change("rename", &container.id, |c| c.name = "web2".into());
 
     let begin = Instant::now();
     let mut notices = engine.notices();

@@ -223,7 +223,7 @@ fn container(line: &str, place: usize) -> Container {
     });
     Container {
         id: ContainerId::new(id).expect("not empty"),
-        name,
+        name: name.into(),
         labels,
         state: state(get("state").unwrap_or("running")),
         health: health(get("health").unwrap_or("none")),
@@ -336,7 +336,7 @@ pub(crate) fn show(built: &Built) -> String {
     }
     let fenced = built.table.fenced.iter().map(show_fence);
     shown.extend(fenced);
-    for row in &built.rows {
+    for row in built.rows.iter() {
         writeln!(shown, "| {}", show_row(row)).expect("strings take everything");
     }
     for diagnostic in &built.diagnostics {

@@ -51,6 +51,7 @@ mod hostile;
 mod hostile_rows;
 mod injected;
 mod label_configs;
+mod looks;
 mod model;
 mod never_open;
 mod owner_away;

@@ -144,7 +144,7 @@ fn container(projects: &'static [&'static str]) -> impl Strategy<Value = Contain
                 let health: Health = serde_json::from_value(health.into()).expect("a health");
                 Container {
                     // Names are the engine's: one for one id.
-                    name: format!("{project}-{id}"),
+                    name: format!("{project}-{id}").into(),
                     id,
                     labels,
                     state,
@@ -248,7 +248,7 @@ proptest! {
         let with = containers.into_iter().chain([newcomer]);
         let after = agent.build(&Snapshot::new(with));
         check_table(&after);
-        let evil = Owner::Project("evil".to_owned());
+        let evil = Owner::Project("evil".into());
         prop_assert_eq!(of_others(&after, &evil), of_others(&before, &evil));
     }
 
@@ -265,7 +265,7 @@ proptest! {
     fn any_labels_of_one_container_are_read(labels in btree_map(key(), any_value(), 0..30)) {
         let container = Container {
             id: ContainerId::new("c").expect("not empty"),
-            name: "c".to_owned(),
+            name: "c".into(),
             labels,
             state: ContainerState::Running,
             health: Health::None,

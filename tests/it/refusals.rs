@@ -54,7 +54,7 @@ async fn a_refused_route_is_left_out_and_everything_else_is_served() {
         let status = scene.status();
         let codes: Vec<&str> = status.diagnostics.iter().map(|d| d.code.id()).collect();
         assert_eq!(codes, ["E010"], "says where: {says_where}");
-        assert_eq!(status.diagnostics[0].container.name, "bad");
+        assert_eq!(&*status.diagnostics[0].container.name, "bad");
         // Other labels are another form, and that is tried.
         scene.engine.put("start", site("bad", 3, "good.example"));
         scene.settle().await;

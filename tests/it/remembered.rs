@@ -247,7 +247,7 @@ async fn only_our_containers_and_those_that_lend_them_a_network_are_remembered()
     scene.settle().await;
     let recalled = scene.store.recalled().unwrap();
     let containers = recalled.remembered.containers.iter();
-    let names: Vec<_> = containers.map(|c| c.name.as_str()).collect();
+    let names: Vec<_> = containers.map(|c| &*c.name).collect();
     assert_eq!(names, ["guest", "vpn"]);
     let (engine, _, store) = scene.stop().await;
     let scene = started(engine, store, Listing::Fails).await;

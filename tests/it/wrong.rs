@@ -95,7 +95,7 @@ fn of_container(container: Container, what: &str) -> Vec<Diagnostic> {
     assert!(!alone.is_empty());
     assert_eq!(neighbours_route(&built), alone, "{what}");
     for diagnostic in &built.diagnostics {
-        assert_eq!(diagnostic.container.name, "shop-web-1", "{diagnostic}");
+        assert_eq!(&*diagnostic.container.name, "shop-web-1", "{diagnostic}");
         let text = format!("{diagnostic}{}", diagnostic.one_line());
         let is_shown = |c: char| c == '\n' || !c.is_control() && c != '\u{202e}';
         assert!(text.chars().all(is_shown), "{text:?}");

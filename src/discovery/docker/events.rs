@@ -125,9 +125,10 @@ impl Subscription {
     }
 
     fn judge(&mut self, message: EventMessage) -> Option<Notice> {
-        let known = self.inner.memory().known.clone();
         let event = convert::event(message);
-        let notice = self.relevance.judge(event, known.as_deref())?;
+        let notice = self
+            .relevance
+            .judge(event, self.inner.memory().known.as_ref())?;
         self.echoes.hear(&notice, Instant::now());
         Some(notice)
     }

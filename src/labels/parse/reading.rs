@@ -1,6 +1,7 @@
 //! Routes that are closed: some of their labels are wrong, and some protect.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Reader;
 use crate::labels::limits::HOST_PATHS_MAX;
@@ -126,7 +127,7 @@ fn spoilt(route: Reading, why: &str) -> Reading {
         Reading::Right(spec) if spec.handling.protection.is_any() => {
             let protection = Some(spec.handling.protection.clone());
             Reading::Closed(Box::new(Closed {
-                spec: *spec,
+                spec: Arc::unwrap_or_clone(spec),
                 paths_are_known: true,
                 protection,
                 why: why.to_owned(),
@@ -141,7 +142,7 @@ fn spoilt(route: Reading, why: &str) -> Reading {
 fn closed(route: Reading, why: &str) -> Reading {
     match route {
         Reading::Right(spec) => Reading::Closed(Box::new(Closed {
-            spec: *spec,
+            spec: Arc::unwrap_or_clone(spec),
             paths_are_known: true,
             protection: None,
             why: why.to_owned(),

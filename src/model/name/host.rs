@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ const HOST_LABEL_BYTES_MAX: usize = 63;
 /// (`app.example.com`, an IP address), a wildcard for one label (`*.example.com`), or `*`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Hostname(String);
+pub struct Hostname(Arc<str>);
 
 impl Hostname {
     const EXPECTED: &'static str =
@@ -32,10 +33,10 @@ impl Hostname {
         let text = text.trim();
         Self::reject_url_parts(text).map_err(wrong)?;
         if text == "*" {
-            return Ok(Self("*".to_owned()));
+            return Ok(Self("*".into()));
         }
         if let Some(ip) = parse_ip(text) {
-            return Ok(Self(ip.to_string()));
+            return Ok(Self(ip.to_string().into()));
         }
         let text = text.strip_suffix('.').unwrap_or(text);
         // Said here and not after the mapping, whose time grows faster than the text.
@@ -57,7 +58,7 @@ impl Hostname {
         // The mapping knows other full stops (`。`), also as the last character.
         let ascii = ascii.strip_suffix('.').unwrap_or(&ascii);
         Self::check_labels(ascii, wildcard.len()).map_err(wrong)?;
-        Ok(Self(format!("{wildcard}{ascii}")))
+        Ok(Self(format!("{wildcard}{ascii}").into()))
     }
 
     fn reject_url_parts(text: &str) -> Result<(), String> {
@@ -124,7 +125,7 @@ impl Hostname {
     /// How much it leaves open; smaller is more specific.
     #[must_use]
     pub fn openness(&self) -> u8 {
-        match self.0.as_str() {
+        match &*self.0 {
             "*" => 2,
             text if text.starts_with("*.") => 1,
             _ => 0,
@@ -165,7 +166,8 @@ impl Hostname {
     #[must_use]
     pub fn covering_wildcard(&self) -> Option<Self> {
         let (first, rest) = self.0.split_once('.')?;
-        (first != "*" && self.0.parse::<IpAddr>().is_err()).then(|| Self(format!("*.{rest}")))
+        (first != "*" && self.0.parse::<IpAddr>().is_err())
+            .then(|| Self(format!("*.{rest}").into()))
     }
 }
 
@@ -197,7 +199,7 @@ impl TryFrom<String> for Hostname {
 
 impl From<Hostname> for String {
     fn from(host: Hostname) -> Self {
-        host.0
+        host.0.as_ref().to_owned()
     }
 }
 

@@ -191,13 +191,15 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::{AppKey, Owner, RouteName};
 
     fn suspect(number: usize) -> Suspect {
-        let name = format!("app{number}");
+        let name: Arc<str> = format!("app{number}").into();
         let app = AppKey {
-            owner: Owner::App(name.clone()),
+            owner: Owner::App(Arc::clone(&name)),
             name,
         };
         let route = RouteName::Default;

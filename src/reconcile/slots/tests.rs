@@ -13,8 +13,8 @@ fn key(host: &str) -> PoolKey {
 
 fn app(host: &str) -> AppKey {
     AppKey {
-        owner: Owner::App(host.to_owned()),
-        name: host.to_owned(),
+        owner: Owner::App(host.into()),
+        name: host.into(),
     }
 }
 
@@ -25,7 +25,7 @@ fn table(sites: &[(&str, &[&str])]) -> RouteTable {
         let upstream = |address: &&str| Upstream {
             address: address.parse().expect("an address"),
             container: ContainerRef {
-                name: (*address).to_owned(),
+                name: (*address).into(),
                 id: ContainerId::new(*address).expect("not empty"),
             },
             weight: Weight::default(),

@@ -59,7 +59,7 @@ pub(super) fn asked(
     let chosen = choose(&routes, port).map_err(|why| no_answer(key, form, &app, &why))?;
     let is_own = app.owner == form.id.app.owner;
     if is_own || is_open(chosen, &forward.path, winners, policies) {
-        return Ok(Some(Asked::Pool(pool(chosen, true))));
+        return Ok(Some(Asked::Pool(Box::new(pool(chosen, true)))));
     }
     let path = shown(&forward.path, SHOWN_NAME_CHARS_MAX);
     let why = format!(
@@ -133,13 +133,13 @@ fn may_match(of_key: &PathMatch, path: &str) -> bool {
 /// The app that is meant: of the asker's own project, or of the one that is named.
 fn wanted(asker: &AppKey, name: &str, project: Option<&String>) -> AppKey {
     let owner = match (project, &asker.owner) {
-        (Some(project), _) => Owner::Project(project.clone()),
+        (Some(project), _) => Owner::Project(project.as_str().into()),
         (None, Owner::Project(own)) => Owner::Project(own.clone()),
-        (None, Owner::App(_)) => Owner::App(name.to_owned()),
+        (None, Owner::App(_)) => Owner::App(name.into()),
     };
     AppKey {
         owner,
-        name: name.to_owned(),
+        name: name.into(),
     }
 }
 

@@ -18,6 +18,9 @@ pub(super) fn say(
     inputs: &Inputs<'_>,
     found: &mut Vec<Diagnostic>,
 ) {
+    if winners.keys().all(|key| key.priority == 0) {
+        return;
+    }
     let (every, any) = (PathMatch::Every, Matching::default());
     let mut seen = First::new();
     for (key, form) in winners {

@@ -250,7 +250,7 @@ pub(super) fn container(place: usize, project: &str, mut labels: Labels) -> Cont
         ipv6: None,
     };
     Container {
-        name: format!("{project}-{id}"),
+        name: format!("{project}-{id}").into(),
         id: ContainerId::new(id).expect("not empty"),
         labels,
         state: ContainerState::Running,

@@ -41,7 +41,7 @@ pub(super) fn table(
 ) -> RouteTable {
     let built = from_labels::built(containers, TlsSetting::Off, authorities);
     assert_eq!(built.diagnostics, [], "the labels are right");
-    built.table
+    std::sync::Arc::unwrap_or_clone(built.table)
 }
 
 pub(super) async fn serve(

@@ -1,5 +1,7 @@
 //! An engine in memory: a map of containers, notices of its changes, and failures on demand.
 
+mod weather;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,6 +16,7 @@ use sh0_agent::model::{
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
+pub(crate) use self::weather::{Delivery, Listing};
 use crate::engine_contract::EXPOSED_PORT;
 
 /// How far back a new stream begins, as with the real engine.
@@ -21,37 +24,6 @@ const OVERLAP: Duration = Duration::from_secs(5);
 
 /// More notices than any test causes between two polls of a stream.
 const STREAM_NOTICES_MAX: usize = 10_000;
-
-/// What a listing does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Listing {
-    /// Answers at once.
-    Works,
-    /// Answers with what was there at the time of the question.
-    Takes(Duration),
-    /// Nobody is there.
-    Fails,
-    /// The question is taken and not answered; ends with the time-out of the real engine.
-    Hangs,
-    /// Answers without any container, as if that were all: no engine does, an agent with a broken
-    /// seam would believe it.
-    Forgets,
-}
-
-/// What becomes of a notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    /// It arrives.
-    AtOnce,
-    /// It arrives late.
-    After(Duration),
-    /// It is lost, also for later streams.
-    Lost,
-    /// It arrives twice.
-    Twice,
-    /// It arrives after the one that follows it.
-    Swapped,
-}
 
 type Sent = (Instant, Notice);
 
@@ -74,6 +46,8 @@ struct State {
     streams_refused: bool,
     history: VecDeque<Sent>,
     listings: usize,
+    /// What was asked about containers, in order.
+    calls: Vec<String>,
     stop_rules: BTreeMap<ContainerId, StopRule>,
     process: EngineProcess,
     live_restore: bool,
@@ -94,6 +68,7 @@ impl FakeEngine {
             streams_refused: false,
             history: VecDeque::new(),
             listings: 0,
+            calls: Vec::new(),
             stop_rules: BTreeMap::new(),
             process: EngineProcess::Known("engine 1".to_owned()),
             live_restore: false,
@@ -109,7 +84,7 @@ impl FakeEngine {
         let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         Container {
             id: ContainerId::new(format!("{name}-id-{n:0>12}")).unwrap(),
-            name: name.to_owned(),
+            name: name.into(),
             labels: labels.iter().map(owned).collect(),
             state: ContainerState::Running,
             health: Health::None,
@@ -156,6 +131,33 @@ impl FakeEngine {
     /// How many listings were asked for.
     pub(crate) fn listings(&self) -> usize {
         self.state().listings
+    }
+
+    /// What was asked about containers since the last call of this.
+    pub(crate) fn take_calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().calls)
+    }
+
+    /// What a list with this content comes to.
+    async fn listed(&self, snapshot: Snapshot) -> Result<Snapshot, EngineError> {
+        let listing = self.state().listing;
+        match listing {
+            Listing::Works => Ok(snapshot),
+            Listing::Forgets => Ok(Snapshot::default()),
+            Listing::Takes(time) => {
+                sleep(time).await;
+                Ok(snapshot)
+            }
+            Listing::Fails => Err(unreachable_engine()),
+            Listing::Hangs => {
+                let limit = Duration::from_secs(10);
+                sleep(limit).await;
+                Err(EngineError::Timeout {
+                    operation: DockerRequest::List,
+                    limit,
+                })
+            }
+        }
     }
 
     /// Sends a container a signal and tells of it; what the container does then is up to the test.
@@ -289,29 +291,28 @@ impl State {
 
 impl Engine for FakeEngine {
     async fn snapshot(&self) -> Result<Snapshot, EngineError> {
-        let (listing, snapshot) = {
+        let snapshot = {
             let mut state = self.state();
             state.listings += 1;
-            let snapshot = Snapshot::new(state.containers.values().cloned());
-            (state.listing, snapshot)
+            state.calls.push("list all".to_owned());
+            Snapshot::new(state.containers.values().cloned())
         };
-        match listing {
-            Listing::Works => Ok(snapshot),
-            Listing::Forgets => Ok(Snapshot::default()),
-            Listing::Takes(time) => {
-                sleep(time).await;
-                Ok(snapshot)
-            }
-            Listing::Fails => Err(unreachable_engine()),
-            Listing::Hangs => {
-                let limit = Duration::from_secs(10);
-                sleep(limit).await;
-                Err(EngineError::Timeout {
-                    operation: DockerRequest::List,
-                    limit,
-                })
-            }
-        }
+        self.listed(snapshot).await
+    }
+
+    async fn look_at(&self, ids: &BTreeSet<ContainerId>) -> Result<Snapshot, EngineError> {
+        let snapshot = {
+            let mut state = self.state();
+            let names = ids.iter().map(|id| {
+                let known = state.containers.get(id);
+                known.map_or_else(|| format!("({id})"), |container| container.name.to_string())
+            });
+            let call = format!("list {}", names.collect::<Vec<_>>().join(" "));
+            state.calls.push(call);
+            let found = ids.iter().filter_map(|id| state.containers.get(id));
+            Snapshot::new(found.cloned())
+        };
+        self.listed(snapshot).await
     }
 
     fn notices(&self) -> BoxStream<'static, Result<Notice, EngineError>> {
@@ -331,7 +332,11 @@ impl Engine for FakeEngine {
     }
 
     async fn stop_rule(&self, id: &ContainerId) -> Result<StopRule, EngineError> {
-        let state = self.state();
+        let mut state = self.state();
+        let name = state.containers.get(id).map(|c| c.name.to_string());
+        state
+            .calls
+            .push(format!("inspect {}", name.unwrap_or_default()));
         match state.listing {
             Listing::Fails | Listing::Hangs => Err(unreachable_engine()),
             Listing::Works | Listing::Takes(_) | Listing::Forgets => {

@@ -1,6 +1,7 @@
 //! A world in which a history happens.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sh0_agent::caddy::admin::AdminError;
@@ -179,8 +180,8 @@ impl World {
             }
             Deed::Rename => change("rename", &|container| {
                 container.name = match container.name.strip_suffix("-old") {
-                    Some(name) => name.to_owned(),
-                    None => format!("{}-old", container.name),
+                    Some(name) => name.into(),
+                    None => format!("{}-old", container.name).into(),
                 };
             }),
             Deed::Disconnect if runs => {
@@ -277,7 +278,7 @@ impl World {
 
     /// The container that was made with this number.
     fn named(&self, n: u8) -> Option<Container> {
-        let names = [format!("c{n}"), format!("c{n}-old")];
+        let names = [format!("c{n}"), format!("c{n}-old")].map(Arc::from);
         let now = self.scene.engine.now();
         now.containers().find(|c| names.contains(&c.name)).cloned()
     }
