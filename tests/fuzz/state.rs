@@ -9,8 +9,8 @@ use sh0_agent::labels::Permits;
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
 };
-use sh0_agent::state::remembered;
 use sh0_agent::state::stored::{parse, print};
+use sh0_agent::state::{State, remembered};
 
 use super::agent::look;
 
@@ -33,7 +33,7 @@ pub(crate) fn check(data: &[u8]) {
         assert_eq!(again.at, recalled.at);
         assert!(again.is_same_boot);
         let snapshot = Snapshot::new(recalled.remembered.containers);
-        look(&snapshot, &Default::default(), &Permits::default());
+        look(&snapshot, &State::default(), &Permits::default());
     }
 }
 

@@ -42,18 +42,36 @@ fn is_only_host(matcher: &Matcher) -> bool {
         }
 }
 
+/// The routes as one list, with those in the place of each that only holds others for its hosts.
+fn listed(routes: &[Route]) -> Vec<(Vec<usize>, &Route)> {
+    let mut list = Vec::new();
+    for (index, route) in routes.iter().enumerate() {
+        match (route.terminal, route.handle.as_slice()) {
+            (false, [Handler::Subroute(within)]) => {
+                let within = listed(&within.routes).into_iter();
+                list.extend(within.map(|(place, route)| {
+                    let place = [index].into_iter().chain(place).collect();
+                    (place, route)
+                }));
+            }
+            _ => list.push((vec![index], route)),
+        }
+    }
+    list
+}
+
 /// Walks what Caddy walks for a path that nobody names, and stops where the request must end.
 pub(crate) fn check(built: &Built) {
     let rendered = render(&built.table, &options());
     for (asked, claim) in &built.claims {
         for (name, server) in &rendered.config.apps.http.servers {
-            for (index, route) in server.routes.iter().enumerate() {
+            for (place, route) in listed(&server.routes) {
                 let is_own = |host: &&str| {
                     let host = Hostname::parse(host).expect("a host");
                     built.claims.get(&host).map(|of| &of.owner) == Some(&claim.owner)
                 };
                 // Routes of our own that name no host are for every site: the 404 at the end.
-                let key = rendered.places.get(&(*name, vec![index]));
+                let key = rendered.places.get(&(*name, place.clone()));
                 let hosts = match key {
                     Some(key) if takes(key.host.as_str(), asked) => vec![key.host.as_str()],
                     Some(_) => Vec::new(),
@@ -65,7 +83,7 @@ pub(crate) fn check(built: &Built) {
                 let is_not_found = matches!(route.handle.as_slice(), [Handler::StaticResponse(page)] if page.status_code == 404);
                 assert!(
                     is_not_found || hosts.iter().all(is_own),
-                    "{asked} of {} is answered by {hosts:?}, place {index} of {name:?}",
+                    "{asked} of {} is answered by {hosts:?}, place {place:?} of {name:?}",
                     claim.owner
                 );
                 let is_end = route.terminal && route.matchers.iter().all(is_only_host);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sh0_agent::access::Access;
 use sh0_agent::caddy::Fingerprint;
-use sh0_agent::caddy::render::{RenderOptions, render_unavailable};
+use sh0_agent::caddy::render::{Grouping, RenderOptions, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
 use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{Container, ContainerId};
@@ -77,8 +77,12 @@ pub(crate) fn options() -> Options {
     }
 }
 
+/// Each site has a route of its own, so that [`sites_of`] finds it.
 pub(crate) fn render_options() -> RenderOptions {
-    Settings::default().render_options()
+    RenderOptions {
+        grouping: Grouping::Never,
+        ..Settings::default().render_options()
+    }
 }
 
 /// The bytes of the config that answers 503 only.
