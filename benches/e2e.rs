@@ -168,6 +168,7 @@ async fn run_all(
                 proxy: proxy.name.clone(),
                 size: *size,
                 figures,
+                asked: world.daemon.counts(),
             });
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::daemon::Counts;
 use super::growth::growth;
 
 /// Something measured; `what` names its unit.
@@ -22,6 +23,8 @@ pub(crate) struct Run {
     pub(crate) size: usize,
     /// Nothing, when it did not do its work.
     pub(crate) figures: Vec<Figure>,
+    /// What it asked of the daemon in all that time, by endpoint.
+    pub(crate) asked: Counts,
 }
 
 impl Run {

@@ -1,7 +1,7 @@
 //! The fake Docker daemon of the benchmarks, asked by the real adapter and by hand.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -39,28 +39,35 @@ fn id(container: &Container) -> ContainerId {
 async fn get(daemon: &Daemon, path: &str, filters: &str) -> String {
     let socket = daemon.endpoint().replace("unix://", "");
     let client = reqwest::Client::builder().unix_socket(socket).build();
-    let filters = filters.bytes().fold(String::new(), |mut text, byte| {
-        write!(text, "%{byte:02X}").expect("strings take everything");
-        text
-    });
-    let url = format!("http://docker{path}filters={filters}");
+    let mut url = format!("http://docker{path}filters=");
+    for byte in filters.bytes() {
+        write!(url, "%{byte:02X}").unwrap();
+    }
     let answer = client.unwrap().get(url).send().await.unwrap();
     let status = answer.status().as_u16();
     let body: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-    if let Value::Array(list) = &body {
+    if let Some(list) = body.as_array() {
         let names = list.iter().map(|entry| entry["Names"][0].as_str().unwrap());
         let names: BTreeSet<_> = names.collect();
-        let names = names.into_iter().collect::<Vec<_>>().join(" ");
-        return format!("{status} {names}");
+        format!(
+            "{status} {}",
+            names.into_iter().collect::<Vec<_>>().join(" ")
+        )
+    } else {
+        format!("{status} {}", body["message"].as_str().unwrap_or("ok"))
     }
-    format!("{status} {}", body["message"].as_str().unwrap_or("ok"))
 }
 
 type Notices = BoxStream<'static, Result<Notice, EngineError>>;
 
-async fn told(notices: &mut Notices) -> Option<Notice> {
-    let told = timeout(DEADLINE, notices.next()).await.expect("in time");
-    told.map(|notice| notice.unwrap())
+/// The next notice, or `None` at the end of the stream.
+async fn next(notices: &mut Notices) -> Option<Notice> {
+    let next = timeout(DEADLINE, notices.next()).await.expect("in time");
+    next.map(|notice| notice.unwrap())
+}
+
+async fn told(notices: &mut Notices) -> Notice {
+    next(notices).await.expect("the stream goes on")
 }
 
 fn look(action: &str, container: &Container) -> Notice {
@@ -160,35 +167,32 @@ async fn events_are_told_filtered_and_repeated_to_a_new_stream() {
     docker.snapshot().await.unwrap();
     daemon.tell(&web, &["start", "exec_die"]).await;
     let mut notices = docker.notices();
-    assert_eq!(told(&mut notices).await, Some(look("start", &web)));
+    assert_eq!(told(&mut notices).await, look("start", &web));
     daemon.tell(&job, &["die", "disconnect"]).await;
     daemon
         .tell(&web, &["exec_start: sh", "health_status: healthy"])
         .await;
     assert_eq!(
         told(&mut notices).await,
-        Some(look("health_status: healthy", &web))
+        look("health_status: healthy", &web)
     );
     daemon.put(web.clone(), &["connect", "kill"]).await;
-    assert_eq!(told(&mut notices).await, Some(look("connect", &web)));
+    assert_eq!(told(&mut notices).await, look("connect", &web));
     let (container, signal) = (id(&web), 15);
-    assert_eq!(
-        told(&mut notices).await,
-        Some(Notice::Kill { container, signal })
-    );
+    assert_eq!(told(&mut notices).await, Notice::Kill { container, signal });
     daemon.remove(&web).await;
     // The adapter tells of `connect` once more, sooner or later.
-    let again = Some(look("after connect", &web));
+    let again = look("after connect", &web);
     let mut notice = told(&mut notices).await;
     while notice == again {
         notice = told(&mut notices).await;
     }
-    assert_eq!(notice, Some(look("destroy", &web)));
+    assert_eq!(notice, look("destroy", &web));
     assert!(docker.snapshot().await.unwrap().get(&id(&web)).is_none());
     assert_eq!(daemon.streams(), 1);
     daemon.cut();
-    while let Some(notice) = told(&mut notices).await {
-        assert_eq!(Some(notice), again);
+    while let Some(notice) = next(&mut notices).await {
+        assert_eq!(notice, again);
     }
 }
 
@@ -198,7 +202,7 @@ async fn it_freezes_slows_down_and_goes_away() {
     docker.snapshot().await.unwrap();
     let mut notices = docker.notices();
     daemon.tell(&web, &["start"]).await;
-    assert_eq!(told(&mut notices).await, Some(look("start", &web)));
+    assert_eq!(told(&mut notices).await, look("start", &web));
 
     daemon.turn(Weather::Frozen);
     daemon.tell(&web, &["pause"]).await;
@@ -209,14 +213,14 @@ async fn it_freezes_slows_down_and_goes_away() {
 
     let delay = Duration::from_millis(200);
     daemon.turn(Weather::Slow(delay));
-    assert_eq!(told(&mut notices).await, Some(look("pause", &web)));
+    assert_eq!(told(&mut notices).await, look("pause", &web));
     let began = Instant::now();
     docker.snapshot().await.unwrap();
     assert!(delay <= began.elapsed());
 
     daemon.turn(Weather::Gone);
     assert!(docker.snapshot().await.is_err());
-    while told(&mut notices).await.is_some() {}
+    while next(&mut notices).await.is_some() {}
     daemon.turn(Weather::Fair);
     assert_eq!(docker.snapshot().await.unwrap().len(), 2);
 }

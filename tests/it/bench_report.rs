@@ -1,5 +1,6 @@
 //! What the end-to-end benchmark says of its figures.
 
+use crate::bench::daemon::Counts;
 use crate::bench::growth::growth;
 use crate::bench::report::{Figure, Run, markdown};
 
@@ -32,6 +33,7 @@ fn the_report_has_a_table_for_each_proxy_with_growth_and_ratios() {
                 value: *value,
             })
             .collect(),
+        asked: Counts::new(),
     };
     let runs = [
         run("ours", 10, &[20.0, 0.0]),
