@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::crowd::{CALM, SITES};
+use super::fault::comes_up;
 use super::scene::Scene;
 use crate::harness::{Agent, Options, until};
 
@@ -81,8 +82,7 @@ async fn fresh(scene: &Scene<'_>) -> (View, Value) {
             fs::copy(from, fresh.state_dir().join(name)).expect("the folders are ours");
         }
     }
-    fresh.spawn();
-    fresh.until_up().await;
+    comes_up(&mut fresh).await;
     View::of(&fresh).await
 }
 

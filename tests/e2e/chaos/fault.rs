@@ -5,16 +5,30 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::Value;
 use tokio::time::sleep;
 
 use super::plan::{Damage, Fault, ProxyFault};
 use super::scene::Scene;
 use super::traffic::Traffic;
 use crate::engine_proxy::Fault as Misbehaviour;
-use crate::harness::{signal, until};
+use crate::harness::{Agent, signal, until};
 
 /// The longest wait between two tries to reach Docker, and some time for the try.
 const RECONNECT_MAX: Duration = Duration::from_secs(8);
+
+/// Starts an agent and waits until Caddy serves something of what it has looked at. Not until it
+/// has the newest config: a route that was only removed goes with the next load, or after a minute.
+pub(super) async fn comes_up(agent: &mut Agent) {
+    agent.spawn();
+    let number = |status: &Value, pointer| status.pointer(pointer).and_then(Value::as_u64);
+    let is_up = |status: &Value| {
+        let has_looked = number(status, "/docker/looks").is_some_and(|looks| looks > 0);
+        let phase = status.pointer("/caddy/phase").and_then(Value::as_str);
+        has_looked && number(status, "/applied").is_some() && phase == Some("up")
+    };
+    agent.status_when("the agent is up", is_up).await;
+}
 
 /// A fault that has begun.
 pub(super) struct Begun {
@@ -75,7 +89,7 @@ impl Scene<'_> {
                 }
             }
             Fault::AgentEnds { .. } => {
-                self.agent.start_again().await;
+                comes_up(&mut self.agent).await;
                 traffic.was_agentless_since(begun.since_ms);
                 self.loads_at = 0;
             }
