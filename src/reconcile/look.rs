@@ -244,15 +244,15 @@ where
             info!("Docker answers again.");
         }
         self.status.docker.reachable = true;
+        if self.status.docker.network_missing {
+            self.check_network();
+        }
     }
 
     /// All containers there are. `is_last` says whether nothing has happened meanwhile.
     fn saw_all(&mut self, snapshot: Snapshot, reason: Reason, is_last: bool) {
         self.status.docker.looks += 1;
         self.first_look_by = None;
-        if self.status.docker.network_missing {
-            self.check_network();
-        }
         let generation = self.status.generation;
         let is_first = self.snapshot.is_none() || self.forget_remembered();
         self.engine_answers();

@@ -52,7 +52,14 @@ async fn an_event_is_one_question_about_its_container_however_many_there_are() {
         let begin = |c: &mut sh0_agent::model::Container| c.state = ContainerState::Running;
         scene.engine.change("start", &first, begin);
         check(&scene, expect!["list site-1"]).await;
-        scene.engine.put("start", site("new", 200, "new.example"));
+        // Compose creates all replicas before it starts one.
+        let mut new = site("new", 200, "new.example");
+        new.state = ContainerState::Created;
+        scene.engine.put("create", new);
+        check(&scene, expect!["list new"]).await;
+        scene
+            .engine
+            .change("start", &id(&site("new", 200, "")), begin);
         check(
             &scene,
             expect![[r"
