@@ -15,17 +15,15 @@ use super::convert::{Event, Subject};
 use super::signal;
 use crate::model::{Container, ContainerId, Snapshot, has_prefix};
 
-/// The event filters of the request. A container that was created and not started yet is a replica
-/// to come: compose creates all of them first, and a pool gets its slots with the first one that is
-/// ready. `restart` is left out, as it only follows `start`. The many `exec_*` events of health checks
-/// stay with the engine.
+/// The event filters of the request. `create` is left out, as a container that was never started
+/// has no address, and `restart`, as it only follows `start`. The many `exec_*` events of health
+/// checks stay with the engine.
 pub(super) fn filters() -> BTreeMap<&'static str, Vec<&'static str>> {
     BTreeMap::from([
         ("type", vec!["container", "network"]),
         (
             "event",
             vec![
-                "create",
                 "start",
                 "stop",
                 "die",

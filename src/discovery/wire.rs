@@ -1,7 +1,7 @@
 //! What becomes of an engine's bytes, without an engine, for tests that make the bytes up.
 //!
 //! Owns nothing that the agent itself uses: it reads answers as bollard does, and hands them to the
-//! same functions as [`super::docker`]. Deliberately without sockets, time and tasks.
+//! same functions as the adapter does. Deliberately without sockets, time and tasks.
 
 use std::collections::BTreeSet;
 

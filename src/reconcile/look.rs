@@ -12,7 +12,7 @@ use super::backoff::Backoff;
 use super::{Loop, Reason};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, Notice};
-use crate::model::{Container, ContainerId, Snapshot};
+use crate::model::{ContainerId, Snapshot};
 use crate::probe::Probe;
 use crate::state::{StateError, Store};
 use crate::telemetry::chain;
@@ -206,8 +206,16 @@ where
     /// Looks at the containers to which something happened.
     pub(super) fn look_at_noticed(&mut self) {
         let looks = &mut self.looks;
-        let is_known = self.snapshot.is_some() && !self.memory.is_recalled();
-        if !is_known || self.restart.is_cut() || looks.noticed.len() > CONTAINERS_NOTICED_MAX {
+        let snapshot = self
+            .snapshot
+            .as_ref()
+            .filter(|_| !self.memory.is_recalled());
+        // With one that is new there may be others, which have not been started yet: compose
+        // creates all replicas first, and a pool gets its slots when one of them is ready.
+        let is_known =
+            |id| snapshot.is_some_and(|s| s.get(id).is_some()) || looks.destroyed.contains(id);
+        let all_known = snapshot.is_some() && looks.noticed.iter().all(is_known);
+        if !all_known || self.restart.is_cut() || looks.noticed.len() > CONTAINERS_NOTICED_MAX {
             return self.look(Reason::Notice);
         }
         let rest = looks.noticed.iter().nth(CONTAINERS_PER_LOOK_MAX).cloned();
@@ -286,12 +294,6 @@ where
         for id in ids {
             self.looks.destroyed.remove(id);
         }
-        // Events of the others do not tell of a container that lends its network to a new one.
-        let prefix = &self.options.prefix;
-        let ours = seen.containers().filter(|c| c.has_prefix(prefix));
-        let lenders = ours.filter_map(Container::lender);
-        let unknown = lenders.filter(|id| snapshot.get(id).is_none() && !ids.contains(id));
-        self.looks.noticed.extend(unknown.cloned());
         snapshot.update(ids, seen);
         self.readiness.keep_running(snapshot, ids);
         self.rebuild();
