@@ -49,6 +49,9 @@ pub(super) struct Desired {
     pub(super) certificates: Vec<CertificatePair>,
 }
 
+/// The id of the config that is served when nobody knows: that of none.
+const UNKNOWN: &str = "";
+
 impl Desired {
     pub(super) fn id(&self) -> String {
         self.rendered.fingerprint.to_string()
@@ -275,7 +278,13 @@ where
                 Disposition::Retry if matches!(error, AdminError::BrokenOff { .. }) => {
                     self.on_broken_off(&sent, &error, epoch);
                 }
-                Disposition::Retry => self.retry_load(&error),
+                Disposition::Retry => {
+                    if is_same_process && matches!(error, AdminError::Timeout { .. }) {
+                        // It may serve the config or not, so whatever is due next is sent.
+                        self.loads.serving = Some((epoch, UNKNOWN.to_owned()));
+                    }
+                    self.retry_load(&error);
+                }
                 Disposition::WaitForChange => self.on_rejected(&sent, &error),
             },
         }
