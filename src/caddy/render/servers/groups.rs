@@ -216,8 +216,7 @@ fn class_routes<'a>(
 /// The routes of hosts that are served each in its own way.
 fn tree(own: &[Host<'_>], leaf: &impl Fn(&RouteKey, &Route) -> ConfigRoute) -> Vec<Grouped> {
     if own.len() <= FLAT_MAX {
-        let routes: Vec<_> = own.iter().flat_map(|(_, routes)| routes).copied().collect();
-        return flat(&routes, leaf);
+        return leaves(own, leaf);
     }
     let branches = |part: &[Host<'_>]| branch(part, |part| twigs(part, leaf));
     evenly(own, HOSTS_PER_ROUTE).map(branches).collect()
@@ -225,17 +224,16 @@ fn tree(own: &[Host<'_>], leaf: &impl Fn(&RouteKey, &Route) -> ConfigRoute) -> V
 
 /// The routes within a top-level route: one for each few dozen hosts.
 fn twigs(part: &[Host<'_>], leaf: &impl Fn(&RouteKey, &Route) -> ConfigRoute) -> Vec<Grouped> {
-    let leaves = |part: &[Host<'_>]| {
-        let routes: Vec<_> = part
-            .iter()
-            .flat_map(|(_, routes)| routes)
-            .copied()
-            .collect();
-        flat(&routes, leaf)
-    };
     evenly(part, HOSTS_PER_BRANCH)
-        .map(|part| branch(part, leaves))
+        .map(|part| branch(part, |part| leaves(part, leaf)))
         .collect()
+}
+
+/// The routes of these hosts, as a flat list has them.
+fn leaves(part: &[Host<'_>], leaf: &impl Fn(&RouteKey, &Route) -> ConfigRoute) -> Vec<Grouped> {
+    let routes = part.iter().flat_map(|(_, routes)| routes);
+    let routes: Vec<_> = routes.copied().collect();
+    flat(&routes, leaf)
 }
 
 /// One route for these hosts, and within it others, behind which the list goes on.
