@@ -9,26 +9,46 @@
 //!
 //! Pure: the time comes in.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Notice;
+use crate::model::ContainerId;
 
-/// When a notice is repeated, after the last such event: soon for what takes milliseconds, later
-/// for a death, and once more for a machine under load.
+/// When a notice is repeated, after the last such event of its container: soon for what takes
+/// milliseconds, later for a death, and once more for a machine under load.
 const DELAYS: [Duration; 3] = [
     Duration::from_millis(50),
     Duration::from_millis(300),
     Duration::from_millis(1_500),
 ];
 
-/// The repeats that are still to come. They belong to the last event that needed any: a look is at
-/// everything, so it serves the earlier ones too.
+/// Whom an event is of; `None` when it does not say.
+type Subject = Option<ContainerId>;
+
+/// The repeats that are still to come. Those of a container belong to its last event that needed
+/// any: a look is at all that happened to it, so it serves the earlier ones too.
 #[derive(Debug, Default)]
 pub(super) struct Echoes {
-    pending: VecDeque<(Instant, Notice)>,
+    planned: BTreeMap<Subject, Planned>,
+    due: BTreeSet<(Instant, Subject)>,
+}
+
+/// The repeats of one container's last event.
+#[derive(Debug)]
+struct Planned {
+    notice: Notice,
+    heard: Instant,
+    /// The delays still to come; not empty.
+    delays: &'static [Duration],
+}
+
+impl Planned {
+    fn due(&self) -> Option<Instant> {
+        self.delays.first().map(|delay| self.heard + *delay)
+    }
 }
 
 impl Echoes {
@@ -44,19 +64,38 @@ impl Echoes {
                 action: format!("after {action}"),
                 container: container.clone(),
             };
-            let repeat = |delay: &Duration| (now + *delay, again.clone());
-            self.pending = DELAYS.iter().map(repeat).collect();
+            let planned = Planned {
+                notice: again,
+                heard: now,
+                delays: &DELAYS,
+            };
+            self.plan(container.clone(), planned);
         }
+    }
+
+    fn plan(&mut self, subject: Subject, planned: Planned) {
+        let due = planned.due();
+        let before = self.planned.insert(subject.clone(), planned);
+        if let Some(before) = before.as_ref().and_then(Planned::due) {
+            self.due.remove(&(before, subject.clone()));
+        }
+        self.due.extend(due.map(|due| (due, subject)));
     }
 
     /// When the next one is due.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.pending.front().map(|(due, _)| *due)
+        self.due.first().map(|(due, _)| *due)
     }
 
     /// The next one.
     pub(super) fn take(&mut self) -> Option<Notice> {
-        self.pending.pop_front().map(|(_, notice)| notice)
+        let (_, subject) = self.due.pop_first()?;
+        let planned = self.planned.remove(&subject)?;
+        let notice = planned.notice.clone();
+        if let Some(delays) = planned.delays.get(1..).filter(|rest| !rest.is_empty()) {
+            self.plan(subject, Planned { delays, ..planned });
+        }
+        Some(notice)
     }
 }
 
@@ -64,10 +103,10 @@ impl Echoes {
 mod tests {
     use super::*;
 
-    fn notice(action: &str) -> Notice {
+    fn notice(action: &str, container: &str) -> Notice {
         Notice::LookAgain {
             action: action.to_owned(),
-            container: None,
+            container: ContainerId::new(container),
         }
     }
 
@@ -75,19 +114,37 @@ mod tests {
     async fn an_early_event_is_repeated_and_a_later_one_takes_its_place() {
         let begin = Instant::now();
         let mut echoes = Echoes::default();
-        echoes.hear(&notice("start"), begin);
+        echoes.hear(&notice("start", "web"), begin);
         assert_eq!(echoes.due(), None);
 
-        echoes.hear(&notice("die"), begin);
+        echoes.hear(&notice("die", "web"), begin);
         assert_eq!(echoes.due(), Some(begin + DELAYS[0]));
-        assert_eq!(echoes.take(), Some(notice("after die")));
+        assert_eq!(echoes.take(), Some(notice("after die", "web")));
         let later = begin + DELAYS[0];
-        echoes.hear(&notice("connect"), later);
-        echoes.hear(&notice("start"), later);
+        echoes.hear(&notice("connect", "web"), later);
+        echoes.hear(&notice("start", "web"), later);
         for delay in DELAYS {
             assert_eq!(echoes.due(), Some(later + delay));
-            assert_eq!(echoes.take(), Some(notice("after connect")));
+            assert_eq!(echoes.take(), Some(notice("after connect", "web")));
         }
-        assert_eq!(echoes.due(), None);
+        assert_eq!((echoes.due(), echoes.take()), (None, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_containers_event_has_its_own_repeats() {
+        let begin = Instant::now();
+        let later = begin + Duration::from_millis(40);
+        let mut echoes = Echoes::default();
+        echoes.hear(&notice("pause", "web"), begin);
+        echoes.hear(&notice("pause", "db"), later);
+        let mut repeats = Vec::new();
+        while let (Some(due), Some(notice)) = (echoes.due(), echoes.take()) {
+            repeats.push((due, notice));
+        }
+        let expected = DELAYS.iter().flat_map(|delay| {
+            let first = (begin + *delay, notice("after pause", "web"));
+            [first, (later + *delay, notice("after pause", "db"))]
+        });
+        assert_eq!(repeats, expected.collect::<Vec<_>>());
     }
 }
