@@ -15,6 +15,7 @@ mod history;
 mod leaks;
 mod plan;
 mod scene;
+mod strays;
 mod traffic;
 
 use std::time::Duration;

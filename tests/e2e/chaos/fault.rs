@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::plan::{Damage, Fault, ProxyFault};
 use super::scene::Scene;
+use super::strays;
 use super::traffic::Traffic;
 use crate::engine_proxy::Fault as Misbehaviour;
 use crate::harness::{Agent, signal, until};
@@ -67,6 +68,7 @@ impl Scene<'_> {
                 self.private.kill();
                 sleep(away).await;
                 self.private.restart().await;
+                strays::swept(&self.engine, self.history).await;
                 self.crowd.engine_restarted(self.live_restore);
             }
             Fault::EngineStands(time) => {
