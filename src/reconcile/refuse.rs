@@ -131,20 +131,32 @@ where
 
     /// Begins to look for whoever is to blame among what is new or changed.
     fn search(&mut self, sent: &Arc<Desired>, message: &str) {
-        let suspects = self.unproved(&sent.built);
+        let new = not_in(&self.state.last_good, &sent.built);
+        if new.is_empty() && self.serves_routes() {
+            self.reject(message);
+            return;
+        }
+        if !self.serves_routes() && (new.is_empty() || !has_others(sent, &new)) {
+            self.search_all(not_in(&LastGood::new(), &sent.built), message);
+            return;
+        }
+        let routes = new.len();
+        warn!(routes, reason = %message, "Caddy refused the config without naming a route; looking for it among those that are new or changed. What it served goes on.");
+        self.refusals.search = Some(Search::begin(new, message).trusting_kept());
+        self.go_on(Verdict::Goes);
+    }
+
+    /// Looks for whoever is to blame among all routes, while none is served.
+    fn search_all(&mut self, suspects: Vec<Suspect>, message: &str) {
         if suspects.is_empty() {
             self.reject(message);
             return;
         }
         let routes = suspects.len();
-        warn!(routes, reason = %message, "Caddy refused the config without naming a route; looking for it among those that are new or changed. What it served goes on.");
+        warn!(routes, reason = %message, "Caddy refused the config without naming a route, and serves none; looking for it among all.");
         self.refusals.search = Some(Search::begin(suspects, message));
-        if self.serves_routes() {
-            self.go_on(Verdict::Goes);
-        } else {
-            // Without any of them there would be 404s where there are 503s now.
-            self.on_tried(true);
-        }
+        // Without any of them there would be 404s where there are 503s now.
+        self.on_tried(true);
     }
 
     fn go_on(&mut self, verdict: Verdict) {
@@ -152,7 +164,7 @@ where
         let ended = search.take_if(|_| verdict != Verdict::Goes);
         if let Some(search) = ended {
             if verdict == Verdict::Innocent {
-                self.reject(search.words());
+                self.on_innocent(search);
                 return;
             }
             for ((id, labels), words) in search.into_guilty() {
@@ -162,6 +174,20 @@ where
         }
         self.rebuild();
         self.load();
+    }
+
+    /// None of those is to blame. What earlier processes accepted may be, for another Caddy, as
+    /// long as this one serves nothing of it.
+    fn on_innocent(&mut self, search: Search) {
+        let words = search.words().to_owned();
+        let desired = self.desired.clone();
+        match desired.filter(|_| search.trusts_kept() && !self.serves_routes()) {
+            Some(desired) => {
+                let kept = not_in(&LastGood::new(), &desired.built);
+                self.search_all(search.into_suspects().chain(kept).collect(), &words);
+            }
+            None => self.reject(&words),
+        }
     }
 
     /// No route is to blame: waits until something changes.
@@ -205,11 +231,8 @@ where
     pub(super) fn leave_out_unproved(&mut self, sent: &Arc<Desired>, message: &str) -> bool {
         let was_searching = self.refusals.search.take().is_some();
         let suspects = not_in(&self.state.last_good, &sent.built);
-        let routes = &sent.built.table.routes;
-        let is_suspect = |id: &RouteId| suspects.iter().any(|(suspect, _)| suspect == id);
-        let are_others = routes.values().any(|route| !is_suspect(&route.id));
         let is_hopeful = !was_searching && !is_setting(message) && !suspects.is_empty();
-        if is_hopeful && are_others {
+        if is_hopeful && has_others(sent, &suspects) {
             warn!(reason = %message, "Caddy does not start with its config and names no route; starting it without those that are new or changed, to look for it among them.");
             self.refusals.search = Some(Search::begin(suspects, message).trusting_kept());
         }
@@ -280,6 +303,13 @@ where
             .or_else(|| self.state.last_good.get(id))
             .cloned()
     }
+}
+
+/// Whether the config has routes beside these.
+fn has_others(sent: &Desired, suspects: &[Suspect]) -> bool {
+    let suspects: BTreeSet<&RouteId> = suspects.iter().map(|(id, _)| id).collect();
+    let mut routes = sent.built.table.routes.values();
+    routes.any(|route| !suspects.contains(&route.id))
 }
 
 /// The good forms that are not among these.

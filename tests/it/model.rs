@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use tokio::time::Instant;
 
-use self::history::{Kind, Step, docker_step, step};
+use self::history::{Ailment, Kind, Step, docker_step, step};
 use self::world::{Fault, Rig, play};
 
 /// Steps of one history at most: faults need few, and short histories are many.
@@ -77,6 +77,25 @@ fn what_docker_tells_is_served_within_two_seconds() {
         ..Rig::default()
     };
     holds_after(rig, docker_step());
+}
+
+/// Three starts with a full disk leave a Caddy that serves nothing and has accepted nothing.
+#[test]
+fn a_search_without_anything_accepted_begins_with_what_is_new() {
+    let steps = [
+        Step::CaddyAils(Ailment::Environment),
+        Step::CaddyCrashes,
+        Step::TimePasses(340),
+        Step::Recreate {
+            n: 3,
+            kind: Kind::RefusedMutely,
+        },
+        Step::Recreate {
+            n: 1,
+            kind: Kind::Plain { host: 1 },
+        },
+    ];
+    assert_eq!(play(Rig::default(), &steps), Ok(()));
 }
 
 /// Looks for a history that fails in this rig, as the tests above do; the complaint and the

@@ -330,3 +330,21 @@ async fn a_first_config_that_is_refused_without_a_name_gives_way_to_what_was_acc
     );
     assert_eq!(scene.status().diagnostics[0].code.id(), "E010");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_earlier_ones_accepted_is_blamed_after_what_is_new() {
+    let scene = Scene::with_sites(&[("a", "a.example"), ("bad", "bad.example")]).await;
+    let (engine, _, store) = scene.stop().await;
+    // Another Caddy: it refuses what the one before took.
+    let caddy = FakeCaddy::new();
+    caddy.judge(refuse_hosts(&["bad.example"]));
+    engine.put("start", site("c", 3, "c.example"));
+    let scene = Scene::start(engine, caddy, store);
+    scene.settle().await;
+    let served = ["a.example 10.0.0.1:80", "c.example 10.0.0.3:80"];
+    assert_eq!(scene.served(), served);
+    let status = scene.status();
+    let codes: Vec<&str> = status.diagnostics.iter().map(|d| d.code.id()).collect();
+    assert_eq!(codes, ["E010"]);
+    assert_eq!(&*status.diagnostics[0].container.name, "bad");
+}

@@ -183,6 +183,12 @@ impl Search {
         }
     }
 
+    /// Everybody whom it was about.
+    pub(super) fn into_suspects(self) -> impl Iterator<Item = Suspect> {
+        let guilty = self.guilty.into_iter().map(|(suspect, _)| suspect);
+        guilty.chain(self.suspects)
+    }
+
     /// Who was found, each with Caddy's words.
     pub(super) fn into_guilty(self) -> Vec<(Suspect, String)> {
         self.guilty
