@@ -25,7 +25,7 @@ const STEPS_MAX: usize = 12;
 /// Histories of each kind in a usual run, and after how long no more are begun: a busy machine
 /// plays fewer.
 const CASES: u32 = 2_000;
-const USUAL_RUN: Duration = Duration::from_secs(10);
+const USUAL_RUN: Duration = Duration::from_secs(25);
 /// Histories that are played before the clock is looked at.
 const CASES_AT_ONCE: u32 = 25;
 
