@@ -9,7 +9,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use sh0_agent::caddy::render::{RenderOptions, SlotOptions, render};
 use sh0_agent::labels::{Permits, TlsSetting, parse};
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
+    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Snapshot,
 };
 use sh0_agent::routes::{Absent, Built, Claims, Inputs, LastGood, Refused, build};
 use sh0_agent::settings::Settings;
@@ -22,7 +22,7 @@ fn container(n: u32) -> Container {
     Container {
         id: ContainerId::new(format!("{n:064x}")).expect("not empty"),
         name: format!("app-{n}").into(),
-        labels: BTreeMap::from([
+        labels: Labels::from([
             label("sh0.host", format!("app-{n}.example.com")),
             label("com.docker.compose.project", format!("project-{n}")),
             label("com.docker.compose.service", "web".to_owned()),

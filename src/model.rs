@@ -7,6 +7,7 @@ mod app;
 mod container;
 mod handling;
 mod health;
+mod labels;
 mod matching;
 mod name;
 mod pool;
@@ -16,8 +17,7 @@ mod tls;
 
 pub use app::{AppKey, Owner};
 pub use container::{
-    Address, Container, ContainerId, ContainerRef, ContainerState, Health, Labels, NetworkMode,
-    Snapshot,
+    Address, Container, ContainerId, ContainerRef, ContainerState, Health, NetworkMode, Snapshot,
 };
 pub(crate) use container::{has_prefix, is_read};
 pub(crate) use handling::is_path;
@@ -26,6 +26,7 @@ pub use handling::{
     PasswordHash, Piece, Protection, RawHandlers, RequestValue,
 };
 pub use health::{HealthCheck, HealthRules, PassiveChecks, StatusSet};
+pub use labels::Labels;
 pub use matching::{Matching, Method, PathMatch, QueryName, TextMatch};
 pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{

@@ -175,8 +175,8 @@ mod tests {
     use super::*;
     use crate::labels::{HostRules, TlsSetting};
     use crate::model::{
-        Address, AppKey, Container, ContainerId, ContainerState, Health, Hostname, NetworkMode,
-        Owner, RouteId, RouteName,
+        Address, AppKey, Container, ContainerId, ContainerState, Health, Hostname, Labels,
+        NetworkMode, Owner, RouteId, RouteName,
     };
     use crate::routes::Claim;
 
@@ -198,7 +198,7 @@ mod tests {
             },
             containers: ContainerId::new("c1").into_iter().collect(),
         };
-        let labels = BTreeMap::from([("sh0.host".to_owned(), "a.example".to_owned())]);
+        let labels = Labels::from([("sh0.host".to_owned(), "a.example".to_owned())]);
         let route = RouteName::Named("api".to_owned());
         State {
             claims: BTreeMap::from([(host, claim)]),
@@ -221,7 +221,7 @@ mod tests {
         let container = Container {
             id: web.clone(),
             name: "web".into(),
-            labels: BTreeMap::from([("sh0.host".to_owned(), "a.example".to_owned())]),
+            labels: Labels::from([("sh0.host".to_owned(), "a.example".to_owned())]),
             state: ContainerState::Running,
             health: Health::Healthy,
             created: 5,

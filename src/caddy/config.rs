@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 mod connection;
 mod handlers;
+mod hidden;
 mod http;
 mod matcher;
 mod proxy;
@@ -21,6 +22,7 @@ pub use handlers::{
     Account, Authentication, Empty, Encode, Encodings, Hash, HttpBasic, Providers, ProxyRewrite,
     RequestBody, ResponseHandler, ResponseMatcher, ResponseOps, Subroute,
 };
+pub use hidden::Hidden;
 pub use http::{
     AccessLog, AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, Map, Mapping,
     PathReplacement, Replacement, Rewrite, Route, Server, ServerLimits, ServerName, StaticResponse,

@@ -5,6 +5,7 @@
 //! table's types cannot be wrong) and does not decide whether a config is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -161,7 +162,7 @@ pub(crate) fn blamed<'a>(places: &'a Places, caddy_message: &str) -> Option<&'a 
 }
 
 /// A config, the bytes to send, and how to read Caddy's complaints about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// The config.
     pub config: Config,
@@ -172,6 +173,16 @@ pub struct Rendered {
     /// Which key stands at which place of a server's routes. Routes of our own (normalisation,
     /// redirects, 404) are in no key's place, nor are those that serve several hosts.
     pub places: Places,
+}
+
+impl fmt::Debug for Rendered {
+    /// Leaves the JSON out: it is long, and may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rendered")
+            .field("fingerprint", &self.fingerprint)
+            .field("json_bytes", &self.json.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Rendered {

@@ -3,7 +3,7 @@
 //! Pure. Whatever a list entry lacks becomes the value that routes nothing; only an entry without
 //! an id is an error, because leaving it out would make the list look whole when it is not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bollard::models::{
@@ -189,8 +189,7 @@ pub(super) fn event(message: EventMessage) -> Event {
         Some(_) | None => Subject::Other,
     };
     let actor = message.actor.unwrap_or_default();
-    let attributes: BTreeMap<String, String> =
-        actor.attributes.unwrap_or_default().into_iter().collect();
+    let attributes: Labels = actor.attributes.unwrap_or_default().into_iter().collect();
     let container = match subject {
         Subject::Container => actor.id,
         Subject::Network => attributes.get("container").cloned(),
@@ -206,6 +205,8 @@ pub(super) fn event(message: EventMessage) -> Event {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;

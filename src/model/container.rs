@@ -7,13 +7,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::Labels;
 use super::shown::shown;
 
 /// Docker's own names are plain and short; other engines may take anything.
 const NAME_CHARS_MAX: usize = 128;
-
-/// The labels of a container, sorted by key.
-pub type Labels = BTreeMap<String, String>;
 
 /// The engine's id of a container: never empty. `Display` shows the first 12 characters, as
 /// `docker ps` does.

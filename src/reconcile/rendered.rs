@@ -1,5 +1,6 @@
 //! The config of the newest table, rendered only where something in it may have changed.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -17,11 +18,20 @@ use crate::state::Store;
 
 /// What is kept of a rendered config: not the structures, which take ten times as much memory as the
 /// bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Sendable {
     pub(super) json: Arc<[u8]>,
     pub(super) fingerprint: Fingerprint,
     pub(super) places: Places,
+}
+
+impl fmt::Debug for Sendable {
+    /// Leaves the JSON out: it is long, and may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Sendable");
+        shown.field("fingerprint", &self.fingerprint);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl From<Rendered> for Sendable {

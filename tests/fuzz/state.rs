@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use sh0_agent::labels::Permits;
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
+    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Snapshot,
 };
 use sh0_agent::state::stored::{parse, print};
 use sh0_agent::state::{State, remembered};
@@ -46,7 +46,7 @@ fn asking() -> Container {
     Container {
         id: ContainerId::new("c1").expect("not empty"),
         name: "shop-web-1".into(),
-        labels: BTreeMap::from([
+        labels: Labels::from([
             label("com.docker.compose.project", "shop"),
             label("com.docker.compose.service", "web"),
             label("sh0.host", HOSTS),

@@ -67,6 +67,7 @@ mod render;
 mod restart;
 mod scene;
 mod tidy;
+mod unsaid;
 #[path = "../contract/values.rs"]
 mod values;
 mod wrong;

@@ -266,7 +266,7 @@ proptest! {
         let container = Container {
             id: ContainerId::new("c").expect("not empty"),
             name: "c".into(),
-            labels,
+            labels: labels.into_iter().collect(),
             state: ContainerState::Running,
             health: Health::None,
             created: 0,

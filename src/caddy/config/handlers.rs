@@ -1,9 +1,8 @@
 //! Handlers by which requests are checked and answers changed.
 
-use std::fmt;
-
 use serde::Serialize;
 
+use super::Hidden;
 use super::http::{HeaderOps, Route};
 
 /// Routes within a route.
@@ -49,18 +48,12 @@ pub enum Hash {
 }
 
 /// A name and its password's hash, which is never shown.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Account {
     /// The name. Placeholders are expanded.
     pub username: String,
     /// The hash.
-    pub password: String,
-}
-
-impl fmt::Debug for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Account({}, hidden)", self.username)
-    }
+    pub password: Hidden<String>,
 }
 
 /// Caddy's defaults.

@@ -1,11 +1,12 @@
 //! The `http` app: servers, routes, handlers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
 use super::handlers::{Authentication, Encode, RequestBody, ResponseOps, Subroute};
-use super::{CaddyDuration, IpRanges, Matcher, ReverseProxy, TlsConnectionPolicy};
+use super::{CaddyDuration, Hidden, IpRanges, Matcher, ReverseProxy, TlsConnectionPolicy};
 
 /// The web servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -171,7 +172,7 @@ pub enum Handler {
     Subroute(Subroute),
     /// What an operator wrote.
     #[serde(untagged)]
-    Raw(serde_json::Value),
+    Raw(Hidden<serde_json::Value>),
 }
 
 /// A table of values.
@@ -235,6 +236,14 @@ pub struct Headers {
     pub response: Option<ResponseOps>,
 }
 
+impl fmt::Debug for HeaderOps {
+    /// Leaves the values out: they may be credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.add.keys().chain(self.set.keys()).chain(&self.delete);
+        f.debug_set().entries(names).finish()
+    }
+}
+
 impl HeaderOps {
     fn is_nothing(&self) -> bool {
         *self == Self::default()
@@ -242,7 +251,7 @@ impl HeaderOps {
 }
 
 /// What is done to header fields.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize)]
 pub struct HeaderOps {
     /// These values are added.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::Hidden;
+
 /// Certificates and where they come from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tls {
@@ -114,7 +116,7 @@ pub struct ExternalAccount {
     /// Its name.
     pub key_id: String,
     /// Its key, in base64url.
-    pub mac_key: String,
+    pub mac_key: Hidden<String>,
 }
 
 /// How names are shown to be ours.
@@ -128,7 +130,7 @@ pub struct Challenges {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DnsChallenge {
     /// Who writes the record: a module of a Caddy that was built with it.
-    pub provider: serde_json::Value,
+    pub provider: Hidden<serde_json::Value>,
 }
 
 /// The internal authority.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::text;
-use crate::caddy::config::{Acme, Challenges, DnsChallenge, ExternalAccount, Issuer};
+use crate::caddy::config::{Acme, Challenges, DnsChallenge, ExternalAccount, Hidden, Issuer};
 
 /// The authority that Caddy asks first by default (`certmagic.LetsEncryptProductionCA`).
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -92,6 +92,7 @@ pub(super) fn public(acme: &AcmeOptions) -> Vec<Issuer> {
 /// Who certifies wildcard hosts; `None` without a DNS provider, whom every authority wants.
 pub(super) fn wildcard(acme: &AcmeOptions) -> Option<Vec<Issuer>> {
     let DnsProvider(provider) = acme.dns_provider.clone()?;
+    let provider = Hidden(provider);
     let dns = DnsChallenge { provider };
     Some(issuers(acme, Some(&Challenges { dns })))
 }
@@ -105,7 +106,7 @@ fn issuers(acme: &AcmeOptions, challenges: Option<&Challenges>) -> Vec<Issuer> {
         trusted_roots_pem_files: acme.ca_root.iter().map(|root| text(root)).collect(),
         external_account: account.map(|account| ExternalAccount {
             key_id: account.key_id.clone(),
-            mac_key: account.hmac.clone(),
+            mac_key: Hidden(account.hmac.clone()),
         }),
         challenges: challenges.cloned(),
     };

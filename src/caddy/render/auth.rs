@@ -9,8 +9,8 @@ use super::fields;
 use super::handlers::{page, reverse_proxy};
 use crate::caddy::config::{
     Account as ConfigAccount, Authentication, CaddyDuration, Empty, Handler, Hash, HeaderOps,
-    Headers, HttpBasic, LoadBalancing, Matcher, Providers, ResponseHandler, ResponseMatcher,
-    ReverseProxy, Route, SelectionPolicy, Transport, TransportTls, Upstream,
+    Headers, Hidden, HttpBasic, LoadBalancing, Matcher, Providers, ResponseHandler,
+    ResponseMatcher, ReverseProxy, Route, SelectionPolicy, Transport, TransportTls, Upstream,
 };
 use crate::model::{Account, ForwardAuth, HashKind, HeaderName, Hostname, Port, Protection};
 use crate::routes::Asked;
@@ -23,7 +23,7 @@ pub(super) fn basic(accounts: &[Account]) -> Option<Handler> {
     };
     let account = |account: &Account| ConfigAccount {
         username: account.name.clone(),
-        password: account.hash.secret().to_owned(),
+        password: Hidden(account.hash.secret().to_owned()),
     };
     Some(Handler::Authentication(Authentication {
         providers: Providers {

@@ -13,7 +13,7 @@ use super::fields;
 use super::handlers::page;
 use super::paths;
 use crate::caddy::config::{
-    Encode, Encodings, Handler, Matcher, ProxyRewrite, ResponseHandler, ResponseMatcher,
+    Encode, Encodings, Handler, Hidden, Matcher, ProxyRewrite, ResponseHandler, ResponseMatcher,
     ReverseProxy, Route as ConfigRoute, Subroute,
 };
 use crate::model::{Cidr, Handling, Protection};
@@ -58,7 +58,7 @@ pub(super) fn chain(
         .chain(auth::basic(&protection.accounts))
         .chain(asks)
         .chain(body::limit(protection.body_bytes_max))
-        .chain(protection.raw.iter().cloned().map(Handler::Raw))
+        .chain(protection.raw.iter().cloned().map(Hidden).map(Handler::Raw))
         .chain(fields::of_response(&handling.response_headers))
         .chain(handling.compress.then(compress))
         .chain(paths::rewrites(key, route))

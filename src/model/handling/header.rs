@@ -117,8 +117,15 @@ pub enum Piece {
 
 /// The value of a header field: text without control characters in which `{host}` and its few
 /// fellows stand for what the request says.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HeaderText(Vec<Piece>);
+
+impl fmt::Debug for HeaderText {
+    /// It may be a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeaderText(hidden)")
+    }
+}
 
 /// Longest value, in bytes: many servers take no more than 8 KB of all header fields.
 const TEXT_BYTES_MAX: usize = 4096;

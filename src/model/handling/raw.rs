@@ -1,12 +1,21 @@
 //! Handlers in Caddy's own JSON.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::model::NameError;
 
 /// Caddy handlers as an operator wrote them: objects that each name their module.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct RawHandlers(Vec<Value>);
+
+impl fmt::Debug for RawHandlers {
+    /// There may be credentials in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawHandlers({} hidden)", self.0.len())
+    }
+}
 
 /// Longest text, in bytes: a page of JSON is some thousand.
 const BYTES_MAX: usize = 64 * 1024;

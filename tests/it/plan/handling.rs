@@ -24,7 +24,7 @@ fn everything_that_happens_to_requests_is_read() {
         ",
         expect![[r#"
             == allow raw
-            app.example.com [public] shop/web:default -> http 10.0.0.1:80 allow=10.0.0.0/8+::1/128 deny=10.1.0.0/16 users=ada body=10000000 raw=1 request=-cookie,x-host:HeaderText([Text("at "), Value(Host), Text(" {env.HOME}")]) response=+vary:HeaderText([Text("Origin")]) compress=1 pages=404/404.html
+            app.example.com [public] shop/web:default -> http 10.0.0.1:80 allow=10.0.0.0/8+::1/128 deny=10.1.0.0/16 users=ada body=10000000 raw=1 request=-cookie,x-host:[Text("at "), Value(Host), Text(" {env.HOME}")] response=+vary:[Text("Origin")] compress=1 pages=404/404.html
             | app.example.com shop-web-1 routed
         "#]],
     );
@@ -171,7 +171,7 @@ fn labels_that_do_not_go_together_are_said() {
           sh0.routes.c.error.404={env.HOME}
         ",
         expect![[r#"
-            app.example.com [public] shop/web:default -> http 10.0.0.1:80 allow=10.1.0.0/16 deny=10.0.0.0/8 request=x-a:HeaderText([Text("1")])
+            app.example.com [public] shop/web:default -> http 10.0.0.1:80 allow=10.1.0.0/16 deny=10.0.0.0/8 request=x-a:[Text("1")]
             | app.example.com shop-web-1 routed
             ! E001 shop-web-1 (c1): two labels change the header field `x-a` [sh0.routes.b.headers.request.X-A="(hidden)"]; keep one of them; upper and lower case are the same name
             ! E001 shop-web-1 (c1): `sh0.routes.c.error.200` names no status from 400 to 599 [sh0.routes.c.error.200="/x"]; write for example `error.404=/404.html`
