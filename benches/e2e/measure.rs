@@ -263,7 +263,9 @@ impl Scene<'_> {
     /// How long Caddy takes to load the config that it serves once more.
     async fn loads(&mut self) -> Result<(), String> {
         let client = Client::builder().unix_socket(self.running.admin_socket());
-        let client = client.no_proxy().build().expect("a plain client");
+        // Each load closes the connections of the admin endpoint.
+        let client = client.no_proxy().pool_max_idle_per_host(0);
+        let client = client.build().expect("a plain client");
         let fail = |error: reqwest::Error| format!("Caddy's admin socket: {error}");
         let url = |path: &str| format!("http://{ADMIN_ORIGIN}{path}");
         let config = client.get(url("/config/")).send().await.map_err(fail)?;

@@ -177,7 +177,7 @@ impl Proxy {
 
     /// Starts it.
     pub(crate) fn start(&self, endpoint: &str, target: (Ipv4Addr, u16)) -> Running {
-        let home = tempfile::tempdir().expect("a folder");
+        let home = in_memory().expect("a folder");
         let log = File::create(home.path().join("log")).expect("the folder is ours");
         let mut command = self.command(home.path(), endpoint, target);
         let errors = log.try_clone().expect("it is open");
@@ -203,6 +203,12 @@ fn free_port() -> u16 {
 /// The Caddy that agents and the comparison run.
 fn caddy() -> PathBuf {
     std::env::var_os("SH0_CADDY").map_or_else(|| "caddy".into(), PathBuf::from)
+}
+
+/// A folder where `/run` would be: in memory. Ten thousand files that were deleted a moment ago make
+/// new ones slow on a disk with ext4, which does not give an inode away twice within seconds.
+fn in_memory() -> std::io::Result<TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
 /// No logs, no admin endpoint, one host.
