@@ -47,6 +47,10 @@ pub struct DockerStatus {
     pub remembered: Option<RememberedStatus>,
     /// Complete lists taken.
     pub looks: u64,
+    /// Whether it is listened to the engine's events.
+    pub subscribed: bool,
+    /// How often that was begun.
+    pub subscriptions: u64,
     /// Changes that a resync found and no event had announced.
     pub missed_notices: u64,
     /// Whether the routing network is known not to exist.

@@ -227,3 +227,17 @@ async fn a_load_under_way_is_finished_when_the_loop_stops() {
     let served = caddy.config().map(|json| sites_of(&json)).unwrap();
     assert_eq!(served.len() == 2, store.kept().last_good.len() == 2);
 }
+
+/// While none is open, changes are not heard of.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_lived_for_some_seconds_is_followed_by_another_at_once() {
+    let scene = Scene::with_sites(&[("a", "a.example")]).await;
+    for cuts in 1..=8 {
+        sleep(Duration::from_secs(6)).await;
+        scene.engine.cut_streams();
+        sleep(Duration::from_millis(200)).await;
+        let docker = scene.status().docker.clone();
+        assert!(docker.subscribed, "after {cuts} cuts");
+        assert_eq!(docker.subscriptions, cuts + 1);
+    }
+}

@@ -97,11 +97,11 @@ impl Scene<'_> {
             }
             Fault::Proxy(_) => {
                 self.proxy.relent();
-                let looks = self.looks().await;
                 self.proxy.cut();
-                self.looked_since(looks).await;
+                self.listens_again(begun.looks, self.subscriptions().await)
+                    .await;
             }
-            Fault::EngineRestarts { .. } => self.looked_since(begun.looks).await,
+            Fault::EngineRestarts { .. } => self.listens_again(begun.looks, 0).await,
             Fault::Nothing
             | Fault::CaddyEnds(_)
             | Fault::AgentHup
@@ -195,12 +195,30 @@ impl Scene<'_> {
         status["docker"]["looks"].as_u64().unwrap_or_default()
     }
 
-    /// Waits for a look that comes after the engine's return.
-    async fn looked_since(&self, before: u64) {
-        until("the engine is looked at again", RECONNECT_MAX, async || {
-            let looks = self.looks().await;
-            (looks > before).then_some(()).ok_or(looks.to_string())
-        })
+    async fn subscriptions(&self) -> u64 {
+        let status = self.agent.status().await;
+        let subscriptions = status["docker"]["subscriptions"].as_u64();
+        subscriptions.unwrap_or_default()
+    }
+
+    /// Waits until the agent has looked at the engine since it had so many looks, and listens to
+    /// its events, by a later subscription than this one.
+    async fn listens_again(&self, looks: u64, subscriptions: u64) {
+        until(
+            "the engine is listened to again",
+            RECONNECT_MAX,
+            async || {
+                let status = self.agent.status().await;
+                let docker = &status["docker"];
+                let is_more =
+                    |field: &str, before| docker[field].as_u64().is_some_and(|now| now > before);
+                (docker["subscribed"] == true
+                    && is_more("looks", looks)
+                    && is_more("subscriptions", subscriptions))
+                .then_some(())
+                .ok_or(status["docker"].to_string())
+            },
+        )
         .await;
     }
 }
