@@ -77,9 +77,12 @@ where
         let (Some(accepted), Some(desired)) = (&self.accepted, &self.desired) else {
             return false;
         };
+        // A load under way may remove what this config has again.
+        let is_settled = self.loads.in_flight.is_none();
         let serving = self.loads.serving.as_ref();
         let is_served = serving.is_some_and(|(_, id)| *id == accepted.id());
-        is_served
+        is_settled
+            && is_served
             && self.world.slots.is_some()
             && only_removes(accepted, desired, &self.options.render)
     }

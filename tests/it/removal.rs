@@ -132,3 +132,29 @@ async fn without_slots_a_removal_is_prompt() {
     assert_eq!(scene.served(), [""; 0]);
     assert_eq!(scene.load_times(), [1_000]);
 }
+
+/// What a config under way removes must not be taken for served: a route that comes back meanwhile
+/// is no removal, whatever else is removed with it.
+#[tokio::test(start_paused = true)]
+async fn a_route_that_returns_while_a_load_removes_it_does_not_wait() {
+    let label = |key: &str, value: &str| (format!("sh0.routes.{key}"), value.to_owned());
+    let mut three = both();
+    let docs = [label("docs.host", "d.example"), label("docs.port", "80")];
+    three.labels.extend(docs);
+    let engine = FakeEngine::new();
+    engine.put("start", three.clone());
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::with_slots(engine, folder.path());
+    scene.settle().await;
+    assert_eq!(hosts(&scene), ["a.example", "b.example", "d.example"]);
+    scene.caddy.set_pace(Duration::from_secs(1));
+    three.labels.extend([label("api.host", "c.example")]);
+    scene.engine.put("start", three);
+    sleep(Duration::from_millis(500)).await;
+    scene.engine.put("start", both());
+    sleep(Duration::from_millis(1_000)).await;
+    let under_way = ["a.example", "c.example", "d.example"];
+    assert_eq!(hosts(&scene), under_way, "the load was under way");
+    sleep(Duration::from_millis(1_000)).await;
+    assert_eq!(hosts(&scene), ["a.example", "b.example"]);
+}
