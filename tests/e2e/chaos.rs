@@ -6,7 +6,9 @@
 //! of the state directory; and nothing is left behind.
 //!
 //! `SH0_CHAOS_SEED` repeats a sequence (it is printed at the start and at a failure), and
-//! `SH0_CHAOS_SECONDS` is how long rounds are begun, 80 by default.
+//! `SH0_CHAOS_SECONDS` is how long rounds are begun, 80 by default. The usual run has the same
+//! sequence each time, so that it fails by a change and by no chance; `scripts/test chaos` has
+//! another each time.
 
 mod convergence;
 mod crowd;
@@ -30,6 +32,8 @@ use self::scene::Scene;
 /// How long rounds are begun when nothing else is said: with the start and the last round it stays
 /// below three minutes.
 const SECONDS: u64 = 80;
+/// The sequence of the usual run: it has nearly each kind of fault, and found bugs.
+const SEED: u64 = 393_267_525;
 /// The first rounds warm up: caches, pools of connections, allocators.
 const WARM_ROUNDS: usize = 2;
 
@@ -39,15 +43,9 @@ fn number(variable: &str) -> Option<u64> {
     Some(number.unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
 }
 
-/// Another one for each run.
-fn new_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    u64::from(now.expect("it is later than 1970").subsec_nanos())
-}
-
 #[tokio::test]
 async fn whatever_happens_untouched_sites_go_on_and_the_routes_are_a_fresh_agents() {
-    let seed = number("SH0_CHAOS_SEED").unwrap_or_else(new_seed);
+    let seed = number("SH0_CHAOS_SEED").unwrap_or(SEED);
     let length = Duration::from_secs(number("SH0_CHAOS_SECONDS").unwrap_or(SECONDS));
     let history = History::begin(seed);
     let mut dice = Dice::new(seed);
