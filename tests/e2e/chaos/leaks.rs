@@ -10,8 +10,10 @@ use crate::harness::until;
 /// Connections of clients that are gone are closed at once, and those to containers that are gone
 /// when Caddy next looks at them.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
-/// What an agent has open at rest: runtime, signals, sockets, logs, two streams to the engine.
-const AGENT_FILES_MAX: usize = 48;
+/// What an agent has open at rest: runtime, signals, sockets, logs, two streams to the engine, some 30
+/// in all; and two for each connection on which requests have waited, which Caddy keeps for two
+/// minutes. After an engine's restart that is up to one for each client and site.
+const AGENT_FILES_MAX: usize = 96;
 /// What Caddy has open at rest, with the connections to containers that it keeps for two minutes.
 const CADDY_FILES_MAX: usize = 96;
 /// What memory may differ by between two moments of rest: an allocator gives back by the megabyte,
