@@ -19,8 +19,9 @@ use crate::telemetry::chain;
 
 /// First and longest wait before the engine is asked again after a failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// A stream that lived so long was a good one: its end is no reason to wait longer. Until the next is
-/// open, changes are not heard of; and more than one list of all containers in so long it never costs.
+/// A stream that lived so long was a good one: its end is no reason to wait longer for the next, as
+/// until then no change is heard of. Each stream costs a list of all containers, so streams that end
+/// soon after this cost one list in such a time.
 const STREAM_PROVED: Duration = Duration::from_secs(5);
 
 /// Containers that are asked for by one list: their ids are in the request's path, of which proxies
@@ -125,7 +126,6 @@ where
         self.subscription.open_at = None;
         self.subscription.opened = Instant::now();
         self.subscription.notices = Some(self.world.engine.notices());
-        self.status.docker.subscribed = true;
         self.status.docker.subscriptions += 1;
         self.look(Reason::Subscribed);
         self.check_network();
@@ -176,7 +176,6 @@ where
             subscription.backoff.reset();
         }
         subscription.open_at = Some(now + subscription.backoff.next(retry_within));
-        self.status.docker.subscribed = false;
         self.publish();
     }
 

@@ -132,13 +132,12 @@ where
     /// Begins to look for whoever is to blame among what is new or changed.
     fn search(&mut self, sent: &Arc<Desired>, message: &str) {
         let new = not_in(&self.state.last_good, &sent.built);
-        if new.is_empty() && self.serves_routes() {
-            self.reject(message);
-            return;
-        }
-        if !self.serves_routes() && (new.is_empty() || !has_others(sent, &new)) {
-            self.search_all(not_in(&LastGood::new(), &sent.built), message);
-            return;
+        if self.serves_routes() {
+            if new.is_empty() {
+                return self.reject(message);
+            }
+        } else if new.is_empty() || !has_others(sent, &new) {
+            return self.search_all(all(&sent.built), message);
         }
         let routes = new.len();
         warn!(routes, reason = %message, "Caddy refused the config without naming a route; looking for it among those that are new or changed. What it served goes on.");
@@ -183,8 +182,8 @@ where
         let desired = self.desired.clone();
         match desired.filter(|_| search.trusts_kept() && !self.serves_routes()) {
             Some(desired) => {
-                let kept = not_in(&LastGood::new(), &desired.built);
-                self.search_all(search.into_suspects().chain(kept).collect(), &words);
+                let left_in = all(&desired.built);
+                self.search_all(search.into_suspects().chain(left_in).collect(), &words);
             }
             None => self.reject(&words),
         }
@@ -267,7 +266,7 @@ where
         if self.serves_routes() || search.is_some_and(Search::trusts_kept) {
             not_in(&self.state.last_good, built)
         } else {
-            not_in(&LastGood::new(), built)
+            all(built)
         }
     }
 
@@ -310,6 +309,11 @@ fn has_others(sent: &Desired, suspects: &[Suspect]) -> bool {
     let suspects: BTreeSet<&RouteId> = suspects.iter().map(|(id, _)| id).collect();
     let mut routes = sent.built.table.routes.values();
     routes.any(|route| !suspects.contains(&route.id))
+}
+
+/// All good forms.
+fn all(built: &Built) -> Vec<Suspect> {
+    not_in(&LastGood::new(), built)
 }
 
 /// The good forms that are not among these.

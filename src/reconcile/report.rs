@@ -195,6 +195,7 @@ where
 
     /// Hands the status to whoever reads it.
     pub(super) fn publish(&mut self) {
+        self.status.docker.subscribed = self.subscription.notices.is_some();
         let status = Arc::new(self.status.clone());
         self.channels.status.send_replace(status);
     }
