@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 /// The labels of a container, sorted by key. Some are secrets, so `Debug`, and with it a panic,
-/// shows their keys alone.
+/// shows their keys alone. A clone shares them until one of the two is changed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Labels(BTreeMap<String, String>);
+pub struct Labels(Arc<BTreeMap<String, String>>);
 
 impl Labels {
     /// No labels.
@@ -36,19 +37,19 @@ impl Deref for Labels {
 
 impl DerefMut for Labels {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
+        Arc::make_mut(&mut self.0)
     }
 }
 
 impl FromIterator<(String, String)> for Labels {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(labels: I) -> Self {
-        Self(labels.into_iter().collect())
+        Self(Arc::new(labels.into_iter().collect()))
     }
 }
 
 impl<const N: usize> From<[(String, String); N]> for Labels {
     fn from(labels: [(String, String); N]) -> Self {
-        Self(labels.into())
+        Self(Arc::new(labels.into()))
     }
 }
 
@@ -57,7 +58,7 @@ impl IntoIterator for Labels {
     type IntoIter = btree_map::IntoIter<String, String>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        Arc::unwrap_or_clone(self.0).into_iter()
     }
 }
 
