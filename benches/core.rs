@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use sh0_agent::caddy::render::{RenderOptions, SlotOptions, render};
@@ -86,7 +87,7 @@ fn core(criterion: &mut Criterion) {
         // As the agent does it by default, for sites without TLS.
         let slots = SlotOptions {
             runtime_dir: "/run/sh0-agent".into(),
-            counts: BTreeMap::new(),
+            counts: Arc::default(),
         };
         let options = RenderOptions {
             slots: Some(slots),

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let file = std::env::args().nth(1).ok_or("usage: plan FILE")?;
     let containers: Vec<Container> = serde_json::from_slice(&std::fs::read(file)?)?;
     let (built, rendered) = plan(&Snapshot::new(containers), &Settings::default());
-    for diagnostic in &built.diagnostics {
+    for diagnostic in &*built.diagnostics {
         eprintln!("{diagnostic}");
     }
     let config: serde_json::Value = serde_json::from_slice(&rendered.json)?;

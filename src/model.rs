@@ -4,6 +4,7 @@
 //! (that is `discovery::convert`), of labels' meaning (`labels`) or of Caddy.
 
 mod app;
+mod changes;
 mod container;
 mod handling;
 mod health;
@@ -16,6 +17,7 @@ mod shown;
 mod tls;
 
 pub use app::{AppKey, Owner};
+pub(crate) use changes::changes;
 pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, NetworkMode, Snapshot,
 };

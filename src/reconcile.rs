@@ -11,6 +11,7 @@ mod apply;
 mod backoff;
 mod crashes;
 mod debounce;
+mod good;
 mod health;
 mod look;
 mod memory;
@@ -53,6 +54,7 @@ use crate::labels::{Permits, TlsSetting};
 use crate::model::Snapshot;
 use crate::on_demand::OnDemand;
 use crate::probe::Probe;
+use crate::routes::Builder;
 use crate::state::{State, StateError, Store};
 use crate::status::Status;
 use crate::supervise::{Phase, StartConfig};
@@ -180,6 +182,7 @@ struct Loop<E, A, S, P> {
     restart: Restart,
     readiness: Readiness,
     refusals: Refusals,
+    builder: Builder,
     desired: Option<Arc<Desired>>,
     /// The config that Caddy accepted last.
     accepted: Option<Arc<Desired>>,
@@ -236,6 +239,7 @@ pub async fn reconcile<E, A, S, P>(
         restart: Restart::new(now),
         readiness: Readiness::default(),
         refusals: Refusals::default(),
+        builder: Builder::default(),
         desired: None,
         accepted: None,
         first_look_by: Some(now + FIRST_LOOK_WAIT),

@@ -27,9 +27,9 @@ use crate::routes::{Absent, Claims, LastGood};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
     /// Who owns which host.
-    pub claims: Claims,
+    pub claims: Arc<Claims>,
     /// The labels by which each route was last accepted.
-    pub last_good: LastGood,
+    pub last_good: Arc<LastGood>,
     /// The apps among them that have no container, and since when.
     pub absent: Absent,
 }
@@ -201,9 +201,9 @@ mod tests {
         let labels = Labels::from([("sh0.host".to_owned(), "a.example".to_owned())]);
         let route = RouteName::Named("api".to_owned());
         State {
-            claims: BTreeMap::from([(host, claim)]),
+            claims: BTreeMap::from([(host, claim)]).into(),
             absent: BTreeMap::from([(app.clone(), 8)]),
-            last_good: BTreeMap::from([(RouteId { app, route }, labels)]),
+            last_good: BTreeMap::from([(RouteId { app, route }, labels)]).into(),
         }
     }
 

@@ -28,7 +28,7 @@ pub struct Status {
     /// Number of the config that Caddy serves; `None` while it serves none of ours.
     pub applied: Option<u64>,
     /// What every labelled container gets.
-    pub rows: Arc<Vec<Row>>,
+    pub rows: Arc<Vec<Arc<Row>>>,
     /// What users wrote wrong, sorted.
     pub diagnostics: Arc<Vec<Diagnostic>>,
     /// The routes of the newest config.

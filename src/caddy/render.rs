@@ -106,7 +106,7 @@ pub struct SlotOptions {
     /// The folder above the slots' files and the waiting sockets.
     pub runtime_dir: PathBuf,
     /// How many slots each pool has; one that is not named has one.
-    pub counts: BTreeMap<PoolKey, NonZeroUsize>,
+    pub counts: Arc<BTreeMap<PoolKey, NonZeroUsize>>,
 }
 
 impl SlotOptions {

@@ -37,7 +37,7 @@ pub(crate) fn render(args: RenderArgs) -> Result<(), Failed> {
         None => from_docker(&settings)?,
     };
     let (built, rendered) = plan(&snapshot, &settings);
-    for diagnostic in &built.diagnostics {
+    for diagnostic in &*built.diagnostics {
         super::complain(&diagnostic.to_string());
     }
     let mut config: Value = serde_json::from_slice(&rendered.json)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::changes;
 use super::labels::Labels;
 use super::shown::shown;
 
@@ -232,9 +233,12 @@ pub(crate) fn has_prefix<'a>(keys: impl IntoIterator<Item = &'a String>, prefix:
 
 /// A complete list of containers, in any state: of all, or of some that were asked for. It comes only
 /// from a listing that succeeded whole: an engine error can never become an empty snapshot.
+/// A clone shares all of it until one of the two is updated.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
-    containers: BTreeMap<ContainerId, Arc<Container>>,
+    containers: Arc<BTreeMap<ContainerId, Arc<Container>>>,
+    /// By container, those that use its network.
+    borrowers: Arc<BTreeMap<ContainerId, BTreeSet<ContainerId>>>,
 }
 
 impl Snapshot {
@@ -242,20 +246,50 @@ impl Snapshot {
     #[must_use]
     pub fn new<C: Into<Arc<Container>>>(containers: impl IntoIterator<Item = C>) -> Self {
         let containers = containers.into_iter().map(Into::into);
-        Self {
-            containers: { containers }
-                .map(|c: Arc<Container>| (c.id.clone(), c))
-                .collect(),
+        let mut snapshot = Self::default();
+        snapshot.extend(containers.map(|c: Arc<Container>| (c.id.clone(), c)));
+        snapshot
+    }
+
+    fn extend(&mut self, containers: impl IntoIterator<Item = (ContainerId, Arc<Container>)>) {
+        let all = Arc::make_mut(&mut self.containers);
+        for (id, container) in containers {
+            if let Some(lender) = container.lender() {
+                let borrowers = Arc::make_mut(&mut self.borrowers);
+                let of_lender = borrowers.entry(lender.clone()).or_default();
+                of_lender.insert(id.clone());
+            }
+            all.insert(id, container);
         }
     }
 
     /// Takes over what a look at these containers alone has shown, in `seen`: those that it lacks
     /// are gone.
     pub fn update(&mut self, asked: &BTreeSet<ContainerId>, seen: Self) {
-        for id in asked {
-            self.containers.remove(id);
+        let all = Arc::make_mut(&mut self.containers);
+        for gone in asked.iter().filter_map(|id| all.remove(id)) {
+            let Some(lender) = gone.lender() else {
+                continue;
+            };
+            let borrowers = Arc::make_mut(&mut self.borrowers);
+            if let Some(of_lender) = borrowers.get_mut(lender) {
+                of_lender.remove(&gone.id);
+                if of_lender.is_empty() {
+                    borrowers.remove(lender);
+                }
+            }
         }
-        self.containers.extend(seen.containers);
+        self.extend(Arc::unwrap_or_clone(seen.containers));
+    }
+
+    /// The containers that are new, gone or different since an earlier snapshot.
+    pub fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a ContainerId> {
+        changes(&before.containers, &self.containers).map(|(id, ..)| id)
+    }
+
+    /// The containers that use this one's network.
+    pub fn borrowers(&self, lender: &ContainerId) -> impl Iterator<Item = &ContainerId> {
+        self.borrowers.get(lender).into_iter().flatten()
     }
 
     /// All containers, by id.

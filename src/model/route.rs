@@ -35,6 +35,16 @@ pub struct RouteId {
     pub route: RouteName,
 }
 
+impl RouteId {
+    /// The first of an app's, in their order.
+    pub(crate) fn first_of(app: &AppKey) -> Self {
+        Self {
+            app: app.clone(),
+            route: RouteName::Default,
+        }
+    }
+}
+
 impl fmt::Display for RouteId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.app, self.route)

@@ -73,6 +73,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::routes::HostPolicy;
 
@@ -90,7 +92,7 @@ mod tests {
         ];
         let policy = |(name, mode)| (host(name), HostPolicy::new(mode));
         let names = Names::of(&RouteTable {
-            hosts: hosts.map(policy).into(),
+            hosts: Arc::new(hosts.map(policy).into()),
             fenced: [(host("gone.a.example"), 1), (host("own.a.example"), 2)].into(),
             ..RouteTable::default()
         });

@@ -1,6 +1,5 @@
 //! Caddy's side of the loop: from the snapshot to a config, and the config to Caddy.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,6 @@ use crate::caddy::admin::{Admin, AdminError, Disposition};
 use crate::caddy::render::CertificatePair;
 use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
-use crate::model::{Labels, RouteId};
 use crate::probe::Probe;
 use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, build};
 use crate::state::Store;
@@ -44,7 +42,7 @@ pub(super) struct Desired {
     /// Whether it is of remembered containers, from which nothing is learned.
     pub(super) is_remembered: bool,
     /// How many slots its pools have.
-    pub(super) slots: Counts,
+    pub(super) slots: Arc<Counts>,
     /// The operator's certificates in it.
     pub(super) certificates: Vec<CertificatePair>,
 }
@@ -98,8 +96,26 @@ where
     S: Store + Clone,
     P: Probe + Clone,
 {
-    /// The table for the newest snapshot, with these gates.
+    /// The table for the newest snapshot, with these gates, from nothing.
     pub(super) fn build(&self, certificates: &CertificateSet, gates: &Gates) -> Option<Built> {
+        self.with_inputs(certificates, gates, build)
+    }
+
+    /// The table for the newest snapshot, of which only what may differ from the last is built.
+    fn build_changed(&mut self, certificates: &CertificateSet) -> Option<Built> {
+        let mut builder = std::mem::take(&mut self.builder);
+        let gates = &self.readiness.gates;
+        let built = self.with_inputs(certificates, gates, |inputs| builder.build(inputs));
+        self.builder = builder;
+        built
+    }
+
+    fn with_inputs<T>(
+        &self,
+        certificates: &CertificateSet,
+        gates: &Gates,
+        build: impl FnOnce(&Inputs<'_>) -> T,
+    ) -> Option<T> {
         Some(build(&Inputs {
             snapshot: self.snapshot.as_ref()?,
             claims: &self.state.claims,
@@ -123,12 +139,11 @@ where
     /// Builds the table and the config from the newest snapshot, and notes whether they changed.
     pub(super) fn rebuild(&mut self) {
         let certificates = Arc::clone(&self.channels.certificates.borrow_and_update());
-        let Some(mut built) = self.build(&certificates, &self.readiness.gates) else {
+        let Some(mut built) = self.build_changed(&certificates) else {
             return;
         };
         if self.hold_back(&built) {
-            let rest = self.build(&certificates, &self.readiness.gates);
-            built = rest.unwrap_or(built);
+            built = self.build_changed(&certificates).unwrap_or(built);
         }
         if !self.memory.is_recalled() {
             self.learn(&built);
@@ -136,7 +151,7 @@ where
         self.memory.note(Instant::now());
         if !self.refusals.is_searching() {
             self.say_diagnostics(&built.diagnostics);
-            self.status.diagnostics = Arc::new(built.diagnostics.clone());
+            self.status.diagnostics = Arc::clone(&built.diagnostics);
         }
         let options_before = self.options.render.clone();
         let pairs = self.refusals.left_in(&certificates.pairs);
@@ -176,7 +191,7 @@ where
         self.readiness.run(built, &self.world.prober);
         self.refusals.keep_only(built);
         if built.claims != self.state.claims || built.absent != self.state.absent {
-            self.state.claims = built.claims.clone();
+            self.state.claims = Arc::clone(&built.claims);
             self.state.absent = built.absent.clone();
             self.save();
         }
@@ -353,26 +368,6 @@ where
             generation,
             routes, changed, "Caddy serves the newest config."
         );
-    }
-
-    fn remember_good(&mut self, desired: &Desired) {
-        if desired.is_remembered {
-            return;
-        }
-        let built = &desired.built;
-        let apps: BTreeSet<_> = { built.rows.iter() }
-            .filter_map(|row| row.app.as_ref())
-            .collect();
-        let owners: BTreeSet<_> = built.claims.values().map(|claim| &claim.owner).collect();
-        let stays = |id: &RouteId| apps.contains(&id.app) || owners.contains(&id.app.owner);
-        let last_good = &mut self.state.last_good;
-        let is_known = |(id, labels): (&RouteId, &Labels)| last_good.get(id) == Some(labels);
-        if built.good.iter().all(is_known) && last_good.keys().all(stays) {
-            return;
-        }
-        last_good.extend(built.good.clone());
-        last_good.retain(|id, _| stays(id));
-        self.save();
     }
 
     /// Allows a config that was refused as a whole to be tried once more.

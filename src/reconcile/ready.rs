@@ -156,7 +156,9 @@ impl Readiness {
     fn begin_anew(&mut self, id: &ContainerId) {
         self.gates.forget_proven(id);
         self.gates.draining.remove(id);
-        self.gates.ready_last.remove(id);
+        if self.gates.ready_last.contains_key(id) {
+            Arc::make_mut(&mut self.gates.ready_last).remove(id);
+        }
         self.drains.remove(id);
         self.health.forget(id, &mut self.gates.failing);
     }
@@ -177,13 +179,13 @@ impl Readiness {
             .flat_map(|route| &route.pool.upstreams);
         let proven = upstreams.map(|upstream| (upstream.container.id.clone(), upstream.address));
         self.gates.proven.extend(proven);
-        self.gates.ready_last.clone_from(&built.ready_last);
+        self.gates.ready_last = Arc::clone(&built.ready_last);
     }
 
     /// Runs just the trials and checks of this table, and notes who takes requests by it.
     pub(super) fn run<P: Probe + Clone>(&mut self, built: &Built, prober: &P) {
         let trials = &built.trials;
-        self.gates.ready_last.clone_from(&built.ready_last);
+        self.gates.ready_last = Arc::clone(&built.ready_last);
         self.health
             .run(&built.watches, &mut self.gates.failing, prober);
         self.running.retain(|trial, running| {

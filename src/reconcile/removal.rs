@@ -6,6 +6,7 @@
 //! changes with it is not put off: another owner, certificate policy or option of any host is a
 //! change.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -43,7 +44,8 @@ fn only_removes(before: &Desired, after: &Desired, options: &RenderOptions) -> b
     }
     let mut left = old.clone();
     left.routes.retain(|key, _| new.routes.contains_key(key));
-    left.hosts.retain(|host, _| new.hosts.contains_key(host));
+    let hosts = Arc::make_mut(&mut left.hosts);
+    hosts.retain(|host, _| new.hosts.contains_key(host));
     left.redirects
         .retain(|from, _| new.redirects.contains_key(from));
     left.fenced.retain(|host, _| new.fenced.contains_key(host));
@@ -91,9 +93,9 @@ where
     /// them, for an address may soon be another container's.
     fn give_up_removed(&mut self) {
         if self.loads.debounce.is_postponed()
-            && let (Some(slots), Some(desired)) = (&mut self.world.slots, &self.desired)
+            && let Some(slots) = &mut self.world.slots
         {
-            slots.give_up(&desired.built.table, Instant::now());
+            slots.give_up(Instant::now());
         }
     }
 

@@ -62,17 +62,16 @@ where
     /// anyway. What was rendered before is taken where nothing that is in a config has changed.
     pub(super) fn render(
         &mut self,
-        table: &RouteTable,
+        table: &Arc<RouteTable>,
         options_before: &RenderOptions,
     ) -> Arc<Sendable> {
         let Some(slots) = &mut self.world.slots else {
             return Arc::new(Sendable::from(render(table, &self.options.render)));
         };
         let runtime_dir = slots.runtime_dir().to_owned();
-        let counts = slots.counts(table);
         self.options.render.slots = Some(SlotOptions {
             runtime_dir,
-            counts,
+            counts: slots.counts(),
         });
         let is_alike = |desired: &&Arc<Desired>| {
             let before = &desired.built.table;
@@ -94,16 +93,20 @@ where
         }
         slots.join_load();
         slots.settle(table, Instant::now());
-        let counts = slots.counts(table);
         if let Some(options) = &mut self.options.render.slots {
-            options.counts = counts;
+            let before = std::mem::replace(&mut options.counts, slots.counts());
+            if options.counts == before {
+                return rendered;
+            }
         }
         Arc::new(Sendable::from(render(table, &self.options.render)))
     }
 
     /// How many slots the pools of the config that was rendered last have.
-    pub(super) fn slot_counts(&self) -> Counts {
+    pub(super) fn slot_counts(&self) -> Arc<Counts> {
         let slots = self.options.render.slots.as_ref();
-        slots.map(|slots| slots.counts.clone()).unwrap_or_default()
+        slots
+            .map(|slots| Arc::clone(&slots.counts))
+            .unwrap_or_default()
     }
 }

@@ -12,9 +12,9 @@ use crate::caddy::admin::Admin;
 use crate::certificates::CertificateSet;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::discovery::Engine;
-use crate::model::{ContainerId, ContainerRef};
+use crate::model::{ContainerId, ContainerRef, changes};
 use crate::probe::Probe;
-use crate::routes::{Route, RouteKey, RouteTable, Serving};
+use crate::routes::{Route, RouteTable, Serving};
 use crate::state::Store;
 use crate::supervise::Phase;
 
@@ -84,16 +84,12 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, waits
             .map(|u| format!("{} {}", u.container.name, u.address))
             .collect::<Vec<_>>()
     };
-    let differs =
-        |key: &&RouteKey| !is_served_alike(before.routes.get(*key), after.routes.get(*key));
-    let gone = before
-        .routes
-        .keys()
-        .filter(|key| !after.routes.contains_key(*key));
-    let keys: BTreeSet<_> = after.routes.keys().filter(differs).chain(gone).collect();
-    let changed = keys.len();
-    for key in keys.into_iter().take(LOGGED_CHANGES_MAX) {
-        let (old, new) = (before.routes.get(key), after.routes.get(key));
+    let all = changes(&before.routes, &after.routes);
+    let all = all.map(|(key, old, new)| (key, old.map(|old| &**old), new.map(|new| &**new)));
+    let changed: Vec<_> = all
+        .filter(|(_, old, new)| !is_served_alike(*old, *new))
+        .collect();
+    for (key, old, new) in changed.iter().take(LOGGED_CHANGES_MAX) {
         let upstreams = new.map(addresses).unwrap_or_default();
         let (route, upstreams) = (key.to_string(), upstreams.join(", "));
         match (old, new) {
@@ -113,7 +109,7 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, waits
             }
         }
     }
-    changed
+    changed.len()
 }
 
 /// Whether nobody would notice a difference.

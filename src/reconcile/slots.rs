@@ -2,16 +2,19 @@
 //! being ready opens a waiting socket. Neither is a load.
 
 mod found;
+mod pools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use self::found::{Found, found};
+use self::pools::Pools;
 use crate::access::Access;
 use crate::model::PoolKey;
 use crate::routes::{Pool, RouteTable};
@@ -33,7 +36,15 @@ pub struct Slots {
     runtime_dir: PathBuf,
     files: SlotFiles,
     hold: Hold,
+    /// The pools of the newest table.
+    wanted: Pools,
     pools: BTreeMap<PoolKey, PoolState>,
+    /// How many slots the pools of the newest table have.
+    counts: Arc<Counts>,
+    /// When the number of a pool's slots changes by itself.
+    due: BTreeSet<(Instant, PoolKey)>,
+    /// Pools that must be settled again though nothing in the table has changed.
+    again: BTreeSet<PoolKey>,
     /// What an earlier agent left for the Caddy that it left, until a config is known to be served.
     found: BTreeMap<PoolKey, Found>,
     repair_at: Instant,
@@ -50,6 +61,8 @@ struct PoolState {
     hold_until: Instant,
     /// How long one request waits at most.
     hold: Duration,
+    /// When the number of its slots changes by itself, as it is noted.
+    due: Option<Instant>,
 }
 
 /// Why slots cannot be used.
@@ -84,7 +97,11 @@ impl Slots {
                 ..HoldOptions::new(runtime_dir)
             })?,
             runtime_dir: runtime_dir.to_owned(),
+            wanted: Pools::default(),
             pools: BTreeMap::new(),
+            counts: Arc::default(),
+            due: BTreeSet::new(),
+            again: BTreeSet::new(),
             repair_at: Instant::now() + REPAIR_INTERVAL,
             is_failing: false,
         })
@@ -100,52 +117,75 @@ impl Slots {
         self.found.clear();
     }
 
-    /// Brings files and sockets to what this table says, before a config names them.
-    pub(super) fn settle(&mut self, table: &RouteTable, now: Instant) {
-        let pools: BTreeMap<PoolKey, &Pool> = table
-            .routes
-            .values()
-            .map(|route| (route.pool.key, &route.pool))
-            .collect();
-        let Self {
-            pools: states,
-            found,
-            hold,
-            files,
-            ..
-        } = self;
+    /// Brings files and sockets to what this table says, before a config names them. Only pools that
+    /// have changed take any time.
+    pub(super) fn settle(&mut self, table: &Arc<RouteTable>, now: Instant) {
+        let mut keys = self.wanted.update(table);
+        keys.append(&mut self.again);
+        let is_due = |(at, key): &(Instant, PoolKey)| (*at <= now).then_some(*key);
+        keys.extend(self.due.iter().map_while(is_due));
         let mut failed = None;
-        for (key, pool) in pools {
-            let ready = Replica::of(pool);
-            let state = states
-                .entry(key)
-                .or_insert_with(|| match found.remove(&key) {
-                    Some(found) => found.into_state(&ready, pool.hold, now),
-                    None => PoolState::new(pool, now),
-                });
-            if state.is_ready() {
-                state.hold_until = now + pool.hold;
+        for key in keys {
+            match self.settle_pool(key, now) {
+                Ok(()) => {}
+                Err(error) => {
+                    self.again.insert(key);
+                    failed = Some(error);
+                }
             }
-            state.count.update(Demand::of(pool), now);
-            state.assignment = assign(&state.assignment, &ready, state.count.get());
-            if let Err(error) = state.open_gap(key, pool, hold, now) {
-                failed = Some(chain(&error));
-            }
-            if let Err(error) = state.write(key, files) {
-                failed = Some(chain(&error));
-            }
-            state.close_gap(&ready);
         }
         self.note(failed);
     }
 
-    /// The pools that this table lacks have nobody from now on, and their requests wait for nobody.
-    pub(super) fn give_up(&mut self, table: &RouteTable, now: Instant) {
-        let routes = table.routes.values();
-        let named: BTreeSet<PoolKey> = routes.map(|route| route.pool.key).collect();
+    fn settle_pool(&mut self, key: PoolKey, now: Instant) -> Result<(), String> {
+        let Some(pool) = self.wanted.get(key) else {
+            self.plan(key, None);
+            return Ok(());
+        };
+        let ready = Replica::of(pool);
+        let found = &mut self.found;
+        let state = { self.pools.entry(key) }.or_insert_with(|| match found.remove(&key) {
+            Some(found) => found.into_state(&ready, pool.hold, now),
+            None => PoolState::new(pool, now),
+        });
+        if state.is_ready() {
+            state.hold_until = now + pool.hold;
+        }
+        state.count.update(Demand::of(pool), now);
+        let count = state.count.get();
+        state.assignment = assign(&state.assignment, &ready, count);
+        let opened = state.open_gap(key, pool, &mut self.hold, now);
+        let written = state.write(key, &mut self.files);
+        state.close_gap(&ready);
+        self.plan(key, Some(count));
+        opened.map_err(|error| chain(&error))?;
+        written.map_err(|error| chain(&error))
+    }
+
+    /// Notes how many slots a pool has, and when that changes by itself.
+    fn plan(&mut self, key: PoolKey, count: Option<NonZeroUsize>) {
+        if self.counts.get(&key) != count.as_ref() {
+            let counts = Arc::make_mut(&mut self.counts);
+            match count {
+                Some(count) => drop(counts.insert(key, count)),
+                None => drop(counts.remove(&key)),
+            }
+        }
+        let Some(state) = self.pools.get_mut(&key) else {
+            return;
+        };
+        let due = state.count.deadline().filter(|_| count.is_some());
+        if let Some(before) = std::mem::replace(&mut state.due, due) {
+            self.due.remove(&(before, key));
+        }
+        self.due.extend(due.map(|due| (due, key)));
+    }
+
+    /// The pools that the table lacks have nobody from now on, and their requests wait for nobody.
+    pub(super) fn give_up(&mut self, now: Instant) {
         let mut failed = None;
         for (key, state) in &mut self.pools {
-            if named.contains(key) {
+            if self.counts.contains_key(key) {
                 continue;
             }
             state.assignment = assign(&state.assignment, &[], state.count.get());
@@ -158,25 +198,33 @@ impl Slots {
         self.note(failed);
     }
 
-    /// How many slots each pool of this table has.
-    pub(super) fn counts(&self, table: &RouteTable) -> Counts {
-        let keys = table.routes.values().map(|route| route.pool.key);
-        let count = |key| Some((key, self.pools.get(&key)?.count.get()));
-        keys.filter_map(count).collect()
+    /// How many slots each pool of the table has that was settled last.
+    pub(super) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
     }
 
-    /// A load goes anyway: slots that would be added soon are added now.
+    /// A load goes anyway: slots that would be added soon are added when the table is settled next.
     pub(super) fn join_load(&mut self) {
-        for state in self.pools.values_mut() {
+        for (key, state) in &mut self.pools {
+            let before = state.count.get();
             state.count.join_load();
+            if state.count.get() != before {
+                self.again.insert(*key);
+            }
         }
     }
 
     /// Forgets all slots but those of these configs: of the one that Caddy serves, and of the one
     /// that it is sent next.
     pub(super) fn keep_only(&mut self, configs: &[&Counts]) {
-        self.pools
-            .retain(|key, _| configs.iter().any(|counts| counts.contains_key(key)));
+        let due = &mut self.due;
+        self.pools.retain(|key, state| {
+            let is_kept = configs.iter().any(|counts| counts.contains_key(key));
+            if let Some(before) = state.due.filter(|_| !is_kept) {
+                due.remove(&(before, *key));
+            }
+            is_kept
+        });
         let slots = |(pool, count): (&PoolKey, &NonZeroUsize)| {
             let pool = *pool;
             (0..count.get()).map(move |number| Slot { pool, number })
@@ -194,17 +242,11 @@ impl Slots {
 
     /// When something is due by itself.
     pub(super) fn deadline(&self) -> Instant {
-        let counts = self
-            .pools
-            .values()
-            .filter_map(|state| state.count.deadline());
-        counts
-            .chain([self.repair_at])
-            .min()
-            .unwrap_or(self.repair_at)
+        let first = self.due.first().map(|(at, _)| *at);
+        first.map_or(self.repair_at, |at| at.min(self.repair_at))
     }
 
-    /// Does what is due by itself; whether a number of slots may have to change.
+    /// Does what is due by itself; whether the table must be settled again.
     pub(super) fn on_time(&mut self, now: Instant) -> bool {
         if now >= self.repair_at {
             self.repair_at = now + REPAIR_INTERVAL;
@@ -217,15 +259,13 @@ impl Slots {
             }
             self.note(repaired.err().map(|error| chain(&error)));
             let is_lost = |gap: &Gap| !gap.is_reachable();
-            for state in self.pools.values_mut() {
-                state.gap.take_if(|gap| is_lost(gap));
+            for (key, state) in &mut self.pools {
+                if state.gap.take_if(|gap| is_lost(gap)).is_some() {
+                    self.again.insert(*key);
+                }
             }
         }
-        let mut states = self.pools.values();
-        states.any(|state| {
-            let is_due = state.count.deadline().is_some_and(|due| due <= now);
-            is_due || (state.gap.is_none() && !state.is_ready())
-        })
+        !self.again.is_empty() || self.due.first().is_some_and(|(at, _)| *at <= now)
     }
 
     /// Ends all that waits.
@@ -254,6 +294,7 @@ impl PoolState {
             gap: None,
             hold_until: now,
             hold: pool.hold,
+            due: None,
         }
     }
 

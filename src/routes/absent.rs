@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::build::Inputs;
-use super::forms::{Candidate, Form};
+use super::forms::Form;
+use super::part::Member;
 use crate::labels::{Standing, parse};
 use crate::model::{
     AppKey, Container, ContainerId, ContainerState, Health, Hostname, Labels, NetworkMode, RouteId,
@@ -18,23 +19,27 @@ pub const LINGER_SECONDS: u64 = 60;
 /// Apps with a good form that have no container, and since when, in seconds since 1970.
 pub type Absent = BTreeMap<AppKey, u64>;
 
-/// Which apps have no container now. The moment is kept from look to look: a host's claim does not
-/// tell it, for another app of its owner may still ask for the host.
-pub(super) fn since(apps: &BTreeMap<AppKey, Vec<Candidate<'_>>>, inputs: &Inputs<'_>) -> Absent {
-    let known = inputs.last_good.keys().map(|id| &id.app);
-    let absent = known.filter(|app| !apps.contains_key(app));
-    let since = |app: &AppKey| inputs.absent.get(app).copied().unwrap_or(inputs.now);
-    absent.map(|app| (app.clone(), since(app))).collect()
+/// Which of the apps have no container now, but a good form. The moment is kept from look to look: a
+/// host's claim does not tell it, for another app of its owner may still ask for the host.
+pub(super) fn since(members: &BTreeMap<AppKey, Member<'_>>, inputs: &Inputs<'_>) -> Absent {
+    let is_absent = |(app, member): &(&AppKey, &Member<'_>)| {
+        member.candidates.is_empty() && inputs.good_of(app).next().is_some()
+    };
+    let absent = members.iter().filter(is_absent);
+    absent
+        .map(|(app, _)| (app.clone(), gone_since(app, inputs)))
+        .collect()
 }
 
-/// The last good forms of apps that have no container now, without members.
-pub(super) fn forms(absent: &Absent, inputs: &Inputs<'_>) -> Vec<Form> {
-    let lingers = |app: &AppKey| {
-        let since = absent.get(app)?;
-        (inputs.now < since.saturating_add(inputs.linger_seconds)).then_some(())
-    };
-    let left = inputs.last_good.iter();
-    left.filter_map(|(id, labels)| lingers(&id.app).and_then(|()| form(id, labels, inputs)))
+fn gone_since(app: &AppKey, inputs: &Inputs<'_>) -> u64 {
+    inputs.absent.get(app).copied().unwrap_or(inputs.now)
+}
+
+/// The last good forms of an app that has no container now, without members.
+pub(super) fn forms(app: &AppKey, inputs: &Inputs<'_>) -> Vec<Form> {
+    let until = gone_since(app, inputs).saturating_add(inputs.linger_seconds);
+    let left = inputs.good_of(app).filter(|_| inputs.now < until);
+    left.filter_map(|(id, labels)| form(id, labels, inputs))
         .collect()
 }
 

@@ -1,7 +1,10 @@
 //! Whether two tables differ in nothing but who serves their pools now. Where addresses are not in the
 //! config, such tables have the same one.
 
-use super::table::{Asked, Pool, PoolHealth, Route, RouteKey, RouteTable, Serving};
+use std::sync::Arc;
+
+use super::table::{Asked, Pool, PoolHealth, Route, RouteTable, Serving};
+use crate::model::changes;
 
 impl RouteTable {
     /// Whether the two differ in nothing but who serves their pools now: where the addresses are
@@ -14,12 +17,10 @@ impl RouteTable {
             redirects,
             fenced,
         } = self;
-        let is_alike =
-            |((key, route), (other_key, other)): ((&RouteKey, &Route), (&RouteKey, &Route))| {
-                key == other_key && route.is_alike_but_for_members(other)
-            };
-        routes.len() == other.routes.len()
-            && routes.iter().zip(&other.routes).all(is_alike)
+        let is_alike = |old: Option<&Arc<Route>>, new: Option<&Arc<Route>>| {
+            { old.zip(new) }.is_some_and(|(old, new)| old.is_alike_but_for_members(new))
+        };
+        changes(routes, &other.routes).all(|(_, old, new)| is_alike(old, new))
             && *hosts == other.hosts
             && *redirects == other.redirects
             && *fenced == other.fenced

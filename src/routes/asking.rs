@@ -1,11 +1,11 @@
 //! Who asks for which host, as far as labels say it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::claims::{Asking, Named};
+use super::claims::Asking;
 use super::forms::{Candidate, Form};
-use crate::labels::{ContainerSpec, Reading, RouteSpec};
-use crate::model::{AppKey, Hostname, Owner, PathMatch};
+use crate::labels::{Reading, RouteSpec};
+use crate::model::{Hostname, Owner, PathMatch};
 
 /// What the forms ask for, so that it can be claimed.
 pub(super) fn asking(forms: &[Form]) -> Vec<Asking> {
@@ -33,19 +33,9 @@ pub(super) fn asking(forms: &[Form]) -> Vec<Asking> {
     present.flat_map(of_form).collect()
 }
 
-/// The hosts that labels name, whatever becomes of their routes.
-pub(super) fn named(apps: &BTreeMap<AppKey, Vec<Candidate<'_>>>) -> Named {
-    let of_app = |(app, candidates): (&AppKey, &Vec<Candidate<'_>>)| {
-        let hosts = candidates
-            .iter()
-            .flat_map(|candidate| hosts(&candidate.spec));
-        let named = hosts.map(|host| (host.clone(), app.owner.clone()));
-        named.collect::<Vec<_>>()
-    };
-    apps.iter().flat_map(of_app).collect()
-}
-
-fn hosts(spec: &ContainerSpec) -> impl Iterator<Item = &Hostname> {
+/// The hosts that the labels of a container name, whatever becomes of its routes.
+pub(super) fn named<'a>(candidate: &'a Candidate<'_>) -> impl Iterator<Item = &'a Hostname> {
+    let spec = &candidate.spec;
     let routes = spec.routes.values().filter_map(readable);
     let routes = routes.map(|route| (&route.hosts, &route.host));
     let wrong = spec.spoiled.values().map(|(hosts, host)| (hosts, host));

@@ -4,6 +4,7 @@
 //! Owns the rule that a route is never served with less protection than its present labels ask for:
 //! not by an older form, and not by another route that would get its requests if it were not there.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -43,12 +44,13 @@ pub(super) struct Shut {
 }
 
 /// The definer's own form of the route if it is right, else the last good one, unless that protects
-/// it less: then it is shut.
+/// it less: then it is shut. `consults` becomes true when the last good one matters.
 pub(super) fn choose(
     id: &RouteId,
     definer: &Candidate<'_>,
     labels: &Labels,
     inputs: &Inputs<'_>,
+    consults: &Cell<bool>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Chosen> {
     let case = Case {
@@ -56,6 +58,7 @@ pub(super) fn choose(
         definer,
         labels,
         inputs,
+        consults,
     };
     match definer.spec.routes.get(&id.route) {
         Some(Reading::Right(spec)) => case.right(spec, found),
@@ -75,6 +78,7 @@ struct Case<'a, 'b> {
     definer: &'a Candidate<'b>,
     labels: &'a Labels,
     inputs: &'a Inputs<'b>,
+    consults: &'a Cell<bool>,
 }
 
 impl Case<'_, '_> {
@@ -187,6 +191,7 @@ impl Case<'_, '_> {
 
     /// The form by which the route was last accepted, if it still may be served.
     fn last_good(&self) -> Option<Chosen> {
+        self.consults.set(true);
         let labels = self.inputs.last_good.get(self.id)?.clone();
         let refusals = self.inputs.refused.get(self.id);
         if refusals.is_some_and(|refusals| refusals.contains_key(&labels)) {

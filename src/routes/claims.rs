@@ -96,8 +96,8 @@ pub(super) struct Asking {
 pub(super) type Named = BTreeSet<(Hostname, Owner)>;
 
 /// The claims that hold, given those of before and what is asked for now.
-pub(super) fn settle(before: &Claims, asking: &[Asking], named: &Named, now: u64) -> Claims {
-    let mut claims = before.clone();
+pub(super) fn settle(before: Claims, asking: &[Asking], named: &Named, now: u64) -> Claims {
+    let mut claims = before;
     claims.retain(|_, claim| {
         // A clock that was set back must not make a claim last longer.
         claim.released = claim.released.map(|at| at.min(now));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn settled(before: &Claims, asking: &[Asking], now: u64) -> Claims {
-        settle(before, asking, &Named::new(), now)
+        settle(before.clone(), asking, &Named::new(), now)
     }
 
     fn host() -> Hostname {

@@ -3,6 +3,7 @@
 //! The newest ready container's labels count. A route that is wrong there keeps its last good
 //! form. Containers whose labels were not fully understood never take a route away.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -144,11 +145,13 @@ pub(super) fn definer<'a, 'b>(
     })
 }
 
-/// The forms of all routes of one app. Its candidates come newest first.
+/// The forms of all routes of one app. Its candidates come newest first. `consults` becomes true
+/// when it matters by which labels they were last accepted.
 pub(super) fn of_app(
     app: &AppKey,
     candidates: &[Candidate<'_>],
     inputs: &Inputs<'_>,
+    consults: &Cell<bool>,
     found: &mut Vec<Diagnostic>,
 ) -> Vec<Form> {
     let Some(definer) = definer(candidates, inputs.gates) else {
@@ -157,13 +160,8 @@ pub(super) fn of_app(
     say_differences(definer, candidates, found);
     let mut names: BTreeSet<RouteName> = definer.spec.routes.keys().cloned().collect();
     if definer.spec.doubtful {
-        let first = RouteId {
-            app: app.clone(),
-            route: RouteName::Default,
-        };
-        let of_app = inputs.last_good.range(first..);
-        let of_app = of_app.take_while(|(id, _)| id.app == *app);
-        names.extend(of_app.map(|(id, _)| id.route.clone()));
+        consults.set(true);
+        names.extend(inputs.good_of(app).map(|(id, _)| id.route.clone()));
     }
     let labels = inputs.own_labels(&definer.container.labels);
     let created = candidates.iter().map(|c| c.container.created).min();
@@ -172,7 +170,7 @@ pub(super) fn of_app(
             app: app.clone(),
             route,
         };
-        let chosen = choose(&id, definer, &labels, inputs, found)?;
+        let chosen = choose(&id, definer, &labels, inputs, consults, found)?;
         let members = candidates
             .iter()
             .map(|c| member(c, &id.route, &chosen, inputs));

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::upstream::NotReady;
@@ -28,7 +29,7 @@ pub struct Gates {
     /// Watched containers that fail their active checks, each with the reason.
     pub failing: BTreeMap<Watch, String>,
     /// Who took requests last: they go on when nobody of a route is well.
-    pub ready_last: ReadyLast,
+    pub ready_last: Arc<ReadyLast>,
     /// Containers that ended again and again soon after their start, and must run for a while
     /// before they are asked whether they are ready.
     pub crashing: BTreeMap<ContainerId, Crashes>,

@@ -1,14 +1,14 @@
 //! Puts forms under their keys: who may serve a host, and who wins a key.
 
-mod serving;
+pub(super) mod serving;
 mod shadowed;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::Inputs;
 use super::claims::{self, Claim, Claims};
-use super::fences::fences;
 use super::forms::{Form, Member};
 use super::guests::{self, Owned};
 use super::policies::{Policies, Spoiled};
@@ -99,7 +99,6 @@ pub(super) fn place(
     for form in sorted {
         redirects::place(form, &mut placed, &policies, claims, inputs.prefix, found);
     }
-    placed.table.fenced = fences(&placed.table, claims);
     placed.rules = policies.rules();
     placed
 }
@@ -250,19 +249,18 @@ impl Placed {
             Serving::Closed
         };
         self.ids.insert(form.id.clone());
-        self.table
-            .hosts
-            .insert(key.host.clone(), decided.policy.clone());
+        let hosts = Arc::make_mut(&mut self.table.hosts);
+        hosts.insert(key.host.clone(), decided.policy.clone());
         self.table.routes.insert(
             key,
-            Route {
+            Arc::new(Route {
                 id: form.id.clone(),
                 pool: pool(form, is_served),
                 strip,
                 rewrite: form.spec.matching.rewrite.clone(),
                 log: form.spec.matching.log,
                 serving,
-            },
+            }),
         );
     }
 

@@ -1,5 +1,7 @@
 //! Hosts that are only redirected to another: who may take them, and what they are served with.
 
+use std::sync::Arc;
+
 use super::claims::{self, Claims};
 use super::forms::Form;
 use super::place::{Placed, host_taken};
@@ -38,7 +40,7 @@ pub(super) fn place(
             continue;
         }
         let policy = policy(from, &decided.policy);
-        placed.table.hosts.insert(from.clone(), policy);
+        Arc::make_mut(&mut placed.table.hosts).insert(from.clone(), policy);
         placed.table.redirects.insert(from.clone(), target.clone());
     }
 }

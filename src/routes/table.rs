@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -292,9 +293,9 @@ pub struct Route {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouteTable {
     /// In the order in which they are matched, but for [`RouteTable::in_order`].
-    pub routes: BTreeMap<RouteKey, Route>,
+    pub routes: BTreeMap<RouteKey, Arc<Route>>,
     /// For every host in `routes` and `redirects`, no others.
-    pub hosts: BTreeMap<Hostname, HostPolicy>,
+    pub hosts: Arc<BTreeMap<Hostname, HostPolicy>>,
     /// Exact hosts without routes that are sent to another, exact one.
     pub redirects: BTreeMap<Hostname, Hostname>,
     /// Hosts that belong to one owner and are covered by another's: what they do not answer is 404,
@@ -306,7 +307,8 @@ impl RouteTable {
     /// The routes in the order in which they are matched: those of equal rank by app and route name,
     /// so that a name decides rather than the spelling of a pattern.
     pub fn in_order(&self) -> impl DoubleEndedIterator<Item = (&RouteKey, &Route)> {
-        let mut routes: Vec<(&RouteKey, &Route)> = self.routes.iter().collect();
+        let routes = self.routes.iter().map(|(key, route)| (key, &**route));
+        let mut routes: Vec<(&RouteKey, &Route)> = routes.collect();
         routes.sort_by(|(a, of_a), (b, of_b)| {
             let by_rank = a.rank().cmp(&b.rank());
             by_rank.then_with(|| of_a.id.cmp(&of_b.id))

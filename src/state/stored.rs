@@ -1,10 +1,12 @@
 //! Claims and last good forms as the bytes of `state.json`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::State;
 use crate::model::{AppKey, Labels, RouteId};
-use crate::routes::Claims;
+use crate::routes::{Claims, LastGood};
 
 /// The version of the file's form. A file of another version is not read.
 const VERSION: u32 = 1;
@@ -13,7 +15,7 @@ const VERSION: u32 = 1;
 #[derive(Serialize, Deserialize)]
 struct Stored {
     version: u32,
-    claims: Claims,
+    claims: Arc<Claims>,
     last_good: Vec<StoredForm>,
     /// Not in files of the first agents.
     #[serde(default)]
@@ -43,10 +45,10 @@ pub fn parse(bytes: &[u8]) -> Result<State, String> {
         .last_good
         .into_iter()
         .map(|form| (form.route, form.labels))
-        .collect();
+        .collect::<LastGood>();
     Ok(State {
         claims: stored.claims,
-        last_good,
+        last_good: Arc::new(last_good),
         absent: { stored.absent.into_iter() }
             .map(|absence| (absence.app, absence.since))
             .collect(),

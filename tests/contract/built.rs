@@ -43,7 +43,7 @@ pub(crate) fn check_table(built: &Built) {
             "{host} has no route"
         );
     }
-    for diagnostic in &built.diagnostics {
+    for diagnostic in &*built.diagnostics {
         check_said(diagnostic);
     }
 }

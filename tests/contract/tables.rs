@@ -8,6 +8,7 @@ mod hosts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sh0_agent::caddy::render::{AcmeOptions, CertificatePair, RenderOptions, SlotOptions};
@@ -148,8 +149,9 @@ impl Site {
 pub(crate) fn table(sites: impl IntoIterator<Item = Site>) -> RouteTable {
     let mut table = RouteTable::default();
     for site in sites {
-        table.hosts.insert(site.key.host.clone(), site.policy);
-        table.routes.insert(site.key, site.route);
+        let hosts = Arc::make_mut(&mut table.hosts);
+        hosts.insert(site.key.host.clone(), site.policy);
+        table.routes.insert(site.key, Arc::new(site.route));
     }
     table
 }
@@ -361,7 +363,7 @@ fn in_slots(base: &RenderOptions) -> RenderOptions {
     RenderOptions {
         slots: Some(SlotOptions {
             runtime_dir: base.admin_socket.with_file_name("run.d"),
-            counts: BTreeMap::new(),
+            counts: Arc::default(),
         }),
         ..base.clone()
     }
@@ -371,7 +373,7 @@ fn in_slots(base: &RenderOptions) -> RenderOptions {
 fn slots(base: &RenderOptions) -> (RouteTable, RenderOptions) {
     let mut options = in_slots(base);
     let two = (pool_key(), NonZeroUsize::new(2).expect("not 0"));
-    { options.slots.iter_mut() }.for_each(|slots| slots.counts.extend([two]));
+    { options.slots.iter_mut() }.for_each(|slots| Arc::make_mut(&mut slots.counts).extend([two]));
     let sites = [
         site("app.example.com", A).internal(),
         site("tls.example.com", A).https(UpstreamTls::SkipVerify),

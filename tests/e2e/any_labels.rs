@@ -8,6 +8,7 @@ mod sets;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -85,7 +86,7 @@ impl Scene {
                 let mut options = self.settings.render_options();
                 options.slots = Some(SlotOptions {
                     runtime_dir: self.settings.runtime_dir.clone(),
-                    counts: pools.map(|pool| (pool, count)).collect(),
+                    counts: Arc::new(pools.map(|pool| (pool, count)).collect()),
                 });
                 render(&built.table, &options)
             }

@@ -36,7 +36,7 @@ async fn serving(
         .iter()
         .map(|(service, address, labels)| container(service, *address, labels.iter().copied()));
     let built = built(containers.collect(), TlsSetting::Off, &BTreeMap::new());
-    assert_eq!(built.diagnostics, [], "the labels are right");
+    assert_eq!(*built.diagnostics, [], "the labels are right");
     let caddy = serve(&dir, &built.table, &options).await;
     (dir, options, caddy)
 }

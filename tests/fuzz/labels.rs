@@ -58,7 +58,7 @@ fn beside_victim(strangers: Vec<Container>, permits: &Permits) {
     let (bytes, bytes_alone) = (bytes_of_victim(&rendered), bytes_of_victim(&alone_rendered));
     assert_eq!(bytes, bytes_alone);
     assert_eq!(bytes.len(), 6, "{bytes:?}");
-    for diagnostic in &built.diagnostics {
+    for diagnostic in &*built.diagnostics {
         assert!(diagnostic.container.id != victim.id, "{diagnostic}");
     }
     let (again, rendered_again) = look(&snapshot, &state, permits);

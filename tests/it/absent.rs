@@ -33,7 +33,7 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
     });
     state.claims = built.claims.clone();
     state.absent = built.absent.clone();
-    state.last_good.extend(built.good.clone());
+    std::sync::Arc::make_mut(&mut state.last_good).extend((*built.good).clone());
     built
 }
 

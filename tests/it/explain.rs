@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use expect_test::{expect, expect_file};
 use sh0_agent::diagnostic::Code;
@@ -53,7 +54,10 @@ fn agent(code: Code) -> Agent {
 fn refusals(agent: &Agent, of: &Snapshot) -> Refused {
     let words = "loading module 'uri_hash': unknown module".to_owned();
     let refuse = |(id, labels): (_, Labels)| (id, BTreeMap::from([(labels, words.clone())]));
-    agent.build(of).good.into_iter().map(refuse).collect()
+    Arc::unwrap_or_clone(agent.build(of).good)
+        .into_iter()
+        .map(refuse)
+        .collect()
 }
 
 #[test]
@@ -63,11 +67,11 @@ fn every_code_has_a_text_whose_examples_do_what_it_says() {
         let codes: Vec<Code> = wrong.iter().map(|diagnostic| diagnostic.code).collect();
         assert!(codes.contains(&code), "{code} is not said: {codes:?}");
         let right = agent(code).build(&example(code, "Right")).diagnostics;
-        assert_eq!(right, [], "the way out of {code}");
+        assert_eq!(*right, [], "the way out of {code}");
 
         let mut shown = code.explained();
         shown.push_str("\n---- what the agent says of the wrong example\n");
-        for diagnostic in wrong {
+        for diagnostic in &*wrong {
             write!(shown, "\n{diagnostic}").unwrap();
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

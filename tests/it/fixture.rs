@@ -103,10 +103,10 @@ impl Agent {
     /// Builds, and remembers what an agent remembers once Caddy has accepted the result.
     pub(crate) fn look(&mut self, snapshot: &Snapshot) -> Built {
         let built = self.build(snapshot);
-        self.claims = built.claims.clone();
+        self.claims = Claims::clone(&built.claims);
         self.absent = built.absent.clone();
         self.accepted_before = self.last_good.clone();
-        self.last_good.extend(built.good.clone());
+        self.last_good.extend(LastGood::clone(&built.good));
         built
     }
 
@@ -339,7 +339,7 @@ pub(crate) fn show(built: &Built) -> String {
     for row in built.rows.iter() {
         writeln!(shown, "| {}", show_row(row)).expect("strings take everything");
     }
-    for diagnostic in &built.diagnostics {
+    for diagnostic in &*built.diagnostics {
         writeln!(shown, "! {} {}", diagnostic.code, diagnostic.one_line())
             .expect("strings take everything");
     }

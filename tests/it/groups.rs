@@ -2,6 +2,7 @@
 //! Caddy walks them (`wrapRoute` in modules/caddyhttp/routes.go), and end in the same handlers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use sh0_agent::caddy::config::{Handler, Matcher, Route, ServerName};
@@ -158,7 +159,7 @@ fn many_hosts_are_answered_as_in_a_flat_list() {
 #[test]
 fn every_host_stands_at_the_top_and_every_key_that_shares_nothing_has_a_place() {
     let mut table = many(1_600, 80);
-    for policy in table.hosts.values_mut() {
+    for policy in Arc::make_mut(&mut table.hosts).values_mut() {
         *policy = sh0_agent::routes::HostPolicy::new(sh0_agent::routes::TlsMode::Internal);
     }
     let flat = rendered(&table, Grouping::Never);
@@ -222,7 +223,7 @@ proptest! {
                 if secure[n] {
                     policy = sh0_agent::routes::HostPolicy::new(sh0_agent::routes::TlsMode::Internal);
                 }
-                few.hosts.insert(key.host.clone(), policy);
+                Arc::make_mut(&mut few.hosts).insert(key.host.clone(), policy);
                 few.routes.insert(key, route);
             }
         }

@@ -118,7 +118,7 @@ fn whatever_an_attacker_writes_hurts_nobody_else() {
             }
             let built = beside_victim(container(line, 1, "evil.example"));
             assert_eq!(routes_of_victim(&built), alone, "{line}");
-            for diagnostic in &built.diagnostics {
+            for diagnostic in &*built.diagnostics {
                 assert!(
                     diagnostic.container.id.as_str() != "c00000000000",
                     "{line}: {diagnostic}"

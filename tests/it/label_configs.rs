@@ -53,7 +53,7 @@ fn every_key_makes_the_config_of_its_golden_file() {
     for info in keys() {
         let agent = agent();
         let built = agent.build(&Snapshot::new(containers(info)));
-        assert_eq!(built.diagnostics, [], "{}", info.name);
+        assert_eq!(*built.diagnostics, [], "{}", info.name);
         let options = RenderOptions {
             authorities: agent.authorities.clone(),
             ..options()

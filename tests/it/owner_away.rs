@@ -156,7 +156,7 @@ fn a_route_that_caddy_refused_from_the_first_keeps_its_claim() {
     let mut agent = with_catch_all();
     let built = agent.look(&snapshot(OWNER));
     agent.last_good = LastGood::new();
-    for (id, labels) in built.good {
+    for (id, labels) in std::sync::Arc::unwrap_or_clone(built.good) {
         let words = "no such thing".to_owned();
         agent.refused.insert(id, [(labels, words)].into());
     }

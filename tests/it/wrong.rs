@@ -94,14 +94,14 @@ fn of_container(container: Container, what: &str) -> Vec<Diagnostic> {
     let built = build([neighbour(), container]);
     assert!(!alone.is_empty());
     assert_eq!(neighbours_route(&built), alone, "{what}");
-    for diagnostic in &built.diagnostics {
+    for diagnostic in &*built.diagnostics {
         assert_eq!(&*diagnostic.container.name, "shop-web-1", "{diagnostic}");
         let text = format!("{diagnostic}{}", diagnostic.one_line());
         let is_shown = |c: char| c == '\n' || !c.is_control() && c != '\u{202e}';
         assert!(text.chars().all(is_shown), "{text:?}");
         assert!(text.len() < SAID_BYTES_MAX, "{} bytes: {text}", text.len());
     }
-    built.diagnostics
+    std::sync::Arc::unwrap_or_clone(built.diagnostics)
 }
 
 /// Holds one finding against what a person needs: the key, the expectation, the find, the fix.

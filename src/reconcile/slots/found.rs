@@ -65,6 +65,7 @@ impl Found {
             gap: None,
             hold_until: now + hold.saturating_sub(waited),
             hold,
+            due: None,
         }
     }
 }

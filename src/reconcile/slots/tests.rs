@@ -19,7 +19,7 @@ fn app(host: &str) -> AppKey {
 }
 
 /// One route for each host, served at these addresses.
-fn table(sites: &[(&str, &[&str])]) -> RouteTable {
+fn table(sites: &[(&str, &[&str])]) -> Arc<RouteTable> {
     let mut table = RouteTable::default();
     for (host, addresses) in sites {
         let upstream = |address: &&str| Upstream {
@@ -58,9 +58,9 @@ fn table(sites: &[(&str, &[&str])]) -> RouteTable {
             rewrite: None,
             log: false,
         };
-        table.routes.insert(RouteKey::whole(host), route);
+        table.routes.insert(RouteKey::whole(host), route.into());
     }
-    table
+    table.into()
 }
 
 /// What the files say, by name.
@@ -95,14 +95,14 @@ async fn every_slot_of_the_next_config_is_there_before_and_after_the_last_is_acc
         ("b.example", &["10.0.0.2:80"]),
     ]);
     slots.settle(&served, now);
-    let counts = slots.counts(&served);
+    let counts = slots.counts();
     slots.keep_only(&[&counts, &counts]);
     let next = table(&[
         ("b.example", &["10.0.0.2:80"]),
         ("c.example", &["10.0.0.3:80"]),
     ]);
     slots.settle(&next, now);
-    let next_counts = slots.counts(&next);
+    let next_counts = slots.counts();
     let named = |host: &str| format!("{}.0", key(host));
     slots.keep_only(&[&counts, &next_counts]);
     assert_eq!(
@@ -218,7 +218,7 @@ async fn the_next_agent_goes_on_with_the_slots_that_it_finds() {
             next.forget_found();
         }
         next.settle(&after, now);
-        let counts = next.counts(&after);
+        let counts = next.counts();
         assert_eq!(counts.get(&key("a.example")).map(|n| n.get()), Some(count));
         let files = files(folder.path());
         assert_eq!(

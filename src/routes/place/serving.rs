@@ -17,6 +17,16 @@ use crate::routes::table::{Asked, RouteKey};
 /// Characters of an app's or a project's name that are shown.
 const SHOWN_NAME_CHARS_MAX: usize = 128;
 
+/// The app that is to be asked about the requests of this form.
+pub(in crate::routes) fn asked_app(form: &Form) -> Option<AppKey> {
+    match &form.spec.handling.protection.forward.as_ref()?.target {
+        ForwardTarget::App { name, project, .. } => {
+            Some(wanted(&form.id.app, name, project.as_ref()))
+        }
+        ForwardTarget::Url { .. } => None,
+    }
+}
+
 /// Who is asked about the requests of this route; an error is why it must not be served.
 pub(super) fn asked(
     key: &RouteKey,

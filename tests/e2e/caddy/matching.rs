@@ -40,7 +40,7 @@ pub(super) fn table(
     authorities: &BTreeMap<FileName, PathBuf>,
 ) -> RouteTable {
     let built = from_labels::built(containers, TlsSetting::Off, authorities);
-    assert_eq!(built.diagnostics, [], "the labels are right");
+    assert_eq!(*built.diagnostics, [], "the labels are right");
     std::sync::Arc::unwrap_or_clone(built.table)
 }
 

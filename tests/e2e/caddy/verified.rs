@@ -105,7 +105,7 @@ async fn serve(
         }
         options.slots = Some(SlotOptions {
             runtime_dir: dir.path().to_owned(),
-            counts: BTreeMap::new(),
+            counts: Arc::default(),
         });
     }
     let rendered = render(table, &options);

@@ -1,7 +1,7 @@
 //! Who comes in, and that nobody else does.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use reqwest::Method;
 use sh0_agent::caddy::render::{SlotOptions, render};
@@ -203,7 +203,7 @@ async fn an_app_that_is_asked_may_move_without_a_load() {
     slot("auth.test", app);
     options.slots = Some(SlotOptions {
         runtime_dir: runtime_dir.clone(),
-        counts: BTreeMap::new(),
+        counts: Arc::default(),
     });
     let caddy = from_labels::serve(&dir, &built.table, &options).await;
     let scene = Scene {

@@ -1,0 +1,51 @@
+//! The labels by which routes were last accepted.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Loop;
+use super::apply::Desired;
+use crate::caddy::admin::Admin;
+use crate::discovery::Engine;
+use crate::model::{Labels, RouteId, changes};
+use crate::probe::Probe;
+use crate::state::Store;
+
+impl<E, A, S, P> Loop<E, A, S, P>
+where
+    E: Engine + Clone,
+    A: Admin + Clone,
+    S: Store + Clone,
+    P: Probe + Clone,
+{
+    /// Caddy serves this config: its forms are good, and those of apps that are gone with all that
+    /// their owners claim are forgotten.
+    pub(super) fn remember_good(&mut self, desired: &Desired) {
+        if desired.is_remembered {
+            return;
+        }
+        let built = &desired.built;
+        let differing = changes(&self.state.last_good, &built.good);
+        let mut differing: Vec<(RouteId, Option<Labels>)> = differing
+            .map(|(id, _, good)| (id.clone(), good.cloned()))
+            .collect();
+        if differing.iter().any(|(_, good)| good.is_none()) {
+            let apps = built.rows.iter().filter_map(|row| row.app.as_ref());
+            let apps: BTreeSet<_> = apps.collect();
+            let owners: BTreeSet<_> = built.claims.values().map(|claim| &claim.owner).collect();
+            let stays = |id: &RouteId| apps.contains(&id.app) || owners.contains(&id.app.owner);
+            differing.retain(|(id, good)| good.is_some() || !stays(id));
+        }
+        if differing.is_empty() {
+            return;
+        }
+        let last_good = Arc::make_mut(&mut self.state.last_good);
+        for (id, good) in differing {
+            match good {
+                Some(labels) => drop(last_good.insert(id, labels)),
+                None => drop(last_good.remove(&id)),
+            }
+        }
+        self.save();
+    }
+}

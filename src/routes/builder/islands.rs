@@ -1,0 +1,118 @@
+//! The islands of the last build, and where everything is among them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::region::Component;
+use crate::model::{AppKey, ContainerId, Hostname};
+use crate::routes::part::Part;
+use crate::routes::table::RouteKey;
+
+/// Apps and hosts that hang together. An island has its apps, hosts and containers for itself.
+#[derive(Debug)]
+pub(super) struct Island {
+    pub(super) apps: Vec<AppKey>,
+    pub(super) hosts: Vec<Hostname>,
+    pub(super) containers: Vec<ContainerId>,
+    /// The routes that came of it.
+    pub(super) keys: Vec<RouteKey>,
+    /// Whether it was asked by which labels its routes were last accepted.
+    consults_last_good: bool,
+}
+
+impl Island {
+    pub(super) fn of(component: &Component<'_>, part: &Part) -> Self {
+        let members = || component.members.values();
+        Self {
+            apps: component.members.keys().cloned().collect(),
+            hosts: component.hosts.iter().cloned().collect(),
+            containers: component.containers.iter().cloned().collect(),
+            keys: part.table.routes.keys().cloned().collect(),
+            consults_last_good: members().any(|member| member.consults_last_good),
+        }
+    }
+
+    /// One of a container that asks for nothing.
+    pub(super) fn of_container(id: ContainerId) -> Self {
+        Self {
+            apps: Vec::new(),
+            hosts: Vec::new(),
+            containers: vec![id],
+            keys: Vec::new(),
+            consults_last_good: false,
+        }
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Islands {
+    all: BTreeMap<u64, Island>,
+    next: u64,
+    of_app: BTreeMap<AppKey, u64>,
+    of_host: BTreeMap<Hostname, u64>,
+    of_container: BTreeMap<ContainerId, u64>,
+    /// Those that change by themselves as time passes.
+    timed: BTreeSet<u64>,
+}
+
+impl Islands {
+    pub(super) fn add(&mut self, island: Island, is_timed: bool) {
+        let number = self.next;
+        self.next += 1;
+        let Island {
+            apps,
+            hosts,
+            containers,
+            ..
+        } = &island;
+        self.of_app
+            .extend(apps.iter().map(|app| (app.clone(), number)));
+        self.of_host
+            .extend(hosts.iter().map(|host| (host.clone(), number)));
+        self.of_container
+            .extend(containers.iter().map(|id| (id.clone(), number)));
+        if is_timed {
+            self.timed.insert(number);
+        }
+        self.all.insert(number, island);
+    }
+
+    /// Takes an island apart. Nothing when it is gone already.
+    pub(super) fn remove(&mut self, number: u64) -> Option<Island> {
+        let island = self.all.remove(&number)?;
+        for app in &island.apps {
+            self.of_app.remove(app);
+        }
+        for host in &island.hosts {
+            self.of_host.remove(host);
+        }
+        for id in &island.containers {
+            self.of_container.remove(id);
+        }
+        self.timed.remove(&number);
+        Some(island)
+    }
+
+    pub(super) fn of_app(&self, app: &AppKey) -> Option<u64> {
+        self.of_app.get(app).copied()
+    }
+
+    pub(super) fn of_host(&self, host: &Hostname) -> Option<u64> {
+        self.of_host.get(host).copied()
+    }
+
+    pub(super) fn of_container(&self, id: &ContainerId) -> Option<u64> {
+        self.of_container.get(id).copied()
+    }
+
+    pub(super) fn timed(&self) -> impl Iterator<Item = u64> {
+        self.timed.iter().copied()
+    }
+
+    /// Whether it matters to this app by which labels its routes were last accepted. To one that is
+    /// not known it may.
+    pub(super) fn consults_last_good(&self, app: &AppKey) -> bool {
+        let island = self.of_app(app).and_then(|number| self.all.get(&number));
+        island.is_none_or(|island| island.consults_last_good)
+    }
+}

@@ -1,0 +1,251 @@
+//! What must be built anew, taken apart into what hangs together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::islands::{Island, Islands};
+use super::touched::Touched;
+use crate::diagnostic::Diagnostic;
+use crate::model::{AppKey, ContainerId, Hostname};
+use crate::routes::build::Inputs;
+use crate::routes::candidates::{self, Reading};
+use crate::routes::forms::Candidate;
+use crate::routes::part::Member;
+use crate::routes::report::Row;
+
+/// What must be built anew.
+#[derive(Debug, Default)]
+pub(super) struct Region<'a> {
+    /// The islands that it was taken from.
+    pub(super) dissolved: Vec<Island>,
+    /// The containers that ask for nothing.
+    pub(super) off: Vec<Off>,
+    /// Apps with their hosts, by what hangs together.
+    pub(super) components: Vec<Component<'a>>,
+}
+
+/// A container that asks for nothing.
+#[derive(Debug)]
+pub(super) struct Off {
+    pub(super) row: Row,
+    pub(super) found: Vec<Diagnostic>,
+}
+
+/// Apps and hosts that hang together.
+#[derive(Debug, Default)]
+pub(super) struct Component<'a> {
+    pub(super) members: BTreeMap<AppKey, Member<'a>>,
+    pub(super) hosts: BTreeSet<Hostname>,
+    pub(super) containers: BTreeSet<ContainerId>,
+}
+
+impl Component<'_> {
+    /// Whether it is nothing but apps that are not there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && self.containers.is_empty()
+    }
+}
+
+/// An app's candidates, and what was wrong with their labels.
+type Candidates<'a> = (Vec<Candidate<'a>>, Vec<Diagnostic>);
+
+/// The search for what hangs together with what is touched.
+struct Search<'a, 'b> {
+    inputs: &'b Inputs<'a>,
+    islands: &'b mut Islands,
+    region: Region<'a>,
+    /// Containers, apps and hosts that were met, each looked at once.
+    containers: BTreeSet<ContainerId>,
+    apps: BTreeSet<AppKey>,
+    hosts: BTreeSet<Hostname>,
+    /// Islands to take apart.
+    islands_left: Vec<u64>,
+    containers_left: Vec<ContainerId>,
+    apps_left: Vec<AppKey>,
+    candidates: BTreeMap<AppKey, Candidates<'a>>,
+    members: BTreeMap<AppKey, Member<'a>>,
+}
+
+impl<'a> Region<'a> {
+    /// Everything that hangs together with what is touched, taken from its islands.
+    pub(super) fn of(touched: Touched, islands: &mut Islands, inputs: &Inputs<'a>) -> Self {
+        let islands_left = islands.timed().collect();
+        let mut search = Search {
+            inputs,
+            islands,
+            region: Self::default(),
+            containers: BTreeSet::new(),
+            apps: BTreeSet::new(),
+            hosts: BTreeSet::new(),
+            islands_left,
+            containers_left: Vec::new(),
+            apps_left: Vec::new(),
+            candidates: BTreeMap::new(),
+            members: BTreeMap::new(),
+        };
+        touched
+            .containers
+            .into_iter()
+            .for_each(|id| search.meet_container(id));
+        touched
+            .apps
+            .into_iter()
+            .for_each(|app| search.meet_app(app));
+        touched
+            .hosts
+            .into_iter()
+            .for_each(|host| search.meet_host(host));
+        search.run()
+    }
+}
+
+impl<'a> Search<'a, '_> {
+    fn meet_container(&mut self, id: ContainerId) {
+        if !self.containers.contains(&id) {
+            self.islands_left.extend(self.islands.of_container(&id));
+            self.containers.insert(id.clone());
+            self.containers_left.push(id);
+        }
+    }
+
+    fn meet_app(&mut self, app: AppKey) {
+        if !self.apps.contains(&app) {
+            self.islands_left.extend(self.islands.of_app(&app));
+            self.apps.insert(app.clone());
+            self.apps_left.push(app);
+        }
+    }
+
+    fn meet_host(&mut self, host: Hostname) {
+        if !self.hosts.contains(&host) {
+            self.islands_left.extend(self.islands.of_host(&host));
+            self.hosts.insert(host);
+        }
+    }
+
+    /// Islands before containers before apps: the candidates of an app are all known when its
+    /// forms are made, for each of them was changed, or is in the app's island.
+    fn run(mut self) -> Region<'a> {
+        loop {
+            if let Some(number) = self.islands_left.pop() {
+                self.dissolve(number);
+            } else if let Some(id) = self.containers_left.pop() {
+                self.read(&id);
+            } else if let Some(app) = self.apps_left.pop() {
+                self.form(app);
+            } else {
+                break;
+            }
+        }
+        self.region.components = components(self.members, self.hosts);
+        self.region
+    }
+
+    fn dissolve(&mut self, number: u64) {
+        let Some(island) = self.islands.remove(number) else {
+            return;
+        };
+        { island.containers.iter() }.for_each(|id| self.meet_container(id.clone()));
+        { island.apps.iter() }.for_each(|app| self.meet_app(app.clone()));
+        { island.hosts.iter() }.for_each(|host| self.meet_host(host.clone()));
+        self.region.dissolved.push(island);
+    }
+
+    fn read(&mut self, id: &ContainerId) {
+        let Some(container) = self.inputs.snapshot.get(id) else {
+            return;
+        };
+        let mut found = Vec::new();
+        match candidates::read(container, self.inputs, &mut found) {
+            Reading::NotOurs => {}
+            Reading::Off(row) => {
+                self.islands.add(Island::of_container(id.clone()), false);
+                self.region.off.push(Off { row, found });
+            }
+            Reading::Asks(candidate) => {
+                let app = candidate.spec.app.clone();
+                let (candidates, wrong) = self.candidates.entry(app.clone()).or_default();
+                candidates.push(candidate);
+                wrong.append(&mut found);
+                self.meet_app(app);
+            }
+        }
+    }
+
+    fn form(&mut self, app: AppKey) {
+        let (mut candidates, found) = self.candidates.remove(&app).unwrap_or_default();
+        candidates::sort(&mut candidates);
+        let member = Member::of(&app, candidates, found, self.inputs);
+        member
+            .hosts()
+            .into_iter()
+            .for_each(|host| self.meet_host(host));
+        member.asks().for_each(|asked| self.meet_app(asked));
+        self.members.insert(app, member);
+    }
+}
+
+/// The apps and hosts by what hangs together.
+fn components<'a>(
+    members: BTreeMap<AppKey, Member<'a>>,
+    hosts: BTreeSet<Hostname>,
+) -> Vec<Component<'a>> {
+    let places = |keys: &[AppKey]| {
+        keys.iter()
+            .cloned()
+            .zip(0..)
+            .collect::<BTreeMap<_, usize>>()
+    };
+    let apps: Vec<AppKey> = members.keys().cloned().collect();
+    let places = places(&apps);
+    let mut groups = Groups::of(apps.len() + hosts.len());
+    let hosts: BTreeMap<Hostname, usize> = hosts.into_iter().zip(apps.len()..).collect();
+    for (place, member) in members.values().enumerate() {
+        let of_hosts = member.hosts().into_iter();
+        let of_hosts = of_hosts.filter_map(|host| hosts.get(&host).copied());
+        let of_apps = member.asks().filter_map(|app| places.get(&app).copied());
+        of_hosts
+            .chain(of_apps)
+            .for_each(|other| groups.join(place, other));
+    }
+    let mut components: BTreeMap<usize, Component<'_>> = BTreeMap::new();
+    for (place, (app, member)) in members.into_iter().enumerate() {
+        let component = components.entry(groups.first(place)).or_default();
+        component.containers.extend(member.containers());
+        component.members.insert(app, member);
+    }
+    for (host, place) in hosts {
+        let component = components.entry(groups.first(place)).or_default();
+        component.hosts.insert(host);
+    }
+    components.into_values().collect()
+}
+
+/// Which places are in one group.
+struct Groups(Vec<usize>);
+
+impl Groups {
+    fn of(places: usize) -> Self {
+        Self((0..places).collect())
+    }
+
+    /// The place that stands for the group of this one.
+    fn first(&mut self, place: usize) -> usize {
+        let mut first = place;
+        while let Some(next) = self.0.get(first).copied().filter(|next| *next != first) {
+            // Each place on the way comes nearer to the first.
+            let beyond = self.0.get(next).copied().unwrap_or(next);
+            if let Some(to) = self.0.get_mut(first) {
+                *to = beyond;
+            }
+            first = beyond;
+        }
+        first
+    }
+
+    fn join(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.first(one), self.first(other));
+        if let Some(to) = self.0.get_mut(one.max(other)) {
+            *to = one.min(other);
+        }
+    }
+}

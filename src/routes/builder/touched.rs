@@ -1,0 +1,56 @@
+//! What differs from what the last build was made of.
+
+use std::collections::BTreeSet;
+
+use super::Kept;
+use crate::model::{AppKey, ContainerId, Hostname, changes};
+use crate::routes::build::Inputs;
+
+/// What must be built anew, with all that hangs together with it.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub(super) containers: BTreeSet<ContainerId>,
+    pub(super) apps: BTreeSet<AppKey>,
+    pub(super) hosts: BTreeSet<Hostname>,
+}
+
+impl Kept {
+    /// What differs from the last build. What that build said itself and comes back unchanged,
+    /// such as the claims that hold, is no difference.
+    pub(super) fn touched(&self, inputs: &Inputs<'_>) -> Touched {
+        let seen = &self.seen;
+        let mut containers: BTreeSet<ContainerId> =
+            { inputs.snapshot.changed_since(&seen.snapshot).cloned() }.collect();
+        // Whose network it is may itself use another's.
+        let mut left: Vec<ContainerId> = containers.iter().cloned().collect();
+        while let Some(lender) = left.pop() {
+            let borrowers = inputs.snapshot.borrowers(&lender).cloned();
+            left.extend(borrowers.filter(|id| containers.insert(id.clone())));
+        }
+        self.touched_by_gates(inputs, &mut containers);
+        let refused = changes(&seen.refused, inputs.refused).map(|(id, ..)| &id.app);
+        let absent = changes(&self.built.absent, inputs.absent).map(|(app, ..)| app);
+        let good = changes(&seen.last_good, inputs.last_good).map(|(id, ..)| &id.app);
+        let good = good.filter(|app| self.islands.consults_last_good(app));
+        let claims = changes(&self.built.claims, inputs.claims).map(|(host, ..)| host);
+        Touched {
+            containers,
+            apps: refused.chain(absent).chain(good).cloned().collect(),
+            hosts: claims.cloned().collect(),
+        }
+    }
+
+    fn touched_by_gates(&self, inputs: &Inputs<'_>, containers: &mut BTreeSet<ContainerId>) {
+        let (before, now) = (&self.seen.gates, inputs.gates);
+        let proven = before.proven.symmetric_difference(&now.proven);
+        let draining = before.draining.symmetric_difference(&now.draining);
+        let failing = changes(&before.failing, &now.failing);
+        let crashing = changes(&before.crashing, &now.crashing);
+        let ready_last = changes(&self.built.ready_last, &now.ready_last);
+        containers.extend(proven.map(|(id, _)| id.clone()));
+        containers.extend(draining.cloned());
+        containers.extend(failing.map(|(watch, ..)| watch.container.id.clone()));
+        containers.extend(crashing.map(|(id, ..)| id.clone()));
+        containers.extend(ready_last.map(|(id, ..)| id.clone()));
+    }
+}

@@ -1,0 +1,166 @@
+//! One part of the table: the apps that ask for the same hosts, or ask each other about requests,
+//! with those hosts. What one part comes to depends on no other.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::absent::{self, Absent};
+use super::allowed;
+use super::asking::{asking, named};
+use super::build::{Inputs, LastGood};
+use super::candidates::left_out;
+use super::claims::{self, Claims};
+use super::forms::{self, Candidate, Form};
+use super::gates::{ReadyLast, Trial, Watch};
+use super::health;
+use super::place::place;
+use super::place::serving::asked_app;
+use super::policies::{self, Spoiled};
+use super::report::Row;
+use super::table::RouteTable;
+use super::trials;
+use super::upstream::NotReady;
+use crate::diagnostic::Diagnostic;
+use crate::model::{AppKey, ContainerId, ContainerRef, Hostname};
+
+/// An app by itself: who wants to serve it, and what its labels ask for.
+#[derive(Debug, Default)]
+pub(super) struct Member<'a> {
+    /// Newest first.
+    pub(super) candidates: Vec<Candidate<'a>>,
+    forms: Vec<Form>,
+    spoiled: Vec<Spoiled>,
+    found: Vec<Diagnostic>,
+    /// Whether it was asked by which labels its routes were last accepted.
+    pub(super) consults_last_good: bool,
+}
+
+impl<'a> Member<'a> {
+    /// The forms of its routes. `found` is what was wrong with its candidates' labels.
+    pub(super) fn of(
+        app: &AppKey,
+        candidates: Vec<Candidate<'a>>,
+        mut found: Vec<Diagnostic>,
+        inputs: &Inputs<'_>,
+    ) -> Self {
+        if candidates.is_empty() {
+            return Self {
+                forms: absent::forms(app, inputs),
+                consults_last_good: true,
+                ..Self::default()
+            };
+        }
+        let consults = Cell::new(false);
+        let forms = forms::of_app(app, &candidates, inputs, &consults, &mut found);
+        Self {
+            spoiled: policies::spoiled(app, &candidates, &forms, inputs.gates),
+            consults_last_good: consults.get(),
+            candidates,
+            forms,
+            found,
+        }
+    }
+
+    /// The hosts that it asks for, or names in vain.
+    pub(super) fn hosts(&self) -> BTreeSet<Hostname> {
+        let served = self.forms.iter().flat_map(|form| {
+            let spec = &form.spec;
+            spec.hosts.iter().chain(&spec.host.redirect_from)
+        });
+        let named = self.candidates.iter().flat_map(named);
+        served.chain(named).cloned().collect()
+    }
+
+    /// The apps that it wants to have asked about its requests.
+    pub(super) fn asks(&self) -> impl Iterator<Item = AppKey> {
+        self.forms.iter().filter_map(asked_app)
+    }
+
+    /// The containers that are named in what comes of it.
+    pub(super) fn containers(&self) -> BTreeSet<ContainerId> {
+        let definers = self.forms.iter().map(|form| form.definer.id.clone());
+        let own = { self.candidates.iter() }.map(|one| one.container.id.clone());
+        definers.chain(own).collect()
+    }
+}
+
+/// What a part comes to; see [`super::Built`].
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) table: RouteTable,
+    pub(super) claims: Claims,
+    pub(super) absent: Absent,
+    pub(super) good: LastGood,
+    pub(super) rows: Vec<Row>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) addressless: Vec<ContainerRef>,
+    pub(super) trials: BTreeSet<Trial>,
+    pub(super) watches: BTreeSet<Watch>,
+    pub(super) ready_last: ReadyLast,
+    pub(super) linger_ends: Option<u64>,
+}
+
+impl Part {
+    /// What these apps and hosts come to together.
+    pub(super) fn of(
+        members: &mut BTreeMap<AppKey, Member<'_>>,
+        hosts: &BTreeSet<Hostname>,
+        inputs: &Inputs<'_>,
+    ) -> Self {
+        let (mut forms, mut spoiled, mut found) = (Vec::new(), Vec::new(), Vec::new());
+        for member in members.values_mut() {
+            forms.append(&mut member.forms);
+            spoiled.append(&mut member.spoiled);
+            found.append(&mut member.found);
+        }
+        let absent = absent::since(members, inputs);
+        forms::shut_neighbours(&mut forms);
+        allowed::keep_allowed(&mut forms, inputs, &mut found);
+        let before = { hosts.iter() }.filter_map(|host| inputs.claims.get_key_value(host));
+        let before = before.map(|(host, claim)| (host.clone(), claim.clone()));
+        let named = members.iter().flat_map(|(app, member)| {
+            let hosts = member.candidates.iter().flat_map(named);
+            hosts.map(|host| (host.clone(), app.owner.clone()))
+        });
+        let named = named.collect();
+        let mut claims = claims::settle(before.collect(), &asking(&forms), &named, inputs.now);
+        let placed = place(&forms, &spoiled, &claims, inputs, &mut found);
+        claims::remember_rules(&mut claims, &placed.rules);
+        found.sort();
+        found.dedup();
+        let mut rows = placed.rows;
+        let left_out = members.iter().flat_map(|(app, member)| {
+            left_out(app, &member.candidates, &rows, &found, inputs.gates)
+        });
+        let left_out: Vec<Row> = left_out.collect();
+        rows.extend(left_out);
+        let is_good = |form: &&Form| {
+            !form.is_last_good && form.shut.is_none() && placed.ids.contains(&form.id)
+        };
+        let good = { forms.iter().filter(is_good) }
+            .map(|form| (form.id.clone(), form.labels.clone()))
+            .collect();
+        let candidates = || members.values().flat_map(|member| &member.candidates);
+        let lacks_address = |c: &&Candidate<'_>| matches!(c.ip, Err(NotReady::NoAddress { .. }));
+        let addressless = candidates().filter(lacks_address);
+        Self {
+            table: placed.table,
+            claims,
+            good,
+            rows,
+            diagnostics: found,
+            addressless: { addressless }.map(|c| c.container.reference()).collect(),
+            trials: trials::trials(candidates(), &forms, inputs.gates),
+            watches: health::watches(&forms),
+            ready_last: health::ready_last(&forms),
+            linger_ends: absent::ends(&forms, &absent, inputs.linger_seconds),
+            absent,
+        }
+    }
+
+    /// Whether it changes by itself as time passes.
+    pub(super) fn is_timed(&self) -> bool {
+        let is_released = { self.claims.values() }.any(|claim| claim.released.is_some());
+        is_released || !self.absent.is_empty()
+    }
+}
