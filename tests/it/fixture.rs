@@ -32,8 +32,8 @@ use sh0_agent::model::{
     NetworkMode, Snapshot,
 };
 use sh0_agent::routes::{
-    Absent, Built, Claims, Gates, HostPolicy, Inputs, LastGood, Refused, Row, Upstream,
-    UpstreamTls, build,
+    Absent, Builder, Built, Claims, Gates, HostPolicy, Inputs, LastGood, Refused, Row, Upstream,
+    UpstreamTls,
 };
 
 /// What the agent remembers and is set to.
@@ -80,7 +80,12 @@ fn patterns(words: &[&str]) -> Vec<HostPattern> {
 impl Agent {
     /// Builds, and changes nothing in the agent.
     pub(crate) fn build(&self, snapshot: &Snapshot) -> Built {
-        build(&Inputs {
+        self.build_by(&mut Builder::default(), snapshot)
+    }
+
+    /// The same by this builder, which may have built before.
+    pub(crate) fn build_by(&self, builder: &mut Builder, snapshot: &Snapshot) -> Built {
+        builder.build(&Inputs {
             snapshot,
             claims: &self.claims,
             last_good: &self.last_good,

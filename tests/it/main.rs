@@ -33,6 +33,7 @@ mod adopt;
 mod agent;
 mod bench_daemon;
 mod bench_report;
+mod builder;
 mod caddy_admin;
 mod compose_text;
 mod crashes;

@@ -59,6 +59,9 @@ fn right_label() -> impl Strategy<Value = (String, String)> {
         1 => words("strip", &["true", "false"]),
         2 => whole("share", &["shop", "blog, docs"]),
         1 => whole("app", &["web", "api"]),
+        1 => whole("redirect.from", &["b.example", "old.example"]),
+        1 => words("auth.forward", &["web/ok", "api/ok", "api@blog/ok"]),
+        1 => words("health.path", &["/up"]),
         1 => (scope(), hosts()).prop_map(|(scope, hosts)| (format!("sh0.{scope}host"), hosts)),
     ]
 }
