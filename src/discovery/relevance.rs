@@ -6,7 +6,8 @@
 //!
 //! Network events carry no labels, only the container's id, and any network may be the one that a
 //! container's labels choose; so they count by container and never by network. That container is
-//! known from the last snapshot, or from its own `start`, which comes before on the same stream.
+//! known from the last snapshot, or from its own `create` or `start`, which come before on the same
+//! stream.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,15 +16,15 @@ use super::convert::{Event, Subject};
 use super::signal;
 use crate::model::{Container, ContainerId, Snapshot, has_prefix};
 
-/// The event filters of the request. `create` is left out, as a container that was never started
-/// has no address, and `restart`, as it only follows `start`. The many `exec_*` events of health
-/// checks stay with the engine.
+/// The event filters of the request. `restart` is left out, as it only follows `start`. The many
+/// `exec_*` events of health checks stay with the engine.
 pub(super) fn filters() -> BTreeMap<&'static str, Vec<&'static str>> {
     BTreeMap::from([
         ("type", vec!["container", "network"]),
         (
             "event",
             vec![
+                "create",
                 "start",
                 "stop",
                 "die",

@@ -49,6 +49,12 @@ pub(super) struct Looks {
     again: Option<Reason>,
     /// The containers at which it must be looked next.
     noticed: BTreeSet<ContainerId>,
+    /// Containers whose creation was reported, until something happens to one of them: nothing is
+    /// to be done before, and then there is one look at all of them. Compose creates all replicas
+    /// before it starts the first, and a pool gets its slots when one of them is ready.
+    created: BTreeSet<ContainerId>,
+    /// Those of them at which it was not looked yet, after something happened to one.
+    announced: BTreeSet<ContainerId>,
     /// Containers whose end was reported, until a look has seen it.
     destroyed: BTreeSet<ContainerId>,
     backoff: Backoff,
@@ -62,6 +68,8 @@ impl Default for Looks {
             scope: Scope::All(Reason::Subscribed),
             again: None,
             noticed: BTreeSet::new(),
+            created: BTreeSet::new(),
+            announced: BTreeSet::new(),
             destroyed: BTreeSet::new(),
             backoff: Backoff::new(BACKOFF.0, BACKOFF.1),
         }
@@ -200,12 +208,22 @@ where
         self.looks.in_flight = Some(Box::pin(async move { engine.snapshot().await }));
     }
 
-    /// Looks soon at this container, to which something happened, and no other.
+    /// Looks soon at this container, to which something happened.
     fn look_at(&mut self, action: &str, id: ContainerId) {
-        if action == "destroy" {
-            self.looks.destroyed.insert(id.clone());
+        let looks = &mut self.looks;
+        if action == "create" {
+            looks.created.insert(id);
+            return;
         }
-        self.looks.noticed.insert(id);
+        if action == "destroy" {
+            looks.destroyed.insert(id.clone());
+        }
+        if looks.created.contains(&id) {
+            let created = std::mem::take(&mut looks.created);
+            looks.noticed.extend(created.iter().cloned());
+            looks.announced.extend(created);
+        }
+        looks.noticed.insert(id);
     }
 
     /// Looks at the containers to which something happened.
@@ -215,12 +233,18 @@ where
             .snapshot
             .as_ref()
             .filter(|_| !self.memory.is_recalled());
-        // With one that is new there may be others, which have not been started yet: compose
-        // creates all replicas first, and a pool gets its slots when one of them is ready.
-        let is_known =
-            |id| snapshot.is_some_and(|s| s.get(id).is_some()) || looks.destroyed.contains(id);
+        // With one whose creation was not heard of there may be others.
+        let is_known = |id| {
+            let is_seen = snapshot.is_some_and(|seen| seen.get(id).is_some());
+            is_seen || looks.announced.contains(id) || looks.destroyed.contains(id)
+        };
         let all_known = snapshot.is_some() && looks.noticed.iter().all(is_known);
-        if !all_known || self.restart.is_cut() || looks.noticed.len() > CONTAINERS_NOTICED_MAX {
+        let is_one_look = looks.announced.len() <= CONTAINERS_PER_LOOK_MAX;
+        if !all_known
+            || !is_one_look
+            || self.restart.is_cut()
+            || looks.noticed.len() > CONTAINERS_NOTICED_MAX
+        {
             return self.look(Reason::Notice);
         }
         let rest = looks.noticed.iter().nth(CONTAINERS_PER_LOOK_MAX).cloned();
@@ -270,6 +294,9 @@ where
         let is_first = self.snapshot.is_none() || self.forget_remembered();
         self.engine_answers();
         self.looks.destroyed.clear();
+        self.looks.announced.clear();
+        let created = &mut self.looks.created;
+        created.retain(|id| snapshot.get(id).is_none());
         self.readiness.keep_only(&snapshot);
         self.snapshot = Some(snapshot);
         if is_first {
@@ -298,6 +325,7 @@ where
         }
         for id in ids {
             self.looks.destroyed.remove(id);
+            self.looks.announced.remove(id);
         }
         snapshot.update(ids, seen);
         self.readiness.keep_running(snapshot, ids);

@@ -203,7 +203,15 @@ impl World {
     }
 }
 
+/// As many as are asked for by `PROPTEST_CASES`, or as take a few seconds.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").map_or(100, |_| ProptestConfig::default().cases)
+}
+
 proptest! {
+    // Each builds up to a dozen tables three times.
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
     #[test]
     fn what_did_not_change_is_as_it_would_be_anew(steps in vec(step(), 1..12)) {
         let mut world = World::default();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use serde_json::json;
 use sh0_agent::discovery::{Docker, DockerOptions, Engine};
-use sh0_agent::model::{ContainerId, ContainerState};
+use sh0_agent::model::{Container, ContainerId, ContainerState};
 use tokio::time::sleep;
 
 use crate::docker_server::{Server, ok};
@@ -52,18 +52,48 @@ async fn an_event_is_one_question_about_its_container_however_many_there_are() {
         let begin = |c: &mut sh0_agent::model::Container| c.state = ContainerState::Running;
         scene.engine.change("start", &first, begin);
         check(&scene, expect!["list site-1"]).await;
-        // Others may have been created with it.
-        scene.engine.put("start", site("new", 200, "new.example"));
+        scene.engine.remove(&first);
+        check(&scene, expect!["list (site-1-id-00)"]).await;
+        assert_eq!(scene.served().len(), usize::from(sites) - 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_containers_are_one_question_about_all_that_were_created() {
+    for sites in [3, MANY] {
+        let scene = scene(sites).await;
+        let created = |name: &str, number, host: &str| Container {
+            state: ContainerState::Created,
+            ..site(name, number, host)
+        };
+        scene
+            .engine
+            .put("create", created("new-1", 200, "new.example"));
+        scene
+            .engine
+            .put("create", created("new-2", 201, "new.example"));
+        check(&scene, expect![[""]]).await;
+        let begin = |c: &mut Container| c.state = ContainerState::Running;
+        let first = id(&created("new-1", 200, "new.example"));
+        scene.engine.change("start", &first, begin);
         check(
             &scene,
             expect![[r"
-            list all
-            inspect new"]],
+                list new-1 new-2
+                inspect new-1"]],
         )
         .await;
-        scene.engine.remove(&first);
-        check(&scene, expect!["list (site-1-id-00)"]).await;
-        assert_eq!(scene.served().len(), usize::from(sites));
+        // Of this one nobody has told, and others may have been created with it.
+        scene
+            .engine
+            .put("start", site("sudden", 202, "sudden.example"));
+        check(
+            &scene,
+            expect![[r"
+                list all
+                inspect sudden"]],
+        )
+        .await;
     }
 }
 
