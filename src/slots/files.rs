@@ -90,9 +90,15 @@ pub struct SlotFiles {
     access: Access,
     /// What the files say, as far as we wrote or found them.
     written: BTreeMap<Slot, Content>,
-    /// The folder as it was when all files were last seen in it; `None` after a write.
+    /// The folder as it was when all files were last seen in it, but for our own writes since;
+    /// `None` when it is to be looked.
     seen: Option<Stamp>,
+    /// How often it was not looked since, because nothing had happened.
+    passed_over: u32,
 }
+
+/// Of so many calls of [`SlotFiles::repair`] one looks at every file, whatever the folder says.
+const LOOK_EVERY: u32 = 60;
 
 /// Changes when a file is added to a folder, removed from it or replaced, and with the folder.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,6 +139,7 @@ impl SlotFiles {
             access,
             written,
             seen: None,
+            passed_over: 0,
         })
     }
 
@@ -164,6 +171,7 @@ impl SlotFiles {
         if self.written.get(&slot) == Some(content) {
             return Ok(false);
         }
+        let is_as_seen = self.seen.is_some() && self.stamp().ok() == self.seen;
         self.seen = None;
         match self.replace(slot, content) {
             Err(SlotsError::Write { source, .. }) if source.kind() == ErrorKind::NotFound => {
@@ -172,13 +180,21 @@ impl SlotFiles {
             }
             done => done?,
         }
+        if is_as_seen {
+            self.seen = self.stamp().ok();
+        }
         self.written.insert(slot, content.clone());
         Ok(true)
     }
 
+    fn stamp(&self) -> io::Result<Stamp> {
+        Ok(Stamp::of(&fs::metadata(&self.folder)?))
+    }
+
     /// Writes again what is missing, such as after somebody emptied the runtime directory; how many
-    /// files that were. Cheap when nothing happened to the folder since the last time, so that it
-    /// may be called every second.
+    /// files that were. Cheap when nothing but our own writes happened to the folder since the last
+    /// time, so that it may be called every second. What somebody does in the very moment of such a
+    /// write is found by every [`LOOK_EVERY`]th call.
     ///
     /// # Errors
     /// When the folder cannot be made, or a file not written.
@@ -188,10 +204,12 @@ impl SlotFiles {
             source,
         };
         make_folder(&self.folder, self.access).map_err(failed)?;
-        let stamp = Stamp::of(&fs::metadata(&self.folder).map_err(failed)?);
-        if self.seen.as_ref() == Some(&stamp) {
+        let stamp = self.stamp().map_err(failed)?;
+        if self.seen.as_ref() == Some(&stamp) && self.passed_over < LOOK_EVERY {
+            self.passed_over += 1;
             return Ok(0);
         }
+        self.passed_over = 0;
         let mut missing = 0;
         for (slot, content) in &self.written {
             if !is_whole(&slot.path(&self.folder), content) {

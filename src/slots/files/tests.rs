@@ -174,6 +174,29 @@ fn what_is_missing_is_repaired() {
     assert_eq!(files(&runtime).len(), 3);
 }
 
+/// Our own writes are no reason to look at all files, of which there may be thousands.
+#[test]
+fn all_files_are_looked_at_now_and_then_whatever_the_folder_says() {
+    let (runtime, mut slots) = folder();
+    let all = [slot(1, 0), slot(2, 0)];
+    for slot in &all {
+        slots
+            .write(*slot, &address("10.0.0.1:80"))
+            .expect("written");
+    }
+    assert_eq!(slots.repair().expect("nothing is missing"), 0);
+    slots
+        .write(all[0], &address("10.0.0.2:80"))
+        .expect("written");
+    // In its place, which changes nothing in the folder.
+    let path = runtime.path().join("slots").join(all[1].to_string());
+    fs::write(path, "").expect("it is ours");
+    let repaired: usize = (0..=LOOK_EVERY)
+        .map(|_| slots.repair().expect("all there"))
+        .sum();
+    assert_eq!(repaired, 1);
+}
+
 /// A write that fails half-way, here because a folder stands where the new text would go.
 #[test]
 fn a_failed_write_leaves_the_old_address() {
