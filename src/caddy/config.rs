@@ -34,8 +34,9 @@ pub use proxy::{
     SelectionPolicy, Transport, TransportTls, Upstream,
 };
 pub use tls::{
-    Acme, Automation, AutomationPolicy, CertificateAuthority, CertificateFile, Certificates,
-    Challenges, DnsChallenge, ExternalAccount, Issuer, OnDemand, Permission, Pki, Tls,
+    Acme, Automation, AutomationPolicy, CertificateAuthority, CertificateCache, CertificateFile,
+    Certificates, Challenges, DnsChallenge, ExternalAccount, Issuer, OnDemand, Permission, Pki,
+    Tls,
 };
 
 /// The whole config.

@@ -15,6 +15,17 @@ pub struct Tls {
     /// How the others are obtained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub automation: Option<Automation>,
+    /// How many are kept in memory, where Caddy's own bound is too few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CertificateCache>,
+}
+
+/// The certificates in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CertificateCache {
+    /// How many there may be; beyond that a random one is dropped, and read again for its next
+    /// handshake.
+    pub capacity: usize,
 }
 
 /// Certificates that are given or forced.

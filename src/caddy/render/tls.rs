@@ -2,10 +2,14 @@
 
 use super::{RenderOptions, acme, text};
 use crate::caddy::config::{
-    Automation, AutomationPolicy, CertificateFile, Certificates, Issuer, OnDemand, Permission, Tls,
+    Automation, AutomationPolicy, CertificateCache, CertificateFile, Certificates, Issuer,
+    OnDemand, Permission, Tls,
 };
 use crate::model::Hostname;
 use crate::routes::{RouteTable, TlsMode};
+
+/// How many certificates Caddy keeps in memory by itself (`Cache` in modules/caddytls/tls.go).
+const CACHED_BY_DEFAULT: usize = 10_000;
 
 /// An endpoint that nobody can listen on: what is asked there is refused.
 const NOBODY: &str = "http://127.0.0.1:0/";
@@ -39,10 +43,21 @@ pub(super) fn tls(table: &RouteTable, options: &RenderOptions) -> Option<Tls> {
         policies,
         on_demand,
     });
-    (certificates.is_some() || automation.is_some()).then_some(Tls {
+    let cache = cache(table, options);
+    let is_needed = certificates.is_some() || automation.is_some() || cache.is_some();
+    is_needed.then_some(Tls {
         certificates,
         automation,
+        cache,
     })
+}
+
+/// Twice as many certificates as there are, where that is more than Caddy keeps by itself: a host
+/// has two for a moment when one is renewed, and names of wildcards may have certificates too.
+fn cache(table: &RouteTable, options: &RenderOptions) -> Option<CertificateCache> {
+    let hosts = { table.hosts.values() }.filter(|policy| policy.has_tls());
+    let capacity = 2 * (hosts.count() + options.certificates.len());
+    (capacity > CACHED_BY_DEFAULT).then_some(CertificateCache { capacity })
 }
 
 /// The hosts that can have certificates.
@@ -53,6 +68,11 @@ impl Hosts<'_> {
         let hosts = self.0.hosts.iter();
         let hosts = hosts.filter(|(host, policy)| !host.is_catch_all() && so(host, policy.mode));
         hosts.map(|(host, _)| host.to_string()).collect()
+    }
+
+    fn has(&self, mode: TlsMode) -> bool {
+        let mut hosts = self.0.hosts.iter();
+        hosts.any(|(host, policy)| policy.mode == mode && !host.is_catch_all())
     }
 
     /// Whether a wildcard covers this exact host whose certificate comes from elsewhere. Caddy
@@ -94,6 +114,12 @@ fn policies(hosts: &Hosts<'_>, options: &RenderOptions) -> Vec<AutomationPolicy>
     };
     let is_wildcard = |host: &Hostname, mode| mode == TlsMode::Public && host.is_wildcard();
     let ordered = acme::wildcard(&options.acme);
+    let is_internal = |_: &Hostname, mode| mode == TlsMode::Internal;
+    // Caddy compares each name with every one of a policy's.
+    if hosts.has(TlsMode::Internal) && !hosts.has(TlsMode::Public) && !hosts.has(TlsMode::OnDemand)
+    {
+        return vec![plain(Vec::new(), internal())];
+    }
     let named = [
         plain(
             hosts.texts(|host, mode| mode == TlsMode::Public && hosts.is_shadowed(host, mode)),
@@ -101,7 +127,7 @@ fn policies(hosts: &Hosts<'_>, options: &RenderOptions) -> Vec<AutomationPolicy>
         ),
         on_demand(0, true),
         on_demand(0, false),
-        plain(hosts.texts(|_, mode| mode == TlsMode::Internal), internal()),
+        plain(hosts.texts(is_internal), internal()),
         on_demand(1, true),
         on_demand(1, false),
         plain(
@@ -112,8 +138,7 @@ fn policies(hosts: &Hosts<'_>, options: &RenderOptions) -> Vec<AutomationPolicy>
     let named = named
         .into_iter()
         .filter(|policy| !policy.subjects.is_empty());
-    let is_public = |_: &Hostname, mode| mode == TlsMode::Public;
-    let rest = (!public.is_empty() && !hosts.texts(is_public).is_empty())
+    let rest = (!public.is_empty() && hosts.has(TlsMode::Public))
         .then(|| plain(Vec::new(), public.clone()));
     named.chain(rest).collect()
 }
