@@ -119,7 +119,7 @@ impl Scene<'_> {
             self.stop(&mut site).await?;
             site.container.state = State::Running;
             site.container.ip = address(number, life);
-            let (took, asked) = self.appears(&site).await?;
+            let (took, asked) = self.appears(&site, &["connect", "start"]).await?;
             times.push(took);
             calls.push(asked);
             if ROUNDS_LIMIT < began.elapsed() {
@@ -129,7 +129,7 @@ impl Scene<'_> {
         // The chosen sites are to be found where they were.
         self.stop(&mut site).await?;
         let site = self.world.site(number);
-        self.appears(&site).await?;
+        self.appears(&site, &["connect", "start"]).await?;
         self.note("container returns → routed, ms", median(times));
         self.note("container returns: API calls", median(calls));
         Ok(())
@@ -140,7 +140,8 @@ impl Scene<'_> {
         let (began, mut times, mut calls) = (Instant::now(), Vec::new(), Vec::new());
         for round in 0..usize::from(self.plan.rounds) {
             let mut site = self.world.site(self.world.size + 2 + round);
-            let (took, asked) = self.appears(&site).await?;
+            let made = ["create", "connect", "start"];
+            let (took, asked) = self.appears(&site, &made).await?;
             times.push(took);
             calls.push(asked);
             self.stop(&mut site).await?;
@@ -174,13 +175,10 @@ impl Scene<'_> {
     }
 
     /// Lets a container run: how long until it is asked, in ms, and the API calls for that.
-    async fn appears(&self, site: &Site) -> Result<(f64, f64), String> {
+    async fn appears(&self, site: &Site, actions: &[&str]) -> Result<(f64, f64), String> {
         let before = self.world.settled(self.plan.patience).await?;
         let began = Instant::now();
-        let put = self
-            .world
-            .daemon
-            .put(site.container.clone(), &["connect", "start"]);
+        let put = self.world.daemon.put(site.container.clone(), actions);
         put.await;
         let took = millis(self.answered(site).await? - began);
         let calls = self.world.settled(self.plan.patience).await? - before;
