@@ -231,7 +231,7 @@ mod tests {
         };
         Remembered {
             containers: vec![container.into()],
-            proven: [(web.clone(), ([10, 0, 0, 1], 80).into())].into(),
+            proven: Arc::new([(web.clone(), ([10, 0, 0, 1], 80).into())].into()),
             draining: [web].into(),
             engine: Some("1 2".to_owned()),
             live_restore: true,

@@ -253,14 +253,13 @@ impl Snapshot {
 
     fn extend(&mut self, containers: impl IntoIterator<Item = (ContainerId, Arc<Container>)>) {
         let all = Arc::make_mut(&mut self.containers);
-        for (id, container) in containers {
+        all.extend(containers.into_iter().inspect(|(id, container)| {
             if let Some(lender) = container.lender() {
                 let borrowers = Arc::make_mut(&mut self.borrowers);
                 let of_lender = borrowers.entry(lender.clone()).or_default();
                 of_lender.insert(id.clone());
             }
-            all.insert(id, container);
-        }
+        }));
     }
 
     /// Takes over what a look at these containers alone has shown, in `seen`: those that it lacks
@@ -294,7 +293,12 @@ impl Snapshot {
 
     /// All containers, by id.
     pub fn containers(&self) -> impl Iterator<Item = &Container> {
-        self.containers.values().map(|container| &**container)
+        self.all_shared().map(|container| &**container)
+    }
+
+    /// The same, to be kept.
+    pub fn all_shared(&self) -> impl Iterator<Item = &Arc<Container>> {
+        self.containers.values()
     }
 
     /// The container with this id.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::Hostname;
-use crate::routes::{RouteTable, TlsMode};
+use crate::routes::{HostPolicy, RouteTable, TlsMode};
 
 /// In such a time new names are counted.
 const PERIOD: Duration = Duration::from_hours(1);
@@ -17,16 +17,16 @@ pub(super) struct Names(BTreeMap<Hostname, TlsMode>);
 
 impl Names {
     pub(super) fn of(table: &RouteTable) -> Self {
+        let is_needed = |policy: &HostPolicy| policy.mode == TlsMode::OnDemand;
+        if !table.hosts.values().any(is_needed) {
+            return Self::default();
+        }
         let hosts = table.hosts.iter();
-        let hosts: BTreeMap<_, _> = hosts
-            .map(|(host, policy)| (host.clone(), policy.mode))
-            .collect();
-        let is_needed = hosts.values().any(|mode| *mode == TlsMode::OnDemand);
+        let hosts = hosts.map(|(host, policy)| (host.clone(), policy.mode));
         // Another owner's wildcard covers them, and must not get them certificates.
         let fenced = { table.fenced.iter() }.filter(|(_, against)| **against == 1);
         let fenced = fenced.map(|(host, _)| (host.clone(), TlsMode::Off));
-        let all = fenced.chain(hosts).collect();
-        Self(if is_needed { all } else { BTreeMap::new() })
+        Self(fenced.chain(hosts).collect())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -76,7 +76,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::routes::HostPolicy;
 
     fn host(name: &str) -> Hostname {
         Hostname::parse(name).expect("a host")

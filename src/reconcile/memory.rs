@@ -5,7 +5,7 @@
 //! takes their place whole. Their addresses count only while nobody else can have got them: under
 //! the same boot, and after a short absence of the agent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 use super::{ADOPTION_WAIT, Loop, at, done};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineProcess};
-use crate::model::{Container, ContainerId, NetworkMode, Snapshot};
+use crate::model::{Container, ContainerId, Snapshot};
 use crate::probe::Probe;
 use crate::routes::Gates;
 use crate::state::{Recalled, Remembered, StateError, Store};
@@ -283,26 +283,29 @@ fn outdated(recalled: &Recalled, now: u64, engine: &EngineProcess) -> Option<&'s
 
 /// The containers with labels of ours and those that lend them a network.
 fn remembered(snapshot: &Snapshot, gates: &Gates, prefix: &str) -> Remembered {
-    let mut containers: BTreeMap<&ContainerId, &Container> = BTreeMap::new();
-    let mut next: Vec<&Container> = snapshot
+    let labelled = |container: &&Container| container.has_prefix(prefix);
+    let mut lenders: BTreeSet<&ContainerId> = BTreeSet::new();
+    let borrowing = snapshot
         .containers()
-        .filter(|container| container.has_prefix(prefix))
+        .filter(|container| container.lender().is_some());
+    let mut next: Vec<&ContainerId> = borrowing
+        .filter(labelled)
+        .filter_map(Container::lender)
         .collect();
-    while let Some(container) = next.pop() {
-        let is_new = containers.insert(&container.id, container).is_none();
-        if let (true, NetworkMode::Container(lender)) = (is_new, &container.network_mode) {
-            next.extend(snapshot.get(lender));
+    while let Some(lender) = next.pop() {
+        if lenders.insert(lender) {
+            next.extend(snapshot.get(lender).and_then(Container::lender));
         }
     }
-    let is_known = |id: &ContainerId| containers.contains_key(id);
-    let proven = gates.proven.iter().filter(|(id, _)| is_known(id));
-    let draining = gates.draining.iter().filter(|id| is_known(id));
+    let is_kept = |container: &&Container| labelled(container) || lenders.contains(&container.id);
+    let kept = snapshot
+        .all_shared()
+        .filter(|container| is_kept(&&***container));
+    let draining = { gates.draining.iter() }.filter(|id| snapshot.get(id).is_some());
     Remembered {
-        proven: proven.cloned().collect(),
-        draining: draining.cloned().collect::<BTreeSet<_>>(),
-        containers: { containers.keys() }
-            .filter_map(|id| snapshot.shared(id).cloned())
-            .collect(),
+        proven: Arc::clone(&gates.proven),
+        draining: draining.cloned().collect(),
+        containers: kept.cloned().collect(),
         engine: None,
         live_restore: false,
     }

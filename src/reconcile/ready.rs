@@ -93,7 +93,9 @@ impl Readiness {
             let state = snapshot.get(id).map(|container| container.state);
             state == Some(ContainerState::Running)
         };
-        self.gates.proven.retain(|(id, _)| runs(id));
+        if !self.gates.proven.iter().all(|(id, _)| runs(id)) {
+            Arc::make_mut(&mut self.gates.proven).retain(|(id, _)| runs(id));
+        }
         self.gates.draining.retain(runs);
         self.drains.retain(|id, _| runs(id));
         self.rules.retain(|id, _| snapshot.get(id).is_some());
@@ -167,7 +169,7 @@ impl Readiness {
     pub(super) fn forget_remembered(&mut self) {
         let drains = &self.drains;
         self.gates.draining.retain(|id| drains.contains_key(id));
-        self.gates.proven.clear();
+        self.gates.proven = Arc::default();
     }
 
     /// Containers that take requests as the agent starts are taken as ready.
@@ -178,7 +180,7 @@ impl Readiness {
             .values()
             .flat_map(|route| &route.pool.upstreams);
         let proven = upstreams.map(|upstream| (upstream.container.id.clone(), upstream.address));
-        self.gates.proven.extend(proven);
+        Arc::make_mut(&mut self.gates.proven).extend(proven);
         self.gates.ready_last = Arc::clone(&built.ready_last);
     }
 
@@ -322,10 +324,8 @@ where
             News::Shown(trial) => {
                 self.readiness.running.remove(&trial);
                 debug!(container = %trial.container, address = %trial.address, "The container is ready.");
-                self.readiness
-                    .gates
-                    .proven
-                    .insert((trial.container.id, trial.address));
+                let proven = Arc::make_mut(&mut self.readiness.gates.proven);
+                proven.insert((trial.container.id, trial.address));
                 self.rebuild();
             }
             News::Rule(id, rule) => {

@@ -33,9 +33,9 @@ pub struct Inputs<'a> {
     /// The containers.
     pub snapshot: &'a Snapshot,
     /// Claims of before.
-    pub claims: &'a Claims,
+    pub claims: &'a Arc<Claims>,
     /// Forms of before.
-    pub last_good: &'a LastGood,
+    pub last_good: &'a Arc<LastGood>,
     /// Apps that had no container before.
     pub absent: &'a Absent,
     /// Forms that Caddy refused.

@@ -13,15 +13,20 @@ mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use self::islands::{Island, Islands};
+use self::islands::Islands;
 use self::merge::Change;
-use self::region::Region;
+use self::region::{Component, Region};
 use super::build::{Built, Inputs, LastGood, Refused};
 use super::gates::Gates;
 use super::part::Part;
 use crate::labels::{Permits, TlsSetting};
 use crate::model::{FileName, Hostname, Snapshot};
+
+/// So many islands are built at once. They have nothing to do with each other, but a map for one
+/// takes as much time to make as a map for a dozen.
+const BUILT_TOGETHER: usize = 48;
 
 /// Builds tables, and keeps of the last one what the next may have in common with it.
 #[derive(Debug, Default)]
@@ -43,7 +48,7 @@ struct Kept {
 struct Seen {
     snapshot: Snapshot,
     gates: Gates,
-    last_good: LastGood,
+    last_good: Arc<LastGood>,
     refused: Refused,
 }
 
@@ -88,9 +93,7 @@ impl Seen {
         if self.gates != *inputs.gates {
             self.gates = inputs.gates.clone();
         }
-        if self.last_good != *inputs.last_good {
-            self.last_good = inputs.last_good.clone();
-        }
+        self.last_good = Arc::clone(inputs.last_good);
         if self.refused != *inputs.refused {
             self.refused = inputs.refused.clone();
         }
@@ -122,12 +125,21 @@ impl Builder {
         let touched = kept.touched(inputs);
         let region = Region::of(touched, &mut kept.islands, inputs);
         let mut change = Change::without(region.dissolved, region.off);
-        for mut component in region.components {
-            let part = Part::of(&mut component.members, &component.hosts, inputs);
-            if !component.is_empty() || !part.absent.is_empty() {
-                let island = Island::of(&component, &part);
-                kept.islands.add(island, part.is_timed());
+        let mut components = region.components.into_iter();
+        loop {
+            let (mut islands, mut members) = (Vec::new(), BTreeMap::new());
+            for Component { island, own } in components.by_ref().take(BUILT_TOGETHER) {
+                islands.push(island);
+                members.extend(own);
             }
+            if islands.is_empty() {
+                break;
+            }
+            let hosts = islands
+                .iter()
+                .flat_map(|island| island.hosts.iter().cloned());
+            let part = Part::of(&mut members, hosts, inputs);
+            kept.islands.add_all(islands, &part);
             change.add(part);
         }
         change.apply(&mut kept.built);

@@ -23,7 +23,7 @@ pub type ReadyLast = BTreeMap<ContainerId, BTreeSet<(RouteId, SocketAddr)>>;
 pub struct Gates {
     /// Addresses at which a container has shown that it is ready. A container that comes back at
     /// another address must show it anew.
-    pub proven: BTreeSet<(ContainerId, SocketAddr)>,
+    pub proven: Arc<BTreeSet<(ContainerId, SocketAddr)>>,
     /// Containers that have been told to stop and still run.
     pub draining: BTreeSet<ContainerId>,
     /// Watched containers that fail their active checks, each with the reason.
@@ -79,8 +79,9 @@ impl Gates {
             .take_while(|(proven, _)| proven == id)
             .cloned()
             .collect();
-        for proven in own {
-            self.proven.remove(&proven);
+        if !own.is_empty() {
+            let proven = Arc::make_mut(&mut self.proven);
+            proven.retain(|one| !own.contains(one));
         }
     }
 

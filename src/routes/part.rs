@@ -28,6 +28,8 @@ use crate::model::{AppKey, ContainerId, ContainerRef, Hostname};
 pub(super) struct Member<'a> {
     /// Newest first.
     pub(super) candidates: Vec<Candidate<'a>>,
+    /// The hosts that it asks for, or names in vain; some more than once.
+    pub(super) hosts: Vec<Hostname>,
     forms: Vec<Form>,
     spoiled: Vec<Spoiled>,
     found: Vec<Diagnostic>,
@@ -43,16 +45,18 @@ impl<'a> Member<'a> {
         mut found: Vec<Diagnostic>,
         inputs: &Inputs<'_>,
     ) -> Self {
-        if candidates.is_empty() {
-            return Self {
-                forms: absent::forms(app, inputs),
-                consults_last_good: true,
-                ..Self::default()
-            };
-        }
-        let consults = Cell::new(false);
-        let forms = forms::of_app(app, &candidates, inputs, &consults, &mut found);
+        let consults = Cell::new(candidates.is_empty());
+        let forms = match candidates.is_empty() {
+            true => absent::forms(app, inputs),
+            false => forms::of_app(app, &candidates, inputs, &consults, &mut found),
+        };
+        let served = forms.iter().flat_map(|form| {
+            let spec = &form.spec;
+            spec.hosts.iter().chain(&spec.host.redirect_from)
+        });
+        let named = candidates.iter().flat_map(named);
         Self {
+            hosts: served.chain(named).cloned().collect(),
             spoiled: policies::spoiled(app, &candidates, &forms, inputs.gates),
             consults_last_good: consults.get(),
             candidates,
@@ -61,26 +65,18 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// The hosts that it asks for, or names in vain.
-    pub(super) fn hosts(&self) -> BTreeSet<Hostname> {
-        let served = self.forms.iter().flat_map(|form| {
-            let spec = &form.spec;
-            spec.hosts.iter().chain(&spec.host.redirect_from)
-        });
-        let named = self.candidates.iter().flat_map(named);
-        served.chain(named).cloned().collect()
-    }
-
     /// The apps that it wants to have asked about its requests.
     pub(super) fn asks(&self) -> impl Iterator<Item = AppKey> {
         self.forms.iter().filter_map(asked_app)
     }
 
-    /// The containers that are named in what comes of it.
-    pub(super) fn containers(&self) -> BTreeSet<ContainerId> {
-        let definers = self.forms.iter().map(|form| form.definer.id.clone());
-        let own = { self.candidates.iter() }.map(|one| one.container.id.clone());
-        definers.chain(own).collect()
+    /// The containers that are named in what comes of it. A route of none is named after one that
+    /// is not there.
+    pub(super) fn containers(&self) -> impl Iterator<Item = ContainerId> {
+        let absent = self.forms.iter().filter(|form| form.is_absent);
+        let absent = absent.map(|form| &form.definer.id);
+        let own = self.candidates.iter().map(|one| &one.container.id);
+        absent.chain(own).cloned()
     }
 }
 
@@ -104,7 +100,7 @@ impl Part {
     /// What these apps and hosts come to together.
     pub(super) fn of(
         members: &mut BTreeMap<AppKey, Member<'_>>,
-        hosts: &BTreeSet<Hostname>,
+        hosts: impl Iterator<Item = Hostname>,
         inputs: &Inputs<'_>,
     ) -> Self {
         let (mut forms, mut spoiled, mut found) = (Vec::new(), Vec::new(), Vec::new());
@@ -116,8 +112,10 @@ impl Part {
         let absent = absent::since(members, inputs);
         forms::shut_neighbours(&mut forms);
         allowed::keep_allowed(&mut forms, inputs, &mut found);
-        let before = { hosts.iter() }.filter_map(|host| inputs.claims.get_key_value(host));
-        let before = before.map(|(host, claim)| (host.clone(), claim.clone()));
+        let before = hosts.filter_map(|host| {
+            let claim = inputs.claims.get(&host)?.clone();
+            Some((host, claim))
+        });
         let named = members.iter().flat_map(|(app, member)| {
             let hosts = member.candidates.iter().flat_map(named);
             hosts.map(|host| (host.clone(), app.owner.clone()))
@@ -156,11 +154,5 @@ impl Part {
             linger_ends: absent::ends(&forms, &absent, inputs.linger_seconds),
             absent,
         }
-    }
-
-    /// Whether it changes by itself as time passes.
-    pub(super) fn is_timed(&self) -> bool {
-        let is_released = { self.claims.values() }.any(|claim| claim.released.is_some());
-        is_released || !self.absent.is_empty()
     }
 }

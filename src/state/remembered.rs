@@ -23,7 +23,7 @@ pub struct Remembered {
     /// The containers with labels of ours, and those whose network they use; by id.
     pub containers: Vec<Arc<Container>>,
     /// Who had shown at which address that it is ready.
-    pub proven: BTreeSet<(ContainerId, SocketAddr)>,
+    pub proven: Arc<BTreeSet<(ContainerId, SocketAddr)>>,
     /// Who had been told to stop.
     pub draining: BTreeSet<ContainerId>,
     /// The engine's process, if it is known.
@@ -72,7 +72,7 @@ pub fn parse(bytes: &[u8], boot_id: &str) -> Result<Recalled, String> {
     Ok(Recalled {
         remembered: Remembered {
             containers: stored.containers.into_owned(),
-            proven: stored.proven.into_owned(),
+            proven: Arc::new(stored.proven.into_owned()),
             draining: stored.draining.into_owned(),
             engine: stored.engine.map(Cow::into_owned),
             live_restore: stored.live_restore,

@@ -10,9 +10,7 @@ use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, FileName, Health, Labels, NetworkMode,
     Snapshot,
 };
-use sh0_agent::routes::{
-    Absent, Built, Claims, Gates, Inputs, LastGood, Refused, RouteTable, build,
-};
+use sh0_agent::routes::{Absent, Built, Gates, Inputs, Refused, RouteTable, build};
 use tempfile::TempDir;
 
 use crate::child::CaddyChild;
@@ -56,8 +54,8 @@ pub(crate) fn built(
 ) -> Built {
     build(&Inputs {
         snapshot: &Snapshot::new(containers),
-        claims: &Claims::new(),
-        last_good: &LastGood::new(),
+        claims: &std::sync::Arc::default(),
+        last_good: &std::sync::Arc::default(),
         absent: &Absent::new(),
         refused: &Refused::new(),
         prefix: "sh0",

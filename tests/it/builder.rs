@@ -102,7 +102,7 @@ struct World {
     builder: Builder,
     containers: BTreeMap<usize, Container>,
     claims: Arc<Claims>,
-    last_good: LastGood,
+    last_good: Arc<LastGood>,
     absent: Absent,
     refused: Refused,
     gates: Gates,
@@ -182,14 +182,17 @@ impl World {
             // All but the last of those that are tried pass.
             let trials = built.trials.iter().rev().skip(1);
             let proven = trials.map(|trial| (trial.container.id.clone(), trial.address));
-            self.gates.proven.extend(proven);
+            Arc::make_mut(&mut self.gates.proven).extend(proven);
             let failing = { built.watches.iter() }.skip(1).cloned();
             self.gates.failing = failing
                 .map(|watch| (watch, "it failed".to_owned()))
                 .collect();
         }
         match step.answer {
-            Answer::Accepted => self.last_good.extend(LastGood::clone(&built.good)),
+            Answer::Accepted => {
+                let good = LastGood::clone(&built.good);
+                Arc::make_mut(&mut self.last_good).extend(good);
+            }
             Answer::Refused => {
                 let first = built.good.first_key_value();
                 let forms = first.map(|(id, labels)| (id.clone(), labels.clone()));

@@ -24,6 +24,7 @@ mod serving;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sh0_agent::labels::{HostPattern, Permits, TlsSetting};
@@ -87,8 +88,8 @@ impl Agent {
     pub(crate) fn build_by(&self, builder: &mut Builder, snapshot: &Snapshot) -> Built {
         builder.build(&Inputs {
             snapshot,
-            claims: &self.claims,
-            last_good: &self.last_good,
+            claims: &Arc::new(self.claims.clone()),
+            last_good: &Arc::new(self.last_good.clone()),
             absent: &self.absent,
             refused: &self.refused,
             prefix: "sh0",

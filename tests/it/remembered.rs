@@ -163,7 +163,8 @@ async fn whoever_was_not_ready_or_was_stopping_takes_no_requests_and_is_not_aske
     let (engine, store) = left_behind().await;
     let mut recalled = store.recalled().unwrap();
     let b = id(&site("b", 2, "b.example"));
-    recalled.remembered.proven.retain(|(id, _)| *id != b);
+    let proven = std::sync::Arc::make_mut(&mut recalled.remembered.proven);
+    proven.retain(|(id, _)| *id != b);
     store.set_recalled(recalled.clone());
     let scene = started(engine, store, Listing::Fails).await;
     // It would answer.

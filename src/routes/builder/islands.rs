@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::region::Component;
 use crate::model::{AppKey, ContainerId, Hostname};
 use crate::routes::part::Part;
 use crate::routes::table::RouteKey;
 
 /// Apps and hosts that hang together. An island has its apps, hosts and containers for itself.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Island {
     pub(super) apps: Vec<AppKey>,
     pub(super) hosts: Vec<Hostname>,
@@ -16,30 +15,29 @@ pub(super) struct Island {
     /// The routes that came of it.
     pub(super) keys: Vec<RouteKey>,
     /// Whether it was asked by which labels its routes were last accepted.
-    consults_last_good: bool,
+    pub(super) consults_last_good: bool,
 }
 
 impl Island {
-    pub(super) fn of(component: &Component<'_>, part: &Part) -> Self {
-        let members = || component.members.values();
-        Self {
-            apps: component.members.keys().cloned().collect(),
-            hosts: component.hosts.iter().cloned().collect(),
-            containers: component.containers.iter().cloned().collect(),
-            keys: part.table.routes.keys().cloned().collect(),
-            consults_last_good: members().any(|member| member.consults_last_good),
-        }
-    }
-
     /// One of a container that asks for nothing.
     pub(super) fn of_container(id: ContainerId) -> Self {
         Self {
-            apps: Vec::new(),
-            hosts: Vec::new(),
             containers: vec![id],
-            keys: Vec::new(),
-            consults_last_good: false,
+            ..Self::default()
         }
+    }
+
+    /// Whether it changes by itself as time passes.
+    fn is_timed(&self, part: &Part) -> bool {
+        let claims = self.hosts.iter().filter_map(|host| part.claims.get(host));
+        let is_released = { claims }.any(|claim| claim.released.is_some());
+        is_released || self.apps.iter().any(|app| part.absent.contains_key(app))
+    }
+
+    /// Whether nothing is left of it but names.
+    fn is_gone(&self, part: &Part) -> bool {
+        let is_absent = self.apps.iter().any(|app| part.absent.contains_key(app));
+        self.hosts.is_empty() && self.containers.is_empty() && !is_absent
     }
 }
 
@@ -56,6 +54,22 @@ pub(super) struct Islands {
 }
 
 impl Islands {
+    /// Adds islands of which this came.
+    pub(super) fn add_all(&mut self, islands: Vec<Island>, part: &Part) {
+        let mut keys: BTreeMap<&Hostname, Vec<&RouteKey>> = BTreeMap::new();
+        for key in part.table.routes.keys() {
+            keys.entry(&key.host).or_default().push(key);
+        }
+        for mut island in islands {
+            let own = island.hosts.iter().filter_map(|host| keys.get(host));
+            island.keys = own.flatten().map(|key| (*key).clone()).collect();
+            if !island.is_gone(part) {
+                let is_timed = island.is_timed(part);
+                self.add(island, is_timed);
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, island: Island, is_timed: bool) {
         let number = self.next;
         self.next += 1;

@@ -169,6 +169,11 @@ fn entries<K: Ord, V: PartialEq>(
 }
 
 fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, entries: Entries<K, V>) {
+    if map.is_empty() {
+        let new = { entries.into_iter() }.filter_map(|(key, value)| Some((key, value?)));
+        *map = new.collect();
+        return;
+    }
     for (key, value) in entries {
         match value {
             Some(value) => drop(map.insert(key, value)),

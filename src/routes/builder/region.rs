@@ -30,19 +30,11 @@ pub(super) struct Off {
     pub(super) found: Vec<Diagnostic>,
 }
 
-/// Apps and hosts that hang together.
+/// An island to be, without its routes, and its apps.
 #[derive(Debug, Default)]
 pub(super) struct Component<'a> {
-    pub(super) members: BTreeMap<AppKey, Member<'a>>,
-    pub(super) hosts: BTreeSet<Hostname>,
-    pub(super) containers: BTreeSet<ContainerId>,
-}
-
-impl Component<'_> {
-    /// Whether it is nothing but apps that are not there.
-    pub(super) fn is_empty(&self) -> bool {
-        self.hosts.is_empty() && self.containers.is_empty()
-    }
+    pub(super) island: Island,
+    pub(super) own: Vec<(AppKey, Member<'a>)>,
 }
 
 /// An app's candidates, and what was wrong with their labels.
@@ -82,43 +74,31 @@ impl<'a> Region<'a> {
             candidates: BTreeMap::new(),
             members: BTreeMap::new(),
         };
-        touched
-            .containers
-            .into_iter()
-            .for_each(|id| search.meet_container(id));
-        touched
-            .apps
-            .into_iter()
-            .for_each(|app| search.meet_app(app));
-        touched
-            .hosts
-            .into_iter()
-            .for_each(|host| search.meet_host(host));
+        { touched.containers.into_iter() }.for_each(|id| search.meet_container(id));
+        { touched.apps.into_iter() }.for_each(|app| search.meet_app(app));
+        { touched.hosts.iter() }.for_each(|host| search.meet_host(host));
         search.run()
     }
 }
 
 impl<'a> Search<'a, '_> {
     fn meet_container(&mut self, id: ContainerId) {
-        if !self.containers.contains(&id) {
+        if self.containers.insert(id.clone()) {
             self.islands_left.extend(self.islands.of_container(&id));
-            self.containers.insert(id.clone());
             self.containers_left.push(id);
         }
     }
 
     fn meet_app(&mut self, app: AppKey) {
-        if !self.apps.contains(&app) {
+        if self.apps.insert(app.clone()) {
             self.islands_left.extend(self.islands.of_app(&app));
-            self.apps.insert(app.clone());
             self.apps_left.push(app);
         }
     }
 
-    fn meet_host(&mut self, host: Hostname) {
-        if !self.hosts.contains(&host) {
-            self.islands_left.extend(self.islands.of_host(&host));
-            self.hosts.insert(host);
+    fn meet_host(&mut self, host: &Hostname) {
+        if self.hosts.insert(host.clone()) {
+            self.islands_left.extend(self.islands.of_host(host));
         }
     }
 
@@ -146,7 +126,7 @@ impl<'a> Search<'a, '_> {
         };
         { island.containers.iter() }.for_each(|id| self.meet_container(id.clone()));
         { island.apps.iter() }.for_each(|app| self.meet_app(app.clone()));
-        { island.hosts.iter() }.for_each(|host| self.meet_host(host.clone()));
+        { island.hosts.iter() }.for_each(|host| self.meet_host(host));
         self.region.dissolved.push(island);
     }
 
@@ -175,10 +155,7 @@ impl<'a> Search<'a, '_> {
         let (mut candidates, found) = self.candidates.remove(&app).unwrap_or_default();
         candidates::sort(&mut candidates);
         let member = Member::of(&app, candidates, found, self.inputs);
-        member
-            .hosts()
-            .into_iter()
-            .for_each(|host| self.meet_host(host));
+        { member.hosts.iter() }.for_each(|host| self.meet_host(host));
         member.asks().for_each(|asked| self.meet_app(asked));
         self.members.insert(app, member);
     }
@@ -189,35 +166,34 @@ fn components<'a>(
     members: BTreeMap<AppKey, Member<'a>>,
     hosts: BTreeSet<Hostname>,
 ) -> Vec<Component<'a>> {
-    let places = |keys: &[AppKey]| {
-        keys.iter()
-            .cloned()
-            .zip(0..)
-            .collect::<BTreeMap<_, usize>>()
-    };
-    let apps: Vec<AppKey> = members.keys().cloned().collect();
-    let places = places(&apps);
-    let mut groups = Groups::of(apps.len() + hosts.len());
-    let hosts: BTreeMap<Hostname, usize> = hosts.into_iter().zip(apps.len()..).collect();
+    let apps: BTreeMap<&AppKey, usize> = members.keys().zip(0..).collect();
+    let hosts: BTreeMap<Hostname, usize> = hosts.into_iter().zip(members.len()..).collect();
+    let mut groups = Groups::of(members.len() + hosts.len());
     for (place, member) in members.values().enumerate() {
-        let of_hosts = member.hosts().into_iter();
-        let of_hosts = of_hosts.filter_map(|host| hosts.get(&host).copied());
-        let of_apps = member.asks().filter_map(|app| places.get(&app).copied());
-        of_hosts
-            .chain(of_apps)
-            .for_each(|other| groups.join(place, other));
+        let of_hosts = { member.hosts.iter() }.filter_map(|host| hosts.get(host).copied());
+        let of_apps = member.asks().filter_map(|app| apps.get(&app).copied());
+        { of_hosts.chain(of_apps) }.for_each(|other| groups.join(place, other));
     }
-    let mut components: BTreeMap<usize, Component<'_>> = BTreeMap::new();
+    let places = members.len() + hosts.len();
+    let mut components: Vec<Component<'_>> = Vec::new();
+    components.resize_with(places, Component::default);
     for (place, (app, member)) in members.into_iter().enumerate() {
-        let component = components.entry(groups.first(place)).or_default();
-        component.containers.extend(member.containers());
-        component.members.insert(app, member);
+        let Some(Component { island, own }) = components.get_mut(groups.first(place)) else {
+            continue;
+        };
+        island.containers.extend(member.containers());
+        island.consults_last_good |= member.consults_last_good;
+        island.apps.push(app.clone());
+        own.push((app, member));
     }
     for (host, place) in hosts {
-        let component = components.entry(groups.first(place)).or_default();
-        component.hosts.insert(host);
+        if let Some(component) = components.get_mut(groups.first(place)) {
+            component.island.hosts.push(host);
+        }
     }
-    components.into_values().collect()
+    let is_any = |one: &Component<'_>| !one.own.is_empty() || !one.island.hosts.is_empty();
+    components.retain(is_any);
+    components
 }
 
 /// Which places are in one group.
