@@ -46,9 +46,10 @@ impl<'a> Member<'a> {
         inputs: &Inputs<'_>,
     ) -> Self {
         let consults = Cell::new(candidates.is_empty());
-        let forms = match candidates.is_empty() {
-            true => absent::forms(app, inputs),
-            false => forms::of_app(app, &candidates, inputs, &consults, &mut found),
+        let forms = if candidates.is_empty() {
+            absent::forms(app, inputs)
+        } else {
+            forms::of_app(app, &candidates, inputs, &consults, &mut found)
         };
         let served = forms.iter().flat_map(|form| {
             let spec = &form.spec;

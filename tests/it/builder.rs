@@ -140,10 +140,9 @@ impl World {
             Some(Shared::Permits) => self.permits.catch_all ^= true,
             Some(Shared::Certificate) => {
                 let wildcard = Hostname::parse("*.a.example").expect("a host");
-                self.certificates = match self.certificates.is_empty() {
-                    true => BTreeSet::from([wildcard]),
-                    false => BTreeSet::new(),
-                };
+                if !self.certificates.remove(&wildcard) {
+                    self.certificates.insert(wildcard);
+                }
             }
             Some(Shared::Outdated) => gates.is_outdated ^= true,
             Some(Shared::Open) => gates.is_open ^= true,

@@ -162,10 +162,10 @@ impl<'a> Search<'a, '_> {
 }
 
 /// The apps and hosts by what hangs together.
-fn components<'a>(
-    members: BTreeMap<AppKey, Member<'a>>,
+fn components(
+    members: BTreeMap<AppKey, Member<'_>>,
     hosts: BTreeSet<Hostname>,
-) -> Vec<Component<'a>> {
+) -> Vec<Component<'_>> {
     let apps: BTreeMap<&AppKey, usize> = members.keys().zip(0..).collect();
     let hosts: BTreeMap<Hostname, usize> = hosts.into_iter().zip(members.len()..).collect();
     let mut groups = Groups::of(members.len() + hosts.len());
