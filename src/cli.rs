@@ -6,6 +6,7 @@
 mod check;
 mod explain;
 mod files;
+mod plan;
 mod render;
 mod routes;
 mod run;
@@ -88,6 +89,9 @@ enum Command {
     /// Say what is wrong with the labels in compose files, without Docker and without an agent.
     #[command(after_help = check::AFTER_HELP)]
     Check(Box<check::CheckArgs>),
+    /// Show what starting the project of a compose file would change on this host.
+    #[command(after_help = plan::AFTER_HELP)]
+    Plan(Box<plan::PlanArgs>),
     /// Print the Caddy config for the running containers, or for a file of containers.
     Render(Box<render::RenderArgs>),
     /// Print the root of the internal certificate authority, or write it into a file
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Routes(args) => routes::routes(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Check(args) => return ended(check::check(*args)),
+        Command::Plan(args) => return ended(plan::plan(*args)),
         Command::Render(args) => render::render(*args),
         Command::Trust(args) => trust::run(args),
     };

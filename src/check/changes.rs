@@ -8,7 +8,7 @@ use super::crowd::Running;
 use super::{Checked, Remembered, Rules, said};
 use crate::compose::{Loaded, Project};
 use crate::diagnostic::LabelRef;
-use crate::labels::{Scope, is_secret, keys};
+use crate::labels::{Key, Scope, is_secret, key_info, keys};
 use crate::model::{AppKey, Labels, Owner, RouteId, RouteName};
 use crate::routes::{Built, RowState};
 
@@ -242,6 +242,10 @@ impl Comparison<'_> {
     fn counts(&self, key: &str, route: &RouteName) -> bool {
         let rest = key.strip_prefix(&self.rules.prefix);
         let rest = rest.map_or(key, |rest| rest.trim_start_matches('.'));
+        // It marks a container, and changes nothing of its routes.
+        if rest == key_info(Key::Test).name {
+            return false;
+        }
         let of_container = || {
             let mut keys = keys();
             keys.any(|info| info.scope == Scope::Container && info.name == rest)

@@ -16,6 +16,9 @@ use crate::check::{Checked, Rules, is_listed, listed, project};
 use crate::diagnostic::Severity;
 use crate::settings::Settings;
 
+pub(super) use human::{counted, findings};
+pub(super) use json::Report;
+
 /// The form of what is said.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {

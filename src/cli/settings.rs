@@ -228,8 +228,18 @@ const RULES: [&str; 11] = [
 
 /// Leaves the other settings out of the help of a command for which they decide nothing.
 pub(super) fn only_rules(argument: Arg) -> Arg {
+    only(&[], argument)
+}
+
+/// The same for a command that looks into the agent's directories, too.
+pub(super) fn only_rules_and_folders(argument: Arg) -> Arg {
+    only(&["state_dir", "runtime_dir", "profile"], argument)
+}
+
+fn only(more: &[&str], argument: Arg) -> Arg {
+    let id = argument.get_id().as_str();
     let is_setting = argument.get_env().is_some();
-    let is_hidden = is_setting && !RULES.contains(&argument.get_id().as_str());
+    let is_hidden = is_setting && !RULES.contains(&id) && !more.contains(&id);
     argument.hide(is_hidden)
 }
 

@@ -57,6 +57,7 @@ mod model;
 mod never_open;
 mod owner_away;
 mod plan;
+mod plan_command;
 mod probe;
 mod properties;
 mod readme;

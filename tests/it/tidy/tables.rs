@@ -63,6 +63,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "caddy",
             "certificates",
+            "check",
             "clock",
             "model",
             "routes",
