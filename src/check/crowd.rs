@@ -172,7 +172,10 @@ fn container(project: &Project, service: &Service, index: usize, rules: &Rules) 
         let is_unknown = mode.starts_with("container:");
         if is_unknown { &rules.network } else { mode }.to_owned()
     });
-    let networks = service.networks.iter().cloned().chain(of_mode);
+    // As it was meant, probably.
+    let unknown = service.has_unknown_network.then(|| rules.network.clone());
+    let networks = service.networks.iter().cloned();
+    let networks = networks.chain(of_mode).chain(unknown);
     let networks = networks.map(|name| (name, address(index)));
     // What the image exposes is not known; one port is what most images have.
     let ports = if service.ports.is_empty() {

@@ -110,6 +110,7 @@ fn service(container: &Container, outline: Option<&Outline>, at: Option<&str>) -
         labels: container.labels.iter().map(label).collect(),
         deploy_labels: [].into(),
         networks: Vec::new(),
+        has_unknown_network: false,
         networks_place: find(&["networks"]).map(|(key, _)| key),
         network_mode: None,
         ports: [].into(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::load::joined;
-use super::node::{Entry, Node, Open, SHORT_MAPS, Scalar, Value, as_map};
+use super::node::{Entry, Node, Open, SHORT_MAPS, Scalar, Text, Value, as_map};
 use super::variables::{self, Filled, Variables};
 
 /// The key of files with labels, whose paths begin at the folder.
@@ -21,6 +21,8 @@ impl Fill<'_> {
     /// The value, under this key, filled in; lists that stand for maps are maps.
     pub(super) fn node(&self, node: &Arc<Node>, key: &str) -> Arc<Node> {
         let is_short = SHORT_MAPS.contains(&key);
+        // The keys of such a list are parts of values.
+        let has_values_as_keys = is_short && matches!(&node.value, Value::List(_));
         let node = if is_short {
             as_map(node)
         } else {
@@ -35,7 +37,7 @@ impl Fill<'_> {
             }
             Value::Map(entries) => {
                 let entries = entries.iter().map(|entry| Entry {
-                    key: entry.key.clone(),
+                    key: self.key(&entry.key, has_values_as_keys),
                     node: self.node(&entry.node, &entry.key.text),
                 });
                 Value::Map(entries.collect())
@@ -46,6 +48,17 @@ impl Fill<'_> {
             value,
             action: node.action,
         })
+    }
+
+    fn key(&self, key: &Text, is_value: bool) -> Text {
+        let filled = is_value.then(|| variables::fill(&key.text, self.variables));
+        match filled {
+            Some(Ok(filled)) => Text {
+                text: filled.text,
+                place: key.place,
+            },
+            Some(Err(_)) | None => key.clone(),
+        }
     }
 
     fn scalar(&self, scalar: &Scalar, key: &str) -> Scalar {

@@ -34,6 +34,8 @@ pub struct Service {
     pub deploy_labels: BTreeMap<String, Place>,
     /// The networks it is on, by the names that Docker knows; empty with a `network_mode`.
     pub networks: Vec<String>,
+    /// Whether it is on one whose name is not known.
+    pub has_unknown_network: bool,
     /// Where it says its networks.
     pub networks_place: Option<Place>,
     /// `network_mode`, such as `host` or `service:web`.
@@ -60,7 +62,23 @@ pub struct Label {
 }
 
 /// The networks of the file: the name that Docker knows each by.
-type Networks = BTreeMap<String, String>;
+type Networks = BTreeMap<String, NetworkName>;
+
+/// What Docker calls a network.
+enum NetworkName {
+    /// This.
+    Known(String),
+    /// What this variable says, which is not set.
+    Unset(String),
+}
+
+/// The networks that a service is on.
+#[derive(Default)]
+struct On {
+    names: Vec<String>,
+    /// Whether there is one whose name is not known.
+    is_unknown: bool,
+}
 
 impl Loader<'_> {
     /// The project that the files describe together.
@@ -93,8 +111,12 @@ impl Loader<'_> {
             return None;
         }
         let text = |key: &str| node.get(key).and_then(|node| node.text());
-        let mode = text("network_mode").map(str::to_owned);
-        let on = node.get("networks");
+        let mode = text("network_mode").filter(|mode| !mode.is_empty());
+        let mode = mode.map(str::to_owned);
+        let on = match mode {
+            Some(_) => On::default(),
+            None => self.on(name, node.get("networks").map(|node| &**node), networks),
+        };
         let labels = self.labels(name, node);
         let deploy = node.get("deploy").and_then(|deploy| deploy.get("labels"));
         let deploy = deploy.map_or(&[][..], |labels| labels.entries()).iter();
@@ -112,10 +134,8 @@ impl Loader<'_> {
             .map(|node| node.texts())
             .unwrap_or_default();
         Some(Service {
-            networks: match mode {
-                Some(_) => Vec::new(),
-                None => self.on(name, on.map(|node| &**node), networks),
-            },
+            networks: on.names,
+            has_unknown_network: on.is_unknown,
             networks_place: node.entry("networks").map(|entry| entry.key.place),
             name: name.text.clone(),
             place: name.place,
@@ -131,16 +151,26 @@ impl Loader<'_> {
     }
 
     /// The networks that a service is on.
-    fn on(&mut self, service: &Text, node: Option<&Node>, networks: &Networks) -> Vec<String> {
+    fn on(&mut self, service: &Text, node: Option<&Node>, networks: &Networks) -> On {
         let named = node.map_or(&[][..], Node::entries);
-        if named.is_empty() {
-            return networks.get("default").cloned().into_iter().collect();
+        let mut on = On::default();
+        if let Some(NetworkName::Known(default)) = networks.get("default")
+            && named.is_empty()
+        {
+            on.names.push(default.clone());
         }
-        let mut on = Vec::new();
         for entry in named {
-            if let Some(name) = networks.get(&entry.key.text) {
-                on.push(name.clone());
-                continue;
+            match networks.get(&entry.key.text) {
+                Some(NetworkName::Known(name)) => {
+                    on.names.push(name.clone());
+                    continue;
+                }
+                Some(NetworkName::Unset(variable)) => {
+                    self.unknown_network(service, &entry.key, variable);
+                    on.is_unknown = true;
+                    continue;
+                }
+                None => {}
             }
             let key = entry.key.shown();
             let message =
@@ -150,9 +180,22 @@ impl Loader<'_> {
             );
             self.say(entry.key.place, Some(service), message, &help);
             // As it was meant.
-            on.push(entry.key.text.clone());
+            on.names.push(entry.key.text.clone());
         }
         on
+    }
+
+    fn unknown_network(&mut self, service: &Text, key: &Text, variable: &str) {
+        let variable = shown(variable, NAME_CHARS_MAX);
+        let message = format!(
+            "the variable `{variable}` is not set, so it is not known which network `{}` is",
+            key.shown()
+        );
+        let help = format!("set `{variable}` in the environment or in the file `.env`");
+        self.say(key.place, Some(service), message, &help);
+        if let Some(problem) = self.problems.last_mut() {
+            problem.severity = Severity::Warning;
+        }
     }
 
     /// The labels of a service's containers: its own win over those of its files, and these over
@@ -269,7 +312,8 @@ impl Loader<'_> {
 /// The networks that the file declares, and the project's own.
 fn networks(root: &Node, project: &str) -> Networks {
     let of_project = |key: &str| format!("{project}_{key}");
-    let mut networks = Networks::from([("default".to_owned(), of_project("default"))]);
+    let default = NetworkName::Known(of_project("default"));
+    let mut networks = Networks::from([("default".to_owned(), default)]);
     let declared = root.get("networks").map_or(&[][..], |node| node.entries());
     for entry in declared {
         let (key, node) = (&entry.key.text, &entry.node);
@@ -277,11 +321,14 @@ fn networks(root: &Node, project: &str) -> Networks {
         let is_external = external.is_some_and(|node| node.text() != Some("false"));
         // The old form `external: {name: …}`.
         let old_name = external.and_then(|node| node.get("name"));
-        let own = node.get("name").or(old_name).and_then(|node| node.text());
+        let own = node.get("name").or(old_name).map(|node| &node.value);
         let name = match own {
-            Some(name) => name.to_owned(),
-            None if is_external => key.clone(),
-            None => of_project(key),
+            Some(Value::Scalar(scalar)) => match &scalar.open {
+                Some(Open::Unset(variable)) => NetworkName::Unset(variable.clone()),
+                Some(Open::Wrong(_)) | None => NetworkName::Known(scalar.text.clone()),
+            },
+            Some(_) | None if is_external => NetworkName::Known(key.clone()),
+            Some(_) | None => NetworkName::Known(of_project(key)),
         };
         networks.insert(key.clone(), name);
     }

@@ -24,7 +24,14 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 fn options(directory: &Path) -> Options {
-    let variables = [("DOMAIN", "example.com"), ("PORT", "8080"), ("EMPTY", "")];
+    let variables = [
+        ("DOMAIN", "example.com"),
+        ("PORT", "8080"),
+        ("EMPTY", ""),
+        ("NAME", "edge"),
+        ("NETWORK", "sh0-net"),
+        ("PREFIX", "sh0"),
+    ];
     let variables = variables.map(|(key, value)| (key.to_owned(), value.to_owned()));
     Options {
         variables: variables.into(),
