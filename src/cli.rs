@@ -3,11 +3,15 @@
 //! Owns everything that is printed on standard output and every exit code. Deliberately thin: it
 //! parses, calls the library and shows what came back.
 
+mod check;
 mod explain;
+mod files;
+mod plan;
 mod render;
 mod routes;
 mod run;
 mod settings;
+mod style;
 mod trust;
 
 use std::process::ExitCode;
@@ -20,7 +24,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub enum Exit {
     /// All went well; a stop by SIGTERM or SIGINT is that, too.
     Success,
-    /// Something failed while it ran.
+    /// Something failed while it ran, or what was looked at has errors.
     Failure,
     /// A flag or an environment variable is wrong (`EX_USAGE` of sysexits.h).
     Usage,
@@ -62,8 +66,8 @@ pub(crate) struct Failed {
 const AFTER_HELP: &str = "\
 Label a container `sh0.host=app.example.com`, attach it to the network `sh0-net`, and it is live.
 
-Exit codes: 0 success or a stop that was asked for; 1 a failure while running; 64 a wrong flag or
-environment variable; 69 no agent or no Docker answers; 78 no usable Caddy or directory.";
+Exit codes: 0 success or a stop that was asked for; 1 a failure while running, or errors in files
+that were checked; 64 a wrong flag or environment variable; 69 no agent or no Docker answers; 78 no usable Caddy or directory.";
 
 /// Routes labelled Docker containers through a Caddy that it supervises.
 #[derive(Debug, Parser)]
@@ -82,6 +86,12 @@ enum Command {
     Routes(routes::RoutesArgs),
     /// Say what a code such as E001 means, why it is so, and what to type.
     Explain(explain::ExplainArgs),
+    /// Say what is wrong with the labels in compose files, without Docker and without an agent.
+    #[command(after_help = check::AFTER_HELP)]
+    Check(Box<check::CheckArgs>),
+    /// Show what starting the project of a compose file would change on this host.
+    #[command(after_help = plan::AFTER_HELP)]
+    Plan(Box<plan::PlanArgs>),
     /// Print the Caddy config for the running containers, or for a file of containers.
     Render(Box<render::RenderArgs>),
     /// Print the root of the internal certificate authority, or write it into a file
@@ -102,11 +112,18 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args),
         Command::Routes(args) => routes::routes(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Check(args) => return ended(check::check(*args)),
+        Command::Plan(args) => return ended(plan::plan(*args)),
         Command::Render(args) => render::render(*args),
         Command::Trust(args) => trust::run(args),
     };
+    ended(outcome.map(|()| Exit::Success))
+}
+
+/// The exit code, after what went wrong is said.
+fn ended(outcome: Result<Exit, Failed>) -> ExitCode {
     match outcome {
-        Ok(()) => Exit::Success.into(),
+        Ok(exit) => exit.into(),
         Err(failed) => failed.show().into(),
     }
 }

@@ -36,6 +36,8 @@
 //! | [`on_demand`] | the endpoint where Caddy asks about names at their first handshake |
 //! | [`status`] | what the agent knows, as plain data, and the socket that shows it |
 //! | [`reconcile`] | the loop |
+//! | [`compose`] | compose files: services, their labels, and where each is written |
+//! | [`check`] | what the agent would say of files, without an agent |
 //! | [`settings`], [`plan`], [`agent`] | settings; containers to config without an agent; the whole |
 //! | [`cli`], [`telemetry`], [`clock`] | the command line, the log, the wall clock |
 //!
@@ -86,6 +88,10 @@ pub mod on_demand;
 pub mod status;
 
 pub mod reconcile;
+
+pub mod compose;
+
+pub mod check;
 
 pub mod settings;
 

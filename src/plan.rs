@@ -5,11 +5,23 @@
 
 use crate::caddy::render::{Rendered, render};
 use crate::certificates::scan;
+use crate::check::Remembered;
 use crate::clock::wall_clock;
 use crate::model::Snapshot;
 use crate::routes::{Built, Gates, Inputs, Refused, build};
 use crate::settings::Settings;
 use crate::state::StateFile;
+
+/// What an agent with these settings has kept of earlier looks.
+#[must_use]
+pub fn remembered(settings: &Settings) -> Remembered {
+    let state = StateFile::in_directory(&settings.state_dir).peek();
+    Remembered {
+        claims: state.claims,
+        last_good: state.last_good,
+        now: wall_clock(),
+    }
+}
 
 /// The table and the config for these containers.
 #[must_use]

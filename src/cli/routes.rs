@@ -1,6 +1,6 @@
 //! `sh0-agent routes`: asks the running agent.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -75,7 +75,18 @@ struct ShownContainer {
 
 /// Prints the routes of the running agent.
 pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
-    let socket = args.runtime_dir.join("status.sock");
+    let answer = ask(&args.runtime_dir)?;
+    if args.json {
+        let value: serde_json::Value = serde_json::from_slice(&answer).map_err(unreadable)?;
+        return super::print(&format!("{value:#}\n"));
+    }
+    let shown: Shown = serde_json::from_slice(&answer).map_err(unreadable)?;
+    super::print(&table(&shown))
+}
+
+/// The status of the agent with this runtime directory, as JSON.
+pub(super) fn ask(runtime_dir: &Path) -> Result<Vec<u8>, Failed> {
+    let socket = runtime_dir.join("status.sock");
     let asked = runtime()?
         .block_on(async { tokio::time::timeout(ANSWER_WAIT, client::ask(&socket)).await });
     let socket = socket.display();
@@ -86,20 +97,16 @@ pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
         Failed::new(Exit::Unavailable, error, help)
     })?;
     let answer = answer.with_context(|| format!("no agent answers at `{socket}`"));
-    let answer = answer.map_err(|error| {
+    answer.map_err(|error| {
         let help = "start it with `sh0-agent run`, or name its `--runtime-dir`";
         Failed::new(Exit::Unavailable, error, help)
-    })?;
-    let unreadable = |error: serde_json::Error| {
-        let help = "the running agent and this program are of different versions";
-        Failed::new(Exit::Failure, error.into(), help)
-    };
-    if args.json {
-        let value: serde_json::Value = serde_json::from_slice(&answer).map_err(unreadable)?;
-        return super::print(&format!("{value:#}\n"));
-    }
-    let shown: Shown = serde_json::from_slice(&answer).map_err(unreadable)?;
-    super::print(&table(&shown))
+    })
+}
+
+/// Why a status is not understood.
+pub(super) fn unreadable(error: serde_json::Error) -> Failed {
+    let help = "the running agent and this program are of different versions";
+    Failed::new(Exit::Failure, error.into(), help)
 }
 
 const HEADINGS: [&str; 6] = ["HOST", "PATH", "APP", "CONTAINER", "ADDRESS", "STATE"];

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, Args, ValueEnum};
 
 use crate::caddy::render::{AcmeOptions, ClientLimits, DnsProvider, ExternalAccountKey, Grouping};
 use crate::labels::{Permits, TlsSetting};
@@ -209,6 +209,38 @@ pub(crate) struct SettingsArgs {
     /// How long websockets outlive the config under which they were opened
     #[arg(long, env = "SH0_STREAM_CLOSE_DELAY", default_value = "24h", value_parser = duration, value_name = "TIME")]
     stream_close_delay: Duration,
+}
+
+/// The settings that decide what labels mean, whoever reads them.
+const RULES: [&str; 11] = [
+    "network",
+    "label_prefix",
+    "http_port",
+    "https_port",
+    "dns_provider",
+    "default_tls",
+    "allow_hosts",
+    "deny_hosts",
+    "allow_catch_all",
+    "allow_raw_caddy",
+    "allow_auth_urls",
+];
+
+/// Leaves the other settings out of the help of a command for which they decide nothing.
+pub(super) fn only_rules(argument: Arg) -> Arg {
+    only(&[], argument)
+}
+
+/// The same for a command that looks into the agent's directories, too.
+pub(super) fn only_rules_and_folders(argument: Arg) -> Arg {
+    only(&["state_dir", "runtime_dir", "profile"], argument)
+}
+
+fn only(more: &[&str], argument: Arg) -> Arg {
+    let id = argument.get_id().as_str();
+    let is_setting = argument.get_env().is_some();
+    let is_hidden = is_setting && !RULES.contains(&id) && !more.contains(&id);
+    argument.hide(is_hidden)
 }
 
 impl From<SettingsArgs> for Settings {

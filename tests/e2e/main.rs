@@ -66,6 +66,7 @@ mod lifecycle;
 mod network;
 mod on_demand;
 mod ownership;
+mod plan;
 mod private_engine;
 mod privileges;
 mod quarantine;

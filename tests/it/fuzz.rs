@@ -15,6 +15,8 @@ use sh0_agent::labels::keys;
 mod agent;
 #[path = "../fuzz/caddy_messages.rs"]
 mod caddy_messages;
+#[path = "../fuzz/compose.rs"]
+pub(crate) mod compose;
 #[path = "../fuzz/containers.rs"]
 mod containers;
 #[path = "../fuzz/events.rs"]
@@ -31,8 +33,9 @@ use crate::built;
 /// A target's name, and what it does with an input.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
     ("caddy_messages", caddy_messages::check),
+    ("compose", compose::check),
     ("containers", containers::check),
     ("events", events::check),
     ("hostnames", hostnames::check),
@@ -161,6 +164,11 @@ fn damaged_events_hold() {
 #[test]
 fn damaged_container_lists_hold() {
     survives_damage("containers");
+}
+
+#[test]
+fn damaged_compose_files_hold() {
+    survives_damage("compose");
 }
 
 #[test]

@@ -41,6 +41,19 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    // Only for the severity of what compose refuses, and to show names.
+    ("compose", &["diagnostic", "model"]),
+    (
+        "check",
+        &[
+            "compose",
+            "diagnostic",
+            "labels",
+            "model",
+            "routes",
+            "settings",
+        ],
+    ),
     (
         "settings",
         &["access", "caddy", "labels", "model", "reconcile", "slots"],
@@ -50,6 +63,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "caddy",
             "certificates",
+            "check",
             "clock",
             "model",
             "routes",
@@ -82,7 +96,9 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "access",
             "agent",
             "caddy",
+            "check",
             "clock",
+            "compose",
             "diagnostic",
             "discovery",
             "labels",
@@ -128,6 +144,9 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
         "tokio_rustls",
         &["src/discovery/tls.rs", "src/probe.rs", "src/probe/"],
     ),
+    ("saphyr_parser", &["src/compose/yaml.rs"]),
+    ("anstyle", &["src/cli/style.rs"]),
+    ("terminal_size", &["src/cli/style.rs"]),
     ("clap", &["src/cli.rs", "src/cli/"]),
     ("anyhow", &["src/cli.rs", "src/cli/"]),
 ];
@@ -144,6 +163,8 @@ pub(crate) const PURE: &[&str] = &[
     "src/caddy/message",
     "src/slots/assign",
     "src/slots/slot",
+    "src/compose",
+    "src/check",
 ];
 
 /// What nothing in the core may name.
