@@ -17,7 +17,7 @@ use super::gates::{Gates, ReadyLast, Trial, Watch};
 use super::health;
 use super::place::place;
 use super::policies;
-use super::report::Row;
+use super::report::{Obstacle, Row};
 use super::table::RouteTable;
 use super::trials;
 use super::upstream::{self, NotReady};
@@ -166,16 +166,16 @@ fn candidates<'a>(
     for container in inputs.snapshot.containers() {
         let parsed = parse(container, inputs.prefix);
         found.extend(parsed.diagnostics);
-        let out = |reason: &str| Row::off(container.reference(), reason);
+        let out = |why: Obstacle, reason: &str| Row::off(container.reference(), why, reason);
         match parsed.standing {
             Standing::NotOurs => {}
             Standing::Disabled => {
-                rows.push(out(&format!(
-                    "its labels say `{}.enable=false`",
-                    inputs.prefix
-                )));
+                let reason = format!("its labels say `{}.enable=false`", inputs.prefix);
+                rows.push(out(Obstacle::Disabled, &reason));
             }
-            Standing::OneOff => rows.push(out("it is a one-off container (`run`)")),
+            Standing::OneOff => {
+                rows.push(out(Obstacle::OneOff, "it is a one-off container (`run`)"));
+            }
             Standing::Asks(spec) => {
                 let network = spec.network.as_deref().unwrap_or(inputs.network);
                 let ip = upstream::address(
