@@ -3,11 +3,13 @@
 //! Owns everything that is printed on standard output and every exit code. Deliberately thin: it
 //! parses, calls the library and shows what came back.
 
+mod agent;
 mod explain;
 mod render;
 mod routes;
 mod run;
 mod settings;
+mod style;
 mod trust;
 
 use std::process::ExitCode;
@@ -80,8 +82,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Show every route of the running agent, and why a labelled container has none.
     Routes(routes::RoutesArgs),
-    /// Say what a code such as E001 means, why it is so, and what to type.
-    Explain(explain::ExplainArgs),
+    /// Say why a container, a host or a URL is served or not, or what a code such as E001 means.
+    Explain(Box<explain::ExplainArgs>),
     /// Print the Caddy config for the running containers, or for a file of containers.
     Render(Box<render::RenderArgs>),
     /// Print the root of the internal certificate authority, or write it into a file
@@ -101,7 +103,7 @@ pub fn main() -> ExitCode {
     let outcome = match args.command {
         Command::Run(args) => run::run(*args),
         Command::Routes(args) => routes::routes(&args),
-        Command::Explain(args) => explain::explain(&args),
+        Command::Explain(args) => explain::explain(*args),
         Command::Render(args) => render::render(*args),
         Command::Trust(args) => trust::run(args),
     };

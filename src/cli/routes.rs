@@ -1,31 +1,19 @@
 //! `sh0-agent routes`: asks the running agent.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
 
-use super::{Exit, Failed, runtime};
+use super::agent::{self, AgentArgs};
+use super::{Failed, runtime};
 use crate::clock::wall_clock;
 use crate::diagnostic::Diagnostic;
-use crate::status::{BlockedRequest, RememberedStatus, client};
-
-/// A local socket that does not answer within this time has no agent behind it.
-const ANSWER_WAIT: Duration = Duration::from_secs(5);
+use crate::status::{BlockedRequest, RememberedStatus};
 
 /// What `routes` takes.
 #[derive(Debug, Args)]
 pub(crate) struct RoutesArgs {
-    /// Directory for sockets, as given to `run`
-    #[arg(
-        long,
-        env = "SH0_RUNTIME_DIR",
-        default_value = "/run/sh0-agent",
-        value_name = "DIR"
-    )]
-    runtime_dir: PathBuf,
+    #[command(flatten)]
+    agent: AgentArgs,
     /// Print the agent's status as JSON
     #[arg(long)]
     json: bool,
@@ -75,30 +63,14 @@ struct ShownContainer {
 
 /// Prints the routes of the running agent.
 pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
-    let socket = args.runtime_dir.join("status.sock");
-    let asked = runtime()?
-        .block_on(async { tokio::time::timeout(ANSWER_WAIT, client::ask(&socket)).await });
-    let socket = socket.display();
-    let answer = asked.map_err(|_| {
-        let error =
-            anyhow::anyhow!("the agent at `{socket}` did not answer within {ANSWER_WAIT:?}");
-        let help = "it may be stuck: see its log, and start it again";
-        Failed::new(Exit::Unavailable, error, help)
-    })?;
-    let answer = answer.with_context(|| format!("no agent answers at `{socket}`"));
-    let answer = answer.map_err(|error| {
-        let help = "start it with `sh0-agent run`, or name its `--runtime-dir`";
-        Failed::new(Exit::Unavailable, error, help)
-    })?;
-    let unreadable = |error: serde_json::Error| {
-        let help = "the running agent and this program are of different versions";
-        Failed::new(Exit::Failure, error.into(), help)
-    };
+    let runtime = runtime()?;
+    let answer = runtime.block_on(agent::status(&args.agent.runtime_dir))?;
     if args.json {
-        let value: serde_json::Value = serde_json::from_slice(&answer).map_err(unreadable)?;
+        let value: serde_json::Value =
+            serde_json::from_slice(&answer).map_err(agent::unreadable)?;
         return super::print(&format!("{value:#}\n"));
     }
-    let shown: Shown = serde_json::from_slice(&answer).map_err(unreadable)?;
+    let shown: Shown = serde_json::from_slice(&answer).map_err(agent::unreadable)?;
     super::print(&table(&shown))
 }
 

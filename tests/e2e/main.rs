@@ -54,6 +54,7 @@ mod docker_tls;
 mod docker_trouble;
 mod engine;
 mod engine_proxy;
+mod explain;
 mod from_labels;
 mod golden;
 mod health;

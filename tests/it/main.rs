@@ -34,6 +34,7 @@ mod agent;
 mod bench_daemon;
 mod bench_report;
 mod caddy_admin;
+mod chain;
 mod compose_text;
 mod crashes;
 mod docker_server;

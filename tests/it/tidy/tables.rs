@@ -20,7 +20,11 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("certificates", &["caddy", "model", "state"]),
     // Answers Caddy from the route table.
     ("on_demand", &["model", "routes", "telemetry"]),
-    ("status", &["access", "diagnostic", "routes"]),
+    // It also reads what slots say, for who asks why something is served or not.
+    (
+        "status",
+        &["access", "diagnostic", "model", "routes", "slots"],
+    ),
     (
         "reconcile",
         &[
@@ -88,6 +92,8 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "labels",
             "model",
             "plan",
+            // Asks Caddy as a client would.
+            "probe",
             "reconcile",
             "settings",
             "slots",
@@ -130,6 +136,8 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ),
     ("clap", &["src/cli.rs", "src/cli/"]),
     ("anyhow", &["src/cli.rs", "src/cli/"]),
+    ("anstyle", &["src/cli/style.rs"]),
+    ("rustix::termios", &["src/cli/style.rs"]),
 ];
 
 /// The core, which neither waits, logs, reads a clock or the environment, nor touches a file.
@@ -144,6 +152,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/caddy/message",
     "src/slots/assign",
     "src/slots/slot",
+    "src/status/explain",
 ];
 
 /// What nothing in the core may name.
