@@ -4,6 +4,7 @@
 //! parses, calls the library and shows what came back.
 
 mod agent;
+mod doctor;
 mod explain;
 mod render;
 mod routes;
@@ -84,6 +85,8 @@ enum Command {
     Routes(routes::RoutesArgs),
     /// Say why a container, a host or a URL is served or not, or what a code such as E001 means.
     Explain(Box<explain::ExplainArgs>),
+    /// Check whether this machine has what the agent needs, and say what to type where it lacks it.
+    Doctor(Box<doctor::DoctorArgs>),
     /// Print the Caddy config for the running containers, or for a file of containers.
     Render(Box<render::RenderArgs>),
     /// Print the root of the internal certificate authority, or write it into a file
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args),
         Command::Routes(args) => routes::routes(&args),
         Command::Explain(args) => explain::explain(*args),
+        Command::Doctor(args) => doctor::doctor(*args),
         Command::Render(args) => render::render(*args),
         Command::Trust(args) => trust::run(args),
     };

@@ -14,6 +14,7 @@ mod process;
 mod relevance;
 mod requests;
 mod signal;
+mod time;
 mod tls;
 mod version;
 mod way;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use futures::stream::BoxStream;
 
-pub use docker::{Docker, DockerOptions};
+pub use docker::{About, Docker, DockerOptions};
 pub(crate) use endpoint::unix_socket;
 pub use process::EngineProcess;
 pub use requests::DockerRequest;

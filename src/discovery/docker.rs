@@ -5,6 +5,7 @@
 //! recreated under the same name. Answers are collected whole in memory, as bollard does; their
 //! bound is the time limit.
 
+mod about;
 mod events;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use futures::future::{join, join_all};
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
+pub use self::about::About;
 use super::exposed::ExposedPorts;
 use super::failure::Request;
 use super::relevance::Known;

@@ -52,6 +52,7 @@ mod compose;
 mod config_faults;
 mod docker_tls;
 mod docker_trouble;
+mod doctor;
 mod engine;
 mod engine_proxy;
 mod explain;

@@ -95,9 +95,12 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             // Asks Caddy as a client would.
             "probe",
             "reconcile",
+            "routes",
             "settings",
             "slots",
             "status",
+            // Who has a port, and which Caddy there is.
+            "supervise",
             "telemetry",
         ],
     ),
