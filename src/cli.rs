@@ -182,6 +182,11 @@ impl Failed {
         }
     }
 
+    /// What went wrong, in a line.
+    pub(crate) fn one_line(&self) -> String {
+        format!("{:#}", self.error)
+    }
+
     fn show(&self) -> Exit {
         complain(&format!("error: {:#}", self.error));
         if !self.help.is_empty() {

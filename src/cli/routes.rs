@@ -1,12 +1,18 @@
-//! `sh0-agent routes`: asks the running agent.
+//! `sh0-agent routes`: asks the running agent, once or again and again.
+
+mod table;
+mod watch;
 
 use clap::Args;
 use serde::Deserialize;
 
+use self::table::Ends;
 use super::agent::{self, AgentArgs};
+use super::style::Look;
 use super::{Failed, runtime};
 use crate::clock::wall_clock;
 use crate::diagnostic::Diagnostic;
+use crate::routes::RowState;
 use crate::status::{BlockedRequest, RememberedStatus};
 
 /// What `routes` takes.
@@ -15,18 +21,19 @@ pub(crate) struct RoutesArgs {
     #[command(flatten)]
     agent: AgentArgs,
     /// Print the agent's status as JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     json: bool,
+    /// Show the table anew whenever it changes, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
 }
-
-/// So much of a container's name fits a column.
-const NAME_CHARS_MAX: usize = 128;
 
 /// What is shown of the status.
 #[derive(Debug, Deserialize)]
 struct Shown {
     docker: ShownDocker,
     caddy: ShownCaddy,
+    generation: u64,
     rows: Vec<ShownRow>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -52,7 +59,7 @@ struct ShownRow {
     app: Option<crate::model::AppKey>,
     container: ShownContainer,
     address: Option<String>,
-    state: String,
+    state: RowState,
     reason: Option<String>,
 }
 
@@ -64,6 +71,9 @@ struct ShownContainer {
 /// Prints the routes of the running agent.
 pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
     let runtime = runtime()?;
+    if args.watch {
+        return runtime.block_on(watch::watch(&args.agent.runtime_dir));
+    }
     let answer = runtime.block_on(agent::status(&args.agent.runtime_dir))?;
     if args.json {
         let value: serde_json::Value =
@@ -71,13 +81,11 @@ pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
         return super::print(&format!("{value:#}\n"));
     }
     let shown: Shown = serde_json::from_slice(&answer).map_err(agent::unreadable)?;
-    super::print(&table(&shown))
+    super::print(&report(&shown, Look::of_stdout()))
 }
 
-const HEADINGS: [&str; 6] = ["HOST", "PATH", "APP", "CONTAINER", "ADDRESS", "STATE"];
-
 /// The routes as a table; above it what is wrong with the machine, below it with the labels.
-fn table(shown: &Shown) -> String {
+fn report(shown: &Shown, look: Look) -> String {
     let mut text = String::new();
     for warning in warnings(shown) {
         text.push_str("! ");
@@ -88,28 +96,11 @@ fn table(shown: &Shown) -> String {
         text.push_str("No container asks for a route. Label one `sh0.host=app.example.com`.\n");
         return text;
     }
-    let rows: Vec<[String; 6]> = shown.rows.iter().map(cells).collect();
-    let widths: Vec<usize> = (0..HEADINGS.len())
-        .map(|column| {
-            let cells = rows
-                .iter()
-                .map(|row| row.get(column).map_or(0, |c| c.chars().count()));
-            cells
-                .chain(HEADINGS.get(column).map(|heading| heading.len()))
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let headings = HEADINGS.map(str::to_owned);
-    for row in std::iter::once(&headings).chain(&rows) {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
+    text.push_str(&table::table(
+        &shown.rows.iter().collect::<Vec<_>>(),
+        look,
+        Ends::Wrapped,
+    ));
     for diagnostic in &shown.diagnostics {
         text.push('\n');
         text.push_str(&diagnostic.to_string());
@@ -172,39 +163,5 @@ fn ago(seconds: u64) -> String {
     match unit {
         Some((size, name)) => format!("{} {name}", seconds / size),
         None => format!("{seconds} seconds"),
-    }
-}
-
-fn cells(row: &ShownRow) -> [String; 6] {
-    let or_dash = |text: &str| {
-        if text.is_empty() {
-            "-".to_owned()
-        } else {
-            text.to_owned()
-        }
-    };
-    let state = match &row.reason {
-        Some(reason) => format!("{}: {}", row.state, reason.replace('\n', " ")),
-        None => row.state.clone(),
-    };
-    [
-        or_dash(&row.host),
-        if row.host.is_empty() {
-            "-".to_owned()
-        } else {
-            or_slash(&row.path)
-        },
-        row.app.as_ref().map_or("-".to_owned(), ToString::to_string),
-        crate::model::shown(&row.container.name, NAME_CHARS_MAX),
-        or_dash(row.address.as_deref().unwrap_or_default()),
-        state,
-    ]
-}
-
-fn or_slash(path: &str) -> String {
-    if path.is_empty() {
-        "/".to_owned()
-    } else {
-        path.to_owned()
     }
 }

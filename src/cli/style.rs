@@ -103,6 +103,14 @@ impl Look {
     }
 }
 
+/// How many rows the terminal has, where standard output is one that knows.
+pub(crate) fn terminal_rows() -> Option<usize> {
+    let stdout = std::io::stdout();
+    let size = rustix::termios::tcgetwinsize(&stdout).ok();
+    let rows = size.map(|size| usize::from(size.ws_row));
+    rows.filter(|rows| *rows > 0 && stdout.is_terminal())
+}
+
 /// The words of a line. What stands in back-ticks is to be copied, so it is one word where it fits.
 fn words(line: &str, room: usize) -> Vec<&str> {
     let mut words = Vec::new();

@@ -83,4 +83,5 @@ mod startup;
 mod supervise;
 mod tls;
 mod traffic;
+mod watch;
 mod wrong_input;
