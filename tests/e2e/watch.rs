@@ -143,6 +143,7 @@ async fn colours_are_for_terminals_that_are_not_told_otherwise() {
         ("doctor --offline", ("TERM", "xterm"), true, true),
         ("doctor --offline", ("TERM", "xterm"), false, false),
     ] {
+        let words = words.replace("web", &host);
         let subcommand = words.split(' ').next().unwrap_or_default();
         let made = agent.command(subcommand);
         let program = made.get_program().to_str().expect("our paths are text");

@@ -9,6 +9,8 @@ use crate::status::Status;
 
 /// The fewest characters of an id by which a container is found: fewer may be a name.
 const ID_CHARS_MIN: usize = 4;
+/// The fewest characters by which a part of a name is meant for all of it.
+const PART_CHARS_MIN: usize = 3;
 /// How alike (0 to 1, Jaro-Winkler) a name must be to be offered.
 const LIKENESS_MIN: f64 = 0.8;
 /// Names that are offered.
@@ -127,7 +129,7 @@ fn closest(names: BTreeSet<String>, name: &str) -> Vec<String> {
     }
     let likeness = |other: &str| {
         let other = other.to_lowercase();
-        let is_part = name.len() >= ID_CHARS_MIN && other.contains(&name);
+        let is_part = name.len() >= PART_CHARS_MIN && other.contains(&name);
         if is_part {
             1.0
         } else {
