@@ -292,6 +292,11 @@ pub trait Engine: Send + Sync + 'static {
     /// each with the HTTP status that said so.
     fn blocked(&self) -> BTreeMap<DockerRequest, u16>;
 
+    /// The API version that was agreed on, once a request was made; `None` where there is none.
+    fn api_version(&self) -> Option<String> {
+        None
+    }
+
     /// How this container is stopped. Ask before it stops: the answer hangs while it does.
     ///
     /// # Errors

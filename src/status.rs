@@ -67,6 +67,12 @@ pub struct DockerStatus {
     pub error: Option<String>,
     /// Whether what is shown is remembered, because no look has succeeded since the agent started.
     pub remembered: Option<RememberedStatus>,
+    /// The API version that both sides speak, where it is known.
+    pub api_version: Option<String>,
+    /// Since when every look has succeeded, in seconds since 1970; `None` while none does.
+    pub reachable_since: Option<u64>,
+    /// When the last event was heard, in seconds since 1970.
+    pub last_event_at: Option<u64>,
     /// Complete lists taken.
     pub looks: u64,
     /// Whether it is listened to the engine's events.

@@ -202,6 +202,11 @@ impl Engine for Docker {
         let (_, _) = join(self.live_restore(), self.stop_rule(&nobody)).await;
     }
 
+    fn api_version(&self) -> Option<String> {
+        let version = self.inner.memory().version?;
+        (version != UNVERSIONED).then(|| version.to_string())
+    }
+
     fn blocked(&self) -> BTreeMap<DockerRequest, u16> {
         self.inner.memory().blocked.clone()
     }

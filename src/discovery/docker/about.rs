@@ -2,7 +2,6 @@
 
 use super::{Docker, INFO_LIMIT};
 use crate::discovery::time::seconds;
-use crate::discovery::version::UNVERSIONED;
 use crate::discovery::{DockerRequest, EngineError};
 
 /// What an engine says of itself.
@@ -27,13 +26,6 @@ impl Docker {
             engine: info.server_version.unwrap_or_default(),
             time: info.system_time.as_deref().and_then(seconds),
         })
-    }
-
-    /// The API version that was agreed on, once a request was made.
-    #[must_use]
-    pub fn api_version(&self) -> Option<String> {
-        let version = self.inner.memory().version?;
-        (version != UNVERSIONED).then(|| version.to_string())
     }
 
     /// The endpoint, as it is named in messages.
