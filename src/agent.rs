@@ -19,8 +19,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+pub(crate) use self::check::check;
+pub(crate) use self::folders::CADDYS;
 pub use self::start::StartError;
-pub(crate) use self::start::docker_options;
+pub(crate) use self::start::{docker_options, listen_addresses};
 
 use crate::certificates::{CertificateSet, scan};
 use crate::clock::wall_clock;

@@ -3,7 +3,9 @@
 //! Owns everything that is printed on standard output and every exit code. Deliberately thin: it
 //! parses, calls the library and shows what came back.
 
+mod agent;
 mod check;
+mod doctor;
 mod explain;
 mod files;
 mod plan;
@@ -84,8 +86,10 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Show every route of the running agent, and why a labelled container has none.
     Routes(routes::RoutesArgs),
-    /// Say what a code such as E001 means, why it is so, and what to type.
-    Explain(explain::ExplainArgs),
+    /// Say why a container, a host or a URL is served or not, or what a code such as E001 means.
+    Explain(Box<explain::ExplainArgs>),
+    /// Check whether this machine has what the agent needs, and say what to type where it lacks it.
+    Doctor(Box<doctor::DoctorArgs>),
     /// Say what is wrong with the labels in compose files, without Docker and without an agent.
     #[command(after_help = check::AFTER_HELP)]
     Check(Box<check::CheckArgs>),
@@ -111,7 +115,8 @@ pub fn main() -> ExitCode {
     let outcome = match args.command {
         Command::Run(args) => run::run(*args),
         Command::Routes(args) => routes::routes(&args),
-        Command::Explain(args) => explain::explain(&args),
+        Command::Explain(args) => explain::explain(*args),
+        Command::Doctor(args) => doctor::doctor(*args),
         Command::Check(args) => return ended(check::check(*args)),
         Command::Plan(args) => return ended(plan::plan(*args)),
         Command::Render(args) => render::render(*args),
@@ -191,6 +196,11 @@ impl Failed {
             error,
             help: help.into(),
         }
+    }
+
+    /// What went wrong, in a line.
+    pub(crate) fn one_line(&self) -> String {
+        format!("{:#}", self.error)
     }
 
     fn show(&self) -> Exit {

@@ -14,6 +14,7 @@ mod process;
 mod relevance;
 mod requests;
 mod signal;
+mod time;
 mod tls;
 mod version;
 mod way;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use futures::stream::BoxStream;
 
-pub use docker::{Docker, DockerOptions};
+pub use docker::{About, Docker, DockerOptions};
 pub(crate) use endpoint::unix_socket;
 pub use process::EngineProcess;
 pub use requests::DockerRequest;
@@ -290,6 +291,11 @@ pub trait Engine: Send + Sync + 'static {
     /// The requests that a proxy before the engine does not let through, as far as they were made,
     /// each with the HTTP status that said so.
     fn blocked(&self) -> BTreeMap<DockerRequest, u16>;
+
+    /// The API version that was agreed on, once a request was made; `None` where there is none.
+    fn api_version(&self) -> Option<String> {
+        None
+    }
 
     /// How this container is stopped. Ask before it stops: the answer hangs while it does.
     ///

@@ -34,7 +34,7 @@
 //! | [`state`] | what must outlive the agent |
 //! | [`certificates`] | the directory of a person's own certificates |
 //! | [`on_demand`] | the endpoint where Caddy asks about names at their first handshake |
-//! | [`status`] | what the agent knows, as plain data, and the socket that shows it |
+//! | [`status`] | what the agent knows, as plain data, why something is served or not, and the socket that shows both |
 //! | [`reconcile`] | the loop |
 //! | [`compose`] | compose files: services, their labels, and where each is written |
 //! | [`check`] | what the agent would say of files, without an agent |
@@ -43,7 +43,8 @@
 //!
 //! # Invariants, mostly of what is absent
 //!
-//! - The core ([`model`], [`diagnostic`], [`labels`], [`routes`], [`caddy::render`]) does no I/O,
+//! - The core ([`model`], [`diagnostic`], [`labels`], [`routes`], [`caddy::render`],
+//!   [`status::explain`]) does no I/O,
 //!   reads no clock, logs nothing and cannot fail: it gives values and diagnostics.
 //! - A [`model::Snapshot`] comes only from a listing that succeeded whole. No error of Docker ever
 //!   becomes an empty table, so a Docker that hiccups never removes a route. What is remembered of

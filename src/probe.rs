@@ -58,6 +58,17 @@ pub struct HttpQuestion {
     pub expected: StatusSet,
 }
 
+/// The head of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Who says to have passed it on (`Via`).
+    pub via: Option<String>,
+    /// Where a redirect leads.
+    pub location: Option<String>,
+}
+
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -115,7 +126,7 @@ pub trait Probe: Send + Sync + 'static {
     fn check(&self, check: &Check) -> impl Future<Output = Verdict> + Send;
 }
 
-/// Asks real containers. Clones share the TLS settings.
+/// Asks real containers, and Caddy as a client would. Clones share the TLS settings.
 #[derive(Clone)]
 pub struct Prober {
     tls: TlsConnector,
@@ -132,6 +143,26 @@ impl Default for Prober {
         Self {
             tls: tls::connector(),
         }
+    }
+}
+
+impl Prober {
+    /// What a server answers to a question, whatever that is, within this time.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn reply(
+        &self,
+        address: SocketAddr,
+        question: &HttpQuestion,
+        limit: Duration,
+    ) -> Result<Reply, Reason> {
+        let answer = async {
+            let stream = tcp::connect(address).await?;
+            http::reply(stream, question, &self.tls).await
+        };
+        let answer = timeout(limit, answer).await;
+        answer.unwrap_or(Err(Reason::Silent(limit)))
     }
 }
 

@@ -220,6 +220,7 @@ pub async fn reconcile<E, A, S, P>(
     } else {
         now
     };
+    let settings = report::settings(&options, world.slots.is_some());
     let mut this = Loop {
         unavailable: render_unavailable(&options.render).into(),
         loads: Loads::new(options.debounce),
@@ -246,7 +247,10 @@ pub async fn reconcile<E, A, S, P>(
         awaits_adoption,
         overdue: report::Overdue::default(),
         linger_until: None,
-        status: Status::default(),
+        status: Status {
+            settings: Arc::new(settings),
+            ..Status::default()
+        },
     };
     let stop = this.channels.stop.clone();
     while let Some(event) = stop.run_until_cancelled(this.next(&mut resync)).await {

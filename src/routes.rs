@@ -33,7 +33,7 @@ pub use build::{Built, Inputs, LastGood, Refused, build};
 pub use builder::Builder;
 pub use claims::{CLAIM_GRACE_SECONDS, Claim, Claims};
 pub use gates::{Crashes, Gates, READY_TIMEOUT, ReadyLast, Trial, TrialCheck, Watch};
-pub use report::{Row, RowState};
+pub use report::{Awaited, Obstacle, Row, RowState};
 pub use table::{
     Asked, HostPolicy, Passed, Pool, PoolHealth, Route, RouteKey, RouteTable, Serving, Timeouts,
     TlsMode, Upstream, UpstreamTls,

@@ -1,11 +1,14 @@
 //! What the agent knows about itself, as plain data.
 //!
 //! Owns [`Status`], the one structure behind the status socket, the `routes` command and the
-//! tests. Deliberately computes nothing: the reconcile loop writes it, everybody else reads.
+//! tests, and [`explain`], which reads it for one container or host. Deliberately computes nothing
+//! in the loop: that writes the status, everybody else reads.
 
 pub mod client;
+pub mod explain;
 mod server;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,8 @@ pub use server::{StatusError, serve};
 /// that the newest is all there is to read and no reader ever makes the loop wait.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Status {
+    /// How the agent is set.
+    pub settings: Arc<SettingsStatus>,
     /// The engine.
     pub docker: DockerStatus,
     /// The Caddy child.
@@ -36,6 +41,23 @@ pub struct Status {
     pub table: Arc<RouteTable>,
 }
 
+/// The settings that others must know to say what is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SettingsStatus {
+    /// The routing network.
+    pub network: String,
+    /// The label prefix, without a dot.
+    pub label_prefix: String,
+    /// Where Caddy listens for HTTP.
+    pub http_port: u16,
+    /// Where Caddy listens for HTTPS.
+    pub https_port: u16,
+    /// The addresses it listens on; empty is all.
+    pub listen: Vec<IpAddr>,
+    /// Whether upstreams' addresses are in slots, so that requests can wait.
+    pub slots: bool,
+}
+
 /// What is known about the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct DockerStatus {
@@ -45,6 +67,12 @@ pub struct DockerStatus {
     pub error: Option<String>,
     /// Whether what is shown is remembered, because no look has succeeded since the agent started.
     pub remembered: Option<RememberedStatus>,
+    /// The API version that both sides speak, where it is known.
+    pub api_version: Option<String>,
+    /// Since when every look has succeeded, in seconds since 1970; `None` while none does.
+    pub reachable_since: Option<u64>,
+    /// When the last event was heard, in seconds since 1970.
+    pub last_event_at: Option<u64>,
     /// Complete lists taken.
     pub looks: u64,
     /// Whether it is listened to the engine's events.

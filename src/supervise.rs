@@ -40,6 +40,7 @@ use std::time::Duration;
 use crate::access::User;
 
 pub use self::driver::supervise;
+pub use self::ports::find_listener;
 pub use self::version::{
     BinaryError, CaddyVersion, OLDEST_CADDY, caddy_version, check_user, require_module,
 };

@@ -19,7 +19,7 @@ const LONGEST_HOLD_SOCKET: &str = "hold/0123456789abcdef.4294967295.sock";
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(super) fn check(settings: &Settings) -> Result<(), StartError> {
+pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
     if settings.http_port == settings.https_port {
         return Err(StartError::SamePort {
             port: settings.http_port,

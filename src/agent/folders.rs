@@ -24,7 +24,7 @@ use crate::slots::{hold_folder, slots_folder};
 use crate::supervise::check_user;
 
 /// The name of Caddy's own folder, in the runtime directory and in the state directory.
-const CADDYS: &str = "caddy";
+pub(crate) const CADDYS: &str = "caddy";
 
 /// Who Caddy runs as, and that it can.
 pub(super) async fn access(settings: &Settings) -> Result<Access, StartError> {

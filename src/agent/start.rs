@@ -328,7 +328,8 @@ pub(crate) fn docker_options(settings: &Settings) -> DockerOptions {
     }
 }
 
-fn child_options(settings: &Settings, access: Access) -> ChildOptions {
+/// Every address and port at which Caddy listens.
+pub(crate) fn listen_addresses(settings: &Settings) -> Vec<SocketAddr> {
     let listen = match settings.listen.as_slice() {
         [] => vec![IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
         some => some.to_vec(),
@@ -337,6 +338,10 @@ fn child_options(settings: &Settings, access: Access) -> ChildOptions {
     let addresses = listen
         .iter()
         .flat_map(|ip| ports.map(|port| SocketAddr::new(*ip, port)));
+    addresses.collect()
+}
+
+fn child_options(settings: &Settings, access: Access) -> ChildOptions {
     ChildOptions {
         binary: settings.caddy.clone(),
         user: access.caddy(),
@@ -344,7 +349,7 @@ fn child_options(settings: &Settings, access: Access) -> ChildOptions {
         pid_file: settings.caddy_record(),
         log_file: settings.caddy_log(),
         home_dir: settings.storage_dir(),
-        listen: addresses.collect(),
+        listen: listen_addresses(settings),
         timing: Timing {
             stop_timeout: settings.stop_timeout,
             ..Timing::default()

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::files::{self, Files, ProjectArgs, Reader};
 use super::settings::SettingsArgs;
-use super::style::Style;
+use super::style::Look;
 use super::{Exit, Failed, print};
 use crate::check::{Checked, Rules, is_listed, listed, project};
 use crate::diagnostic::Severity;
@@ -70,7 +70,7 @@ pub(crate) fn check(args: CheckArgs) -> Result<Exit, Failed> {
         all.push(checked);
     }
     let said = match args.format {
-        Format::Human => human::report(&all, Style::of_stdout()),
+        Format::Human => human::report(&all, Look::of_stdout()),
         Format::Json => json::report(&all),
         Format::Github => github::report(&all),
     };

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::check::{Report, counted, findings};
 use super::files::{self, ProjectArgs, Reader};
 use super::settings::SettingsArgs;
-use super::style::{Paint, Style};
-use super::{Exit, Failed, print, routes};
+use super::style::{Look, Tone};
+use super::{Exit, Failed, agent, print, runtime};
 use crate::check::{Change, Planned, RouteChange, Rules, Running, RunningRow, changes};
 use crate::diagnostic::Severity;
 use crate::model::shown;
@@ -74,8 +74,8 @@ pub(crate) fn plan(args: PlanArgs) -> Result<Exit, Failed> {
         reader.named(file)?;
     }
     let loaded = args.project.load(&files, &reader);
-    let answer = routes::ask(&settings.runtime_dir)?;
-    let asked: Asked = serde_json::from_slice(&answer).map_err(routes::unreadable)?;
+    let answer = runtime()?.block_on(agent::status(&settings.runtime_dir))?;
+    let asked: Asked = serde_json::from_slice(&answer).map_err(agent::unreadable)?;
     let profiles = args.profile.into_iter().filter(|name| !name.is_empty());
     let running = Running::With(profiles.collect());
     let rules = Rules::from(&settings);
@@ -89,7 +89,7 @@ pub(crate) fn plan(args: PlanArgs) -> Result<Exit, Failed> {
     let said = if args.json {
         json(&planned)
     } else {
-        human(&planned, Style::of_stdout())
+        human(&planned, Look::of_stdout())
     };
     print(&said)?;
     let findings = planned.checked.findings.iter();
@@ -106,7 +106,7 @@ fn count(planned: &Planned, change: Change) -> usize {
     changes.filter(|route| route.change == change).count()
 }
 
-fn human(planned: &Planned, style: Style) -> String {
+fn human(planned: &Planned, style: Look) -> String {
     let mut text = String::new();
     for route in &planned.changes {
         text.push_str(&line(route, style));
@@ -138,12 +138,12 @@ fn human(planned: &Planned, style: Style) -> String {
 }
 
 /// One route: a sign, where it is, whose it is, and below it what differs.
-fn line(route: &RouteChange, style: Style) -> String {
+fn line(route: &RouteChange, style: Look) -> String {
     let (sign, paint) = match route.change {
-        Change::Added => ("+", Paint::Good),
-        Change::Changed => ("~", Paint::Warning),
-        Change::Removed => ("-", Paint::Error),
-        Change::Refused => ("!", Paint::Error),
+        Change::Added => ("+", Tone::Good),
+        Change::Changed => ("~", Tone::Warning),
+        Change::Removed => ("-", Tone::Bad),
+        Change::Refused => ("!", Tone::Bad),
         Change::Kept => return String::new(),
     };
     let place = match format!("{}{}", route.host, route.path) {
@@ -151,7 +151,7 @@ fn line(route: &RouteChange, style: Style) -> String {
         place => shown(&place, TEXT_CHARS_MAX),
     };
     let sign = style.paint(paint, sign);
-    let arrow = style.paint(Paint::Frame, "->");
+    let arrow = style.paint(Tone::Frame, "->");
     let mut line = format!("{sign} {place} {arrow} {}\n", route.app);
     for detail in &route.details {
         let detail = style.broken(&shown(detail, TEXT_CHARS_MAX), 4, 4);

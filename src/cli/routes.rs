@@ -1,44 +1,39 @@
-//! `sh0-agent routes`: asks the running agent.
+//! `sh0-agent routes`: asks the running agent, once or again and again.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+mod table;
+mod watch;
 
-use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
 
-use super::{Exit, Failed, runtime};
+use self::table::Ends;
+use super::agent::{self, AgentArgs};
+use super::style::Look;
+use super::{Failed, runtime};
 use crate::clock::wall_clock;
 use crate::diagnostic::Diagnostic;
-use crate::status::{BlockedRequest, RememberedStatus, client};
-
-/// A local socket that does not answer within this time has no agent behind it.
-const ANSWER_WAIT: Duration = Duration::from_secs(5);
+use crate::routes::RowState;
+use crate::status::{BlockedRequest, RememberedStatus};
 
 /// What `routes` takes.
 #[derive(Debug, Args)]
 pub(crate) struct RoutesArgs {
-    /// Directory for sockets, as given to `run`
-    #[arg(
-        long,
-        env = "SH0_RUNTIME_DIR",
-        default_value = "/run/sh0-agent",
-        value_name = "DIR"
-    )]
-    runtime_dir: PathBuf,
+    #[command(flatten)]
+    agent: AgentArgs,
     /// Print the agent's status as JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     json: bool,
+    /// Show the table anew whenever it changes, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
 }
-
-/// So much of a container's name fits a column.
-const NAME_CHARS_MAX: usize = 128;
 
 /// What is shown of the status.
 #[derive(Debug, Deserialize)]
 struct Shown {
     docker: ShownDocker,
     caddy: ShownCaddy,
+    generation: u64,
     rows: Vec<ShownRow>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -64,7 +59,7 @@ struct ShownRow {
     app: Option<crate::model::AppKey>,
     container: ShownContainer,
     address: Option<String>,
-    state: String,
+    state: RowState,
     reason: Option<String>,
 }
 
@@ -75,44 +70,22 @@ struct ShownContainer {
 
 /// Prints the routes of the running agent.
 pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
-    let answer = ask(&args.runtime_dir)?;
+    let runtime = runtime()?;
+    if args.watch {
+        return runtime.block_on(watch::watch(&args.agent.runtime_dir));
+    }
+    let answer = runtime.block_on(agent::status(&args.agent.runtime_dir))?;
     if args.json {
-        let value: serde_json::Value = serde_json::from_slice(&answer).map_err(unreadable)?;
+        let value: serde_json::Value =
+            serde_json::from_slice(&answer).map_err(agent::unreadable)?;
         return super::print(&format!("{value:#}\n"));
     }
-    let shown: Shown = serde_json::from_slice(&answer).map_err(unreadable)?;
-    super::print(&table(&shown))
+    let shown: Shown = serde_json::from_slice(&answer).map_err(agent::unreadable)?;
+    super::print(&report(&shown, Look::of_stdout()))
 }
-
-/// The status of the agent with this runtime directory, as JSON.
-pub(super) fn ask(runtime_dir: &Path) -> Result<Vec<u8>, Failed> {
-    let socket = runtime_dir.join("status.sock");
-    let asked = runtime()?
-        .block_on(async { tokio::time::timeout(ANSWER_WAIT, client::ask(&socket)).await });
-    let socket = socket.display();
-    let answer = asked.map_err(|_| {
-        let error =
-            anyhow::anyhow!("the agent at `{socket}` did not answer within {ANSWER_WAIT:?}");
-        let help = "it may be stuck: see its log, and start it again";
-        Failed::new(Exit::Unavailable, error, help)
-    })?;
-    let answer = answer.with_context(|| format!("no agent answers at `{socket}`"));
-    answer.map_err(|error| {
-        let help = "start it with `sh0-agent run`, or name its `--runtime-dir`";
-        Failed::new(Exit::Unavailable, error, help)
-    })
-}
-
-/// Why a status is not understood.
-pub(super) fn unreadable(error: serde_json::Error) -> Failed {
-    let help = "the running agent and this program are of different versions";
-    Failed::new(Exit::Failure, error.into(), help)
-}
-
-const HEADINGS: [&str; 6] = ["HOST", "PATH", "APP", "CONTAINER", "ADDRESS", "STATE"];
 
 /// The routes as a table; above it what is wrong with the machine, below it with the labels.
-fn table(shown: &Shown) -> String {
+fn report(shown: &Shown, look: Look) -> String {
     let mut text = String::new();
     for warning in warnings(shown) {
         text.push_str("! ");
@@ -123,28 +96,11 @@ fn table(shown: &Shown) -> String {
         text.push_str("No container asks for a route. Label one `sh0.host=app.example.com`.\n");
         return text;
     }
-    let rows: Vec<[String; 6]> = shown.rows.iter().map(cells).collect();
-    let widths: Vec<usize> = (0..HEADINGS.len())
-        .map(|column| {
-            let cells = rows
-                .iter()
-                .map(|row| row.get(column).map_or(0, |c| c.chars().count()));
-            cells
-                .chain(HEADINGS.get(column).map(|heading| heading.len()))
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let headings = HEADINGS.map(str::to_owned);
-    for row in std::iter::once(&headings).chain(&rows) {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
+    text.push_str(&table::table(
+        &shown.rows.iter().collect::<Vec<_>>(),
+        look,
+        Ends::Wrapped,
+    ));
     for diagnostic in &shown.diagnostics {
         text.push('\n');
         text.push_str(&diagnostic.to_string());
@@ -207,39 +163,5 @@ fn ago(seconds: u64) -> String {
     match unit {
         Some((size, name)) => format!("{} {name}", seconds / size),
         None => format!("{seconds} seconds"),
-    }
-}
-
-fn cells(row: &ShownRow) -> [String; 6] {
-    let or_dash = |text: &str| {
-        if text.is_empty() {
-            "-".to_owned()
-        } else {
-            text.to_owned()
-        }
-    };
-    let state = match &row.reason {
-        Some(reason) => format!("{}: {}", row.state, reason.replace('\n', " ")),
-        None => row.state.clone(),
-    };
-    [
-        or_dash(&row.host),
-        if row.host.is_empty() {
-            "-".to_owned()
-        } else {
-            or_slash(&row.path)
-        },
-        row.app.as_ref().map_or("-".to_owned(), ToString::to_string),
-        crate::model::shown(&row.container.name, NAME_CHARS_MAX),
-        or_dash(row.address.as_deref().unwrap_or_default()),
-        state,
-    ]
-}
-
-fn or_slash(path: &str) -> String {
-    if path.is_empty() {
-        "/".to_owned()
-    } else {
-        path.to_owned()
     }
 }

@@ -1,8 +1,8 @@
 //! The flags that are settings of the agent, each with its environment variable.
 
+mod docker;
 mod values;
 
-use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use crate::reconcile::DebounceOptions;
 use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::HoldBounds;
 
+pub(crate) use self::docker::DockerArgs;
 use self::values::{
     CaddyUser, HostPatterns, Proxies, caddy_user, dns_provider, duration, header_bytes, hmac,
     hosts, https_url, interval, name, port, prefix, proxies, tls, waiting,
@@ -58,24 +59,8 @@ impl From<GroupHosts> for Grouping {
     reason = "shown on the terminal, where back-ticks are noise"
 )]
 pub(crate) struct SettingsArgs {
-    /// Docker endpoint: unix:///path, /path, tcp://host:port or, with TLS, https://host:port
-    /// [default: /var/run/docker.sock]
-    #[arg(long, env = "DOCKER_HOST", value_name = "ENDPOINT")]
-    docker: Option<String>,
-    /// Speak TLS to a tcp:// endpoint, and verify it; whatever the value is, if there is one
-    #[arg(
-        long,
-        env = "DOCKER_TLS_VERIFY",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "1",
-        value_name = "ANY"
-    )]
-    docker_tls_verify: Option<String>,
-    /// Directory with ca.pem, cert.pem and key.pem for TLS to Docker, which is spoken when this is
-    /// given [default: ~/.docker]
-    #[arg(long, env = "DOCKER_CERT_PATH", value_name = "DIR")]
-    docker_cert_path: Option<OsString>,
+    #[command(flatten)]
+    docker: DockerArgs,
     /// Network on which containers are reached
     #[arg(long, env = "SH0_NETWORK", default_value = "sh0-net", value_parser = name)]
     network: String,
@@ -245,11 +230,11 @@ fn only(more: &[&str], argument: Arg) -> Arg {
 
 impl From<SettingsArgs> for Settings {
     fn from(args: SettingsArgs) -> Self {
-        let docker_certificates = args.docker_cert_path.filter(|path| !path.is_empty());
+        let (docker, docker_tls, docker_certificates) = args.docker.engine();
         Self {
-            docker: said(args.docker),
-            docker_tls: said(args.docker_tls_verify).is_some() || docker_certificates.is_some(),
-            docker_certificates: docker_certificates.map(PathBuf::from),
+            docker,
+            docker_tls,
+            docker_certificates,
             network: args.network,
             label_prefix: args.label_prefix,
             http_port: args.http_port,

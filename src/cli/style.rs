@@ -1,57 +1,67 @@
 //! How text is shown on a terminal: colours where somebody sees them, and lines that fit.
 //!
-//! Shared by the commands that speak to people. Colours are off where `NO_COLOR` is set, where the
-//! output is no terminal, and on a terminal that is called dumb; `CLICOLOR_FORCE` turns them on.
-//! Lines are broken at the width of the terminal, or at `COLUMNS`; what goes into a pipe is not.
+//! Shared by the commands that speak to people. Colours say nothing that the words do not say, too.
+//! They are off where `NO_COLOR` is set, where the output is no terminal, and on one that is called
+//! dumb; `CLICOLOR_FORCE` turns them on. Lines are broken at the width of the terminal, or at
+//! `COLUMNS`; what goes into a pipe is not.
 
 use std::env;
 use std::fmt::Write;
 use std::io::IsTerminal;
 
-use anstyle::{AnsiColor, Style as Ansi};
+use anstyle::{AnsiColor, Style};
 
-/// Narrower than this nothing is broken: it would only be longer.
+/// Narrower terminals are written as if they had so many columns.
 const COLUMNS_MIN: usize = 40;
 
-/// What a text is, and so how it looks.
+/// What a piece of text is, and so how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Paint {
-    /// An error, or what is refused.
-    Error,
-    /// A warning, or what changes.
-    Warning,
-    /// What is new, or well.
+pub(crate) enum Tone {
+    /// It holds, or is new.
     Good,
-    /// What leads the eye: arrows, line numbers, bars.
+    /// It is odd, changes, or must be waited for.
+    Warning,
+    /// It is wrong, or refused.
+    Bad,
+    /// It is less important than the rest.
+    Quiet,
+    /// It is the heading of what follows.
+    Strong,
+    /// It leads the eye: arrows, line numbers, bars.
     Frame,
-    /// What to type.
+    /// It is what to type.
     Help,
 }
 
-impl Paint {
-    fn ansi(self) -> Ansi {
+impl Tone {
+    fn style(self) -> Style {
+        let colour = |colour: AnsiColor| colour.on_default();
         match self {
-            Self::Error => AnsiColor::Red.on_default().bold(),
-            Self::Warning => AnsiColor::Yellow.on_default().bold(),
-            Self::Good => AnsiColor::Green.on_default().bold(),
-            Self::Frame => AnsiColor::Blue.on_default().bold(),
-            Self::Help => AnsiColor::Cyan.on_default(),
+            Self::Good => colour(AnsiColor::Green),
+            Self::Warning => colour(AnsiColor::Yellow),
+            Self::Bad => colour(AnsiColor::Red).bold(),
+            Self::Quiet => Style::new().dimmed(),
+            Self::Strong => Style::new().bold(),
+            Self::Frame => colour(AnsiColor::Blue).bold(),
+            Self::Help => colour(AnsiColor::Cyan),
         }
     }
 }
 
-/// How an output is written.
+/// How text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Style {
-    has_colours: bool,
+pub(crate) struct Look {
+    /// Whether there are colours.
+    pub(crate) colour: bool,
     /// Where lines are broken, if they are.
-    columns: Option<usize>,
+    pub(crate) width: Option<usize>,
 }
 
-impl Style {
+impl Look {
     /// As standard output wants it.
     pub(crate) fn of_stdout() -> Self {
-        let is_terminal = std::io::stdout().is_terminal();
+        let stdout = std::io::stdout();
+        let is_terminal = stdout.is_terminal();
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let wish = Wish {
             no_color: is_set("NO_COLOR"),
@@ -59,35 +69,38 @@ impl Style {
             is_dumb: env::var_os("TERM").is_some_and(|term| term == "dumb"),
             is_terminal,
         };
-        let said = env::var("COLUMNS")
-            .ok()
-            .and_then(|columns| columns.parse().ok());
+        let said = env::var("COLUMNS").ok();
+        let said = said.and_then(|columns| columns.parse().ok());
         let seen = || {
-            let (width, _) = terminal_size::terminal_size()?;
-            is_terminal.then_some(usize::from(width.0))
+            let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+            // A terminal that does not know its width says 0.
+            (is_terminal && size.ws_col > 0).then(|| usize::from(size.ws_col))
         };
         Self {
-            has_colours: wish.has_colours(),
-            columns: said.or_else(seen).map(|columns| columns.max(COLUMNS_MIN)),
+            colour: wish.has_colours(),
+            width: said.or_else(seen).map(|columns| columns.max(COLUMNS_MIN)),
         }
     }
 
-    /// Where lines are broken, if they are.
-    pub(crate) fn columns(self) -> Option<usize> {
-        self.columns
-    }
-
-    /// The text in its colours.
-    pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
-        if !self.has_colours || text.is_empty() {
+    /// The text in this tone.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.colour || text.is_empty() {
             return text.to_owned();
         }
-        let ansi = paint.ansi();
-        format!("{ansi}{text}{ansi:#}")
+        let style = tone.style();
+        format!("{style}{text}{style:#}")
+    }
+
+    /// The text in lines that fit behind so many columns of indent.
+    pub(crate) fn wrap(self, text: &str, indent: usize) -> Vec<String> {
+        let width = self.width.map(|width| width.saturating_sub(indent).max(1));
+        let lines = Self { width, ..self }.broken(text, 0, 0);
+        lines.lines().map(str::to_owned).collect()
     }
 
     /// The text broken into lines, the first of which begins in column `used` (from 0), the others
-    /// with `indent` blanks. What stands in back-ticks stays whole: it may be something to type.
+    /// with `indent` blanks. A word that is too long for any line is not broken, so that it can be
+    /// copied, nor is what stands in back-ticks where it fits.
     pub(crate) fn broken(self, text: &str, used: usize, indent: usize) -> String {
         let mut broken = String::new();
         for (index, line) in text.lines().enumerate() {
@@ -102,11 +115,12 @@ impl Style {
     }
 
     fn add(self, broken: &mut String, line: &str, mut column: usize, indent: usize) {
-        let columns = self.columns.unwrap_or(usize::MAX);
+        let columns = self.width.unwrap_or(usize::MAX);
         let blanks = line.len() - line.trim_start().len();
         broken.push_str(line.get(..blanks).unwrap_or_default());
         column += blanks;
-        for (index, word) in words(line.trim_start()).into_iter().enumerate() {
+        let room = columns.saturating_sub(indent);
+        for (index, word) in words(line, room).into_iter().enumerate() {
             let width = word.chars().count();
             if index > 0 && column + 1 + width > columns {
                 next_line(broken, indent);
@@ -121,18 +135,40 @@ impl Style {
     }
 }
 
-/// The words of a line, between which it may be broken.
-fn words(line: &str) -> Vec<&str> {
-    let mut is_code = false;
-    let at_blank = |c: char| {
-        is_code ^= c == '`';
-        c == ' ' && !is_code
-    };
-    line.split(at_blank).collect()
-}
-
 fn next_line(text: &mut String, indent: usize) {
     write!(text, "\n{:indent$}", "").expect("a string takes everything");
+}
+
+/// How many rows the terminal has, where standard output is one that knows.
+pub(crate) fn terminal_rows() -> Option<usize> {
+    let stdout = std::io::stdout();
+    let size = rustix::termios::tcgetwinsize(&stdout).ok();
+    let rows = size.map(|size| usize::from(size.ws_row));
+    rows.filter(|rows| *rows > 0 && stdout.is_terminal())
+}
+
+/// The words of a line. What stands in back-ticks is to be copied, so it is one word where it fits.
+fn words(line: &str, room: usize) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let blank = rest.find(' ').unwrap_or(rest.len());
+        let code = { rest.strip_prefix('`') }
+            .and_then(|inside| Some(inside.find('`')? + 2))
+            .map(|end| {
+                end + rest
+                    .get(end..)
+                    .map_or(0, |more| more.find(' ').unwrap_or(more.len()))
+            })
+            .filter(|end| {
+                rest.get(..*end)
+                    .is_some_and(|code| code.chars().count() <= room)
+            });
+        let (word, more) = rest.split_at(code.unwrap_or(blank));
+        words.push(word);
+        rest = more.trim_start();
+    }
+    words
 }
 
 /// What decides about colours.
@@ -158,11 +194,8 @@ impl Wish {
 mod tests {
     use super::*;
 
-    fn style(has_colours: bool, columns: Option<usize>) -> Style {
-        Style {
-            has_colours,
-            columns,
-        }
+    fn look(colour: bool, width: Option<usize>) -> Look {
+        Look { colour, width }
     }
 
     #[test]
@@ -185,19 +218,30 @@ mod tests {
     fn lines_are_broken_at_blanks_and_set_in() {
         let text = "one two three\n  four a-very-long-word";
         let check = |columns, expected: &str| {
-            assert_eq!(style(false, columns).broken(text, 4, 2), expected);
+            assert_eq!(look(false, columns).broken(text, 4, 2), expected);
         };
         check(None, "one two three\n    four a-very-long-word");
         check(Some(12), "one two\n  three\n    four\n  a-very-long-word");
-        let code = style(false, Some(12)).broken("type `a b c d`", 0, 0);
+    }
+
+    #[test]
+    fn what_is_to_be_copied_stays_whole_where_it_fits() {
+        let narrow = look(false, Some(14));
+        let fits = narrow.wrap("a type `one two`, then `one two three`", 4);
+        assert_eq!(fits, ["a type", "`one two`,", "then `one", "two three`"]);
+        assert_eq!(
+            narrow.wrap("one two three averylongword x", 4),
+            ["one two", "three", "averylongword", "x"]
+        );
+        let code = look(false, Some(12)).broken("type `a b c d`", 0, 0);
         assert_eq!(code, "type\n`a b c d`");
     }
 
     #[test]
     fn a_painted_text_ends_its_colour() {
-        let painted = style(true, None).paint(Paint::Good, "ok");
-        assert_eq!(painted, "\u{1b}[1m\u{1b}[32mok\u{1b}[0m");
-        assert_eq!(style(false, None).paint(Paint::Good, "ok"), "ok");
-        assert_eq!(style(true, None).paint(Paint::Good, ""), "");
+        let painted = look(true, None).paint(Tone::Bad, "x");
+        assert_eq!(painted, "\u{1b}[1m\u{1b}[31mx\u{1b}[0m");
+        assert_eq!(look(false, None).paint(Tone::Bad, "x"), "x");
+        assert_eq!(look(true, None).paint(Tone::Bad, ""), "");
     }
 }

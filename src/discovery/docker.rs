@@ -5,6 +5,7 @@
 //! recreated under the same name. Answers are collected whole in memory, as bollard does; their
 //! bound is the time limit.
 
+mod about;
 mod events;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use futures::future::{join, join_all};
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
+pub use self::about::About;
 use super::exposed::ExposedPorts;
 use super::failure::Request;
 use super::relevance::Known;
@@ -198,6 +200,11 @@ impl Engine for Docker {
         let nobody = ContainerId::new(NOBODY).expect("it is not empty");
         // What they say is noted where they are asked.
         let (_, _) = join(self.live_restore(), self.stop_rule(&nobody)).await;
+    }
+
+    fn api_version(&self) -> Option<String> {
+        let version = self.inner.memory().version?;
+        (version != UNVERSIONED).then(|| version.to_string())
     }
 
     fn blocked(&self) -> BTreeMap<DockerRequest, u16> {

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::{HttpQuestion, Reason, complaint, tls};
+use super::{HttpQuestion, Reason, Reply, complaint, tls};
 use crate::model::Scheme;
 
 /// The most that is read of a body. Only the status counts; an app whose answer is taken whole is
@@ -42,23 +42,32 @@ pub(super) async fn ask(
     question: &HttpQuestion,
     tls: &TlsConnector,
 ) -> Result<(), Reason> {
-    let status = match question.scheme {
-        Scheme::Http => ask_http1(stream, question).await?,
-        Scheme::H2c => ask_http2(stream, question).await?,
+    let Reply { status, .. } = reply(stream, question, tls).await?;
+    if question.expected.contains(status) {
+        Ok(())
+    } else {
+        Err(Reason::Status(status))
+    }
+}
+
+/// The head of the answer, whatever it is.
+pub(super) async fn reply(
+    stream: TcpStream,
+    question: &HttpQuestion,
+    tls: &TlsConnector,
+) -> Result<Reply, Reason> {
+    match question.scheme {
+        Scheme::Http => ask_http1(stream, question).await,
+        Scheme::H2c => ask_http2(stream, question).await,
         Scheme::Https => {
             let name = server_name(&question.host, &stream)?;
             let stream = tls.connect(name, stream).await;
             let stream = stream.map_err(|error| Reason::Tls(complaint(&error)))?;
             match stream.get_ref().1.alpn_protocol() {
-                Some(tls::HTTP2) => ask_http2(stream, question).await?,
-                Some(_) | None => ask_http1(stream, question).await?,
+                Some(tls::HTTP2) => ask_http2(stream, question).await,
+                Some(_) | None => ask_http1(stream, question).await,
             }
         }
-    };
-    if question.expected.contains(status) {
-        Ok(())
-    } else {
-        Err(Reason::Status(status))
     }
 }
 
@@ -76,7 +85,7 @@ fn server_name(host: &str, stream: &TcpStream) -> Result<ServerName<'static>, Re
 async fn ask_http1(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     question: &HttpQuestion,
-) -> Result<u16, Reason> {
+) -> Result<Reply, Reason> {
     let request = to_request(question, Uri::from(path(question)?))?;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_BYTES_MAX);
@@ -90,7 +99,7 @@ async fn ask_http1(
 async fn ask_http2(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     question: &HttpQuestion,
-) -> Result<u16, Reason> {
+) -> Result<Reply, Reason> {
     let authority: Authority = (question.host.parse()).map_err(|_| Reason::Question)?;
     let uri = Uri::builder().scheme(scheme(question.scheme));
     let uri = uri.authority(authority).path_and_query(path(question)?);
@@ -129,15 +138,20 @@ fn to_request(question: &HttpQuestion, uri: Uri) -> Result<Question, Reason> {
     (request.body(Empty::new())).map_err(|_| Reason::Question)
 }
 
-/// The status of the answer, after a short look at its body.
+/// The head of the answer, after a short look at its body.
 async fn answer(
     answer: impl Future<Output = hyper::Result<Response<Incoming>>>,
-) -> Result<u16, Reason> {
+) -> Result<Reply, Reason> {
     let response = answer.await.map_err(broken)?;
-    let status = response.status().as_u16();
+    let field = |name| { response.headers().get(name) }.and_then(|value| value.to_str().ok());
+    let reply = Reply {
+        status: response.status().as_u16(),
+        via: field(header::VIA).map(str::to_owned),
+        location: field(header::LOCATION).map(str::to_owned),
+    };
     // A body that breaks off or goes on for ever changes nothing.
     drop(timeout(BODY_TIME_MAX, drain(response.into_body())).await);
-    Ok(status)
+    Ok(reply)
 }
 
 async fn drain(mut body: Incoming) {
@@ -154,8 +168,8 @@ async fn drain(mut body: Incoming) {
 /// come with it, and else fails by itself.
 async fn beside(
     connection: impl Future<Output = hyper::Result<()>>,
-    answer: impl Future<Output = Result<u16, Reason>>,
-) -> Result<u16, Reason> {
+    answer: impl Future<Output = Result<Reply, Reason>>,
+) -> Result<Reply, Reason> {
     let connection = async {
         drop(connection.await);
         pending::<Infallible>().await

@@ -142,6 +142,9 @@ where
     }
 
     pub(super) fn on_notice(&mut self, notice: Option<Result<Notice, EngineError>>) {
+        if matches!(notice, Some(Ok(_))) {
+            self.status.docker.last_event_at = Some((self.world.wall_clock)());
+        }
         match notice {
             Some(Ok(Notice::Kill { container, signal })) => self.on_kill(&container, signal),
             Some(Ok(Notice::LookAgain { action, container })) => {
@@ -281,6 +284,9 @@ where
             info!("Docker answers again.");
         }
         self.status.docker.reachable = true;
+        let now = (self.world.wall_clock)();
+        self.status.docker.reachable_since.get_or_insert(now);
+        self.status.docker.api_version = self.world.engine.api_version();
         if self.status.docker.network_missing {
             self.check_network();
         }
@@ -340,6 +346,7 @@ where
         self.looks.retry_at = Some(Instant::now() + wait);
         let text = chain(error);
         self.status.docker.reachable = false;
+        self.status.docker.reachable_since = None;
         if self.status.docker.error.as_ref() != Some(&text) && !error.is_blocked() {
             warn!(error = %text, help = %error.help(), "Cannot list the containers; the routes stay as they are.");
         }

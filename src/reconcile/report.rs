@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::Loop;
+use super::{Loop, Options};
 use crate::caddy::admin::Admin;
 use crate::certificates::CertificateSet;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -16,6 +16,7 @@ use crate::model::{ContainerId, ContainerRef, changes};
 use crate::probe::Probe;
 use crate::routes::{Route, RouteTable, Serving};
 use crate::state::Store;
+use crate::status::SettingsStatus;
 use crate::supervise::Phase;
 
 /// Routes that are logged one by one for each config; beyond that only their number is.
@@ -63,6 +64,18 @@ impl Overdue {
             warn!(%container, "The container runs, but Docker has given it no address on its routing network.");
             pending.say_at = None;
         }
+    }
+}
+
+/// What others are told of the settings.
+pub(super) fn settings(options: &Options, slots: bool) -> SettingsStatus {
+    SettingsStatus {
+        network: options.network.clone(),
+        label_prefix: options.prefix.clone(),
+        http_port: options.render.http_port,
+        https_port: options.render.https_port,
+        listen: options.render.listen.clone(),
+        slots,
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::build::Inputs;
 use super::forms::{self, Candidate};
 use super::gates::Gates;
-use super::report::Row;
+use super::report::{Obstacle, Row};
 use super::trials;
 use super::upstream::{self, NotReady};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::labels::{Standing, parse};
-use crate::model::{AppKey, Container, shown};
+use crate::model::{AppKey, Container, ContainerId, shown};
 
 /// Networks that are listed when the right one is not among them: more help nobody.
 const NETWORKS_SHOWN_MAX: usize = 5;
@@ -36,13 +36,15 @@ pub(super) fn read<'a>(
 ) -> Reading<'a> {
     let parsed = parse(container, inputs.prefix);
     found.extend(parsed.diagnostics);
-    let off = |reason: &str| Reading::Off(Row::off(container.reference(), reason));
+    let off =
+        |why: Obstacle, reason: &str| Reading::Off(Row::off(container.reference(), why, reason));
     let spec = match parsed.standing {
         Standing::NotOurs => return Reading::NotOurs,
         Standing::Disabled => {
-            return off(&format!("its labels say `{}.enable=false`", inputs.prefix));
+            let reason = format!("its labels say `{}.enable=false`", inputs.prefix);
+            return off(Obstacle::Disabled, &reason);
         }
-        Standing::OneOff => return off("it is a one-off container (`run`)"),
+        Standing::OneOff => return off(Obstacle::OneOff, "it is a one-off container (`run`)"),
         Standing::Asks(spec) => *spec,
     };
     let network = spec.network.as_deref().unwrap_or(inputs.network);
@@ -136,16 +138,15 @@ fn off_network(
     (message, help)
 }
 
-/// The rows of an app's containers none of whose routes came into being, beside these rows. `found`
-/// is sorted.
+/// The rows of an app's containers none of whose routes came into being: those that are not shown.
+/// `found` is sorted.
 pub(super) fn left_out(
     app: &AppKey,
     candidates: &[Candidate<'_>],
-    rows: &[Row],
+    shown: &BTreeSet<&ContainerId>,
     found: &[Diagnostic],
     gates: &Gates,
 ) -> Vec<Row> {
-    let shown: BTreeSet<_> = rows.iter().map(|row| &row.container.id).collect();
     let definer = || forms::definer(candidates, gates).map(|one| one.container.reference());
     let absent = candidates.iter();
     let absent = absent.filter(|candidate| !shown.contains(&candidate.container.id));

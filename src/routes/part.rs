@@ -128,8 +128,9 @@ impl Part {
         found.sort();
         found.dedup();
         let mut rows = placed.rows;
+        let shown: BTreeSet<_> = rows.iter().map(|row| &row.container.id).collect();
         let left_out = members.iter().flat_map(|(app, member)| {
-            left_out(app, &member.candidates, &rows, &found, inputs.gates)
+            left_out(app, &member.candidates, &shown, &found, inputs.gates)
         });
         let left_out: Vec<Row> = left_out.collect();
         rows.extend(left_out);

@@ -1,5 +1,6 @@
 //! Puts forms under their keys: who may serve a host, and who wins a key.
 
+mod rows;
 pub(super) mod serving;
 mod shadowed;
 
@@ -13,7 +14,7 @@ use super::forms::{Form, Member};
 use super::guests::{self, Owned};
 use super::policies::{Policies, Spoiled};
 use super::redirects;
-use super::report::{Row, RowState};
+use super::report::Row;
 use super::table::{
     Asked, HOLD, Passed, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, Serving, Timeouts,
     Upstream, UpstreamTls,
@@ -238,7 +239,8 @@ impl Placed {
         let reason = shut.or_else(|| wrong.first().map(|first| first.message.clone()));
         found.extend(wrong);
         for member in &form.members {
-            self.rows.push(row(&key, form, member, reason.as_deref()));
+            self.rows
+                .push(rows::row(&key, form, member, reason.as_deref()));
         }
         let strip = form.spec.strip && key.path.plain().is_some();
         let is_served = reason.is_none();
@@ -274,34 +276,6 @@ impl Placed {
                 ..Row::refused(member.container.clone(), reason)
             });
         }
-    }
-}
-
-/// Why a container is routed in another way than its labels say.
-const LAST_GOOD: &str = "by the route's last good form; the labels that count now are wrong";
-
-/// Why a container that is not well takes requests.
-const STAYS: &str = "it goes on, because no other replica is ready";
-
-fn row(key: &RouteKey, form: &Form, member: &Member, conflict: Option<&str>) -> Row {
-    let (state, reason) = match (&member.address, conflict) {
-        (_, Some(conflict)) => (RowState::Refused, Some(conflict.to_owned())),
-        (Ok(_), None) if let Some(why) = &member.stays => {
-            (RowState::Routed, Some(format!("{why}; {STAYS}")))
-        }
-        (Ok(_), None) if form.is_last_good => (RowState::Routed, Some(LAST_GOOD.to_owned())),
-        (Ok(_), None) => (RowState::Routed, None),
-        (Err(why), None) => (RowState::from(why), Some(why.reason())),
-    };
-    Row {
-        host: key.host.to_string(),
-        path: key.beyond_host(),
-        app: Some(form.id.app.clone()),
-        route: Some(form.id.route.clone()),
-        container: member.container.clone(),
-        address: member.address.as_ref().ok().copied(),
-        state,
-        reason,
     }
 }
 

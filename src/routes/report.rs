@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::upstream::NotReady;
-use crate::model::{AppKey, ContainerRef, RouteName};
+use crate::model::{AppKey, ContainerRef, ContainerState, RouteName};
 
 /// What became of one container under one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +34,64 @@ impl RowState {
     }
 }
 
+/// What keeps a container from its route, or lets it serve in another form than its labels say, where
+/// that is not a fault of its labels. A word for programs; [`Row::reason`] says it to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Obstacle {
+    /// Its labels say that it takes no part.
+    Disabled,
+    /// It is a one-off container of docker-compose.
+    OneOff,
+    /// It was never started.
+    Created,
+    /// It has ended.
+    Exited,
+    /// It is paused.
+    Paused,
+    /// It is between two runs, or being removed, or cannot be.
+    NotRunning,
+    /// It ends again and again.
+    Crashing,
+    /// It is attached to the network, but has no address there yet.
+    NoAddress,
+    /// It is not attached to the network.
+    NotOnNetwork,
+    /// It uses the network of a container that is not there.
+    LenderGone,
+    /// Nothing says which port it listens on.
+    NoPort,
+    /// Its port on the host's network is Caddy's own.
+    OwnPort,
+    /// Its HEALTHCHECK has not passed yet.
+    Starting,
+    /// Its HEALTHCHECK fails.
+    Unhealthy,
+    /// It fails the agent's checks.
+    Failing,
+    /// It has not shown yet that it is ready.
+    Unproven,
+    /// It has been told to stop.
+    Draining,
+    /// It is remembered, and the engine has not been asked since.
+    Remembered,
+    /// Its own labels do not describe the route that its app has.
+    OtherRoute,
+    /// It is not well, and serves because nobody else is ready.
+    Ailing,
+    /// It serves by the route's last good form.
+    LastGood,
+}
+
+/// What a container must show before it takes requests.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Awaited {
+    /// Where it is asked.
+    pub address: SocketAddr,
+    /// The path that it must answer; `None` is that it accepts a connection.
+    pub path: Option<String>,
+}
+
 /// One row of the report. `Ord` sorts by host, path, then container.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Row {
@@ -53,11 +111,18 @@ pub struct Row {
     pub state: RowState,
     /// Why it is not routed, or why in another form than its labels say.
     pub reason: Option<String>,
+    /// The same as a word, where its labels are not at fault.
+    pub obstacle: Option<Obstacle>,
+    /// What it must show first, while it has not.
+    pub awaited: Option<Awaited>,
 }
 
 impl Row {
-    pub(super) fn off(container: ContainerRef, reason: &str) -> Self {
-        Self::without_route(container, RowState::Off, reason)
+    pub(super) fn off(container: ContainerRef, obstacle: Obstacle, reason: &str) -> Self {
+        Self {
+            obstacle: Some(obstacle),
+            ..Self::without_route(container, RowState::Off, reason)
+        }
     }
 
     pub(super) fn refused(container: ContainerRef, reason: &str) -> Self {
@@ -74,6 +139,37 @@ impl Row {
             address: None,
             state,
             reason: Some(reason.to_owned()),
+            obstacle: None,
+            awaited: None,
+        }
+    }
+}
+
+impl From<&NotReady> for Obstacle {
+    fn from(why: &NotReady) -> Self {
+        match why {
+            NotReady::NotRunning(ContainerState::Created) => Self::Created,
+            NotReady::NotRunning(ContainerState::Exited) => Self::Exited,
+            NotReady::NotRunning(ContainerState::Paused) => Self::Paused,
+            NotReady::NotRunning(
+                ContainerState::Running
+                | ContainerState::Restarting
+                | ContainerState::Removing
+                | ContainerState::Dead,
+            ) => Self::NotRunning,
+            NotReady::Starting => Self::Starting,
+            NotReady::Unhealthy(_) => Self::Unhealthy,
+            NotReady::Failing(_) => Self::Failing,
+            NotReady::Crashing(_) => Self::Crashing,
+            NotReady::Draining => Self::Draining,
+            NotReady::Unproven => Self::Unproven,
+            NotReady::Remembered => Self::Remembered,
+            NotReady::NoAddress { .. } => Self::NoAddress,
+            NotReady::NotOnNetwork { .. } => Self::NotOnNetwork,
+            NotReady::LenderGone => Self::LenderGone,
+            NotReady::NoPort => Self::NoPort,
+            NotReady::OwnPort(_) => Self::OwnPort,
+            NotReady::OtherRoute => Self::OtherRoute,
         }
     }
 }

@@ -15,8 +15,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::count::SLOTS_MAX;
 use super::slot::{Slot, slots_folder};
 use crate::access::{Access, SHARED_FILE, write_anew};
+use crate::model::PoolKey;
 
 /// What a slot's file says. `Display` is its very text, in Caddy's form of a dial address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,6 +261,15 @@ impl SlotFiles {
         let replaced = replaced.and_then(|()| fs::rename(&beside, &path));
         replaced.map_err(|source| SlotsError::Write { path, source })
     }
+}
+
+/// What the slots of a pool say in this runtime directory, in the order of their numbers: for who
+/// looks from outside, while their one writer goes on.
+#[must_use]
+pub fn contents(runtime_dir: &Path, pool: PoolKey) -> Vec<String> {
+    let folder = slots_folder(runtime_dir);
+    let content = |number| fs::read_to_string(Slot { pool, number }.path(&folder)).ok();
+    (0..SLOTS_MAX).map_while(content).collect()
 }
 
 /// Makes a folder in the runtime directory, which Caddy may read, also when that is gone.

@@ -15,9 +15,32 @@ const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// # Errors
 /// When nobody answers, or not with a status.
 pub async fn ask(socket: &Path) -> Result<Vec<u8>, Error> {
+    get(socket, "/status").await
+}
+
+/// The explanation of a container, a host or a URL as JSON, from the agent behind this socket.
+///
+/// # Errors
+/// When nobody answers, or not with an explanation.
+pub async fn ask_about(socket: &Path, asked: &str) -> Result<Vec<u8>, Error> {
+    get(socket, &format!("/explain/{}", segment(asked))).await
+}
+
+/// A text as one segment of a path.
+fn segment(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'-' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+async fn get(socket: &Path, target: &str) -> Result<Vec<u8>, Error> {
     let mut stream = UnixStream::connect(socket).await?;
     // HTTP/1.0: the answer ends with the connection and is never chunked (RFC 9112, section 6.3).
-    stream.write_all(b"GET /status HTTP/1.0\r\n\r\n").await?;
+    let request = format!("GET {target} HTTP/1.0\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream
         .take(ANSWER_BYTES_MAX)

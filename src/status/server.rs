@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Path as Segment, State};
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::UnixListener;
@@ -15,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::Status;
+use super::explain::{Explanation, explain};
 use crate::access::close_socket;
+use crate::slots::contents;
 
 /// From one look whether the socket is still there to the next.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,6 +46,14 @@ pub enum StatusError {
 
 type Latest = watch::Receiver<Arc<Status>>;
 
+/// What answers are made of.
+#[derive(Debug, Clone)]
+struct Served {
+    latest: Latest,
+    /// Where the slots are.
+    runtime_dir: PathBuf,
+}
+
 /// Serves the status until asked to stop, and removes the socket then. A socket file left by an
 /// earlier agent is replaced: the caller holds the lock of the runtime directory. One that is
 /// removed meanwhile is made anew within two seconds.
@@ -54,7 +65,14 @@ pub async fn serve(
     latest: Latest,
     stop: CancellationToken,
 ) -> Result<(), StatusError> {
-    let router = Router::new().route("/status", get(show)).with_state(latest);
+    let runtime_dir = path.parent().unwrap_or(Path::new("/")).to_owned();
+    let router = Router::new()
+        .route("/status", get(show))
+        .route("/explain/{asked}", get(explained))
+        .with_state(Served {
+            latest,
+            runtime_dir,
+        });
     let mut listener = bind(path).map_err(|source| StatusError::Bind {
         path: path.to_owned(),
         source,
@@ -106,6 +124,21 @@ async fn bound_again(path: &Path) -> UnixListener {
     }
 }
 
-async fn show(State(latest): State<Latest>) -> Json<Arc<Status>> {
-    Json(Arc::clone(&latest.borrow()))
+async fn show(State(served): State<Served>) -> Json<Arc<Status>> {
+    Json(Arc::clone(&served.latest.borrow()))
+}
+
+async fn explained(
+    State(served): State<Served>,
+    Segment(asked): Segment<String>,
+) -> Result<Json<Explanation>, StatusCode> {
+    let status = Arc::clone(&served.latest.borrow());
+    let explained = move || {
+        let contents = |pool| contents(&served.runtime_dir, pool);
+        explain(&status, &asked, &contents)
+    };
+    // It reads files, and thousands of routes.
+    let explained = tokio::task::spawn_blocking(explained).await;
+    let explained = explained.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(Json(explained))
 }

@@ -16,7 +16,8 @@ const LISTEN: &str = "0A";
 /// Finds one process that listens on one of `addresses`, or on one that collides with it.
 ///
 /// Reads `/proc` and blocks; a table that cannot be read counts as empty.
-pub(super) fn find_listener(addresses: &[SocketAddr]) -> Option<Listener> {
+#[must_use]
+pub fn find_listener(addresses: &[SocketAddr]) -> Option<Listener> {
     let found = look(addresses)?;
     match found.pid {
         Some(_) => Some(found),

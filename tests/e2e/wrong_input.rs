@@ -200,9 +200,9 @@ async fn an_address_that_is_given_twice_counts_once() {
     agent.answers(&host, "web").await;
 }
 
-/// `run` as another user, with copies of the programs that it may read.
-fn as_nobody(agent: &Agent) -> std::process::Command {
-    let run = agent.command("run");
+/// A subcommand as another user, with copies of the programs that it may read.
+pub(crate) fn as_nobody(agent: &Agent, subcommand: &str) -> std::process::Command {
+    let run = agent.command(subcommand);
     let programs = agent.home().join("programs");
     std::fs::create_dir_all(&programs).expect("the folder is ours");
     let copy = |from: &Path, name: &str| {
@@ -246,7 +246,7 @@ async fn a_directory_that_cannot_be_written_ends_the_start_with_the_fix() {
     };
     std::fs::create_dir(&runtime).expect("the folder is ours");
     assert_eq!(
-        end_of(as_nobody(&agent)).await,
+        end_of(as_nobody(&agent, "run")).await,
         (
             Some(78),
             expected("runtime", &runtime, "Operation not permitted (os error 1)")
@@ -254,7 +254,7 @@ async fn a_directory_that_cannot_be_written_ends_the_start_with_the_fix() {
     );
     chown(&runtime, Some(NOBODY), Some(NOBODY)).expect("we are root");
     assert_eq!(
-        end_of(as_nobody(&agent)).await,
+        end_of(as_nobody(&agent, "run")).await,
         (
             Some(78),
             expected("state", &state, "Permission denied (os error 13)")
@@ -281,7 +281,7 @@ async fn a_socket_without_permission_is_said_with_the_fix_and_used_once_it_is_gr
         std::fs::create_dir(&folder).expect("the home is ours");
         chown(&folder, Some(NOBODY), Some(NOBODY)).expect("we are root");
     }
-    let mut nobody = as_nobody(&agent);
+    let mut nobody = as_nobody(&agent, "run");
     nobody.stdout(agent.log_file()).stderr(agent.log_file());
     agent.spawn_as(nobody);
     let said = agent.logs("Cannot list the containers").await;

@@ -135,7 +135,7 @@ fn run(words: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn the_command_takes_a_code_in_any_case_and_knows_no_other_words() {
+fn the_command_takes_a_code_in_any_case_and_asks_the_agent_about_other_words() {
     let shown = Code::HostTaken.explained();
     assert_eq!(run(&["e004"]), (Some(0), shown, String::new()));
     assert_eq!(run(&[]), (Some(0), Code::list(), String::new()));
@@ -149,7 +149,9 @@ fn the_command_takes_a_code_in_any_case_and_knows_no_other_words() {
             "error: there is no code `E0004`\n  help: did you mean `E004`? the codes are {all}\n"
         )
     );
-    let (code, _, error) = run(&["shop-web-1"]);
-    let expected = format!("error: there is no code `shop-web-1`\n  help: the codes are {all}\n");
-    assert_eq!((code, error), (Some(64), expected));
+    let (code, _, error) = run(&["shop-web-1", "--runtime-dir", "/nowhere"]);
+    let expected = "error: no agent answers at `/nowhere/status.sock`: No such file or directory \
+                    (os error 2)\n  help: start it with `sh0-agent run`, or name its \
+                    `--runtime-dir`\n";
+    assert_eq!((code, error.as_str()), (Some(69), expected));
 }

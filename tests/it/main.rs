@@ -35,6 +35,7 @@ mod bench_daemon;
 mod bench_report;
 mod builder;
 mod caddy_admin;
+mod chain;
 mod check;
 mod compose_text;
 mod crashes;

@@ -1,6 +1,6 @@
 //! Findings for people: what is wrong, the line in question, what to type.
 
-use super::super::style::{Paint, Style};
+use super::super::style::{Look, Tone};
 use super::count;
 use crate::check::{Checked, Finding};
 use crate::diagnostic::Severity;
@@ -14,7 +14,7 @@ const LINE_CHARS_MAX: usize = 200;
 const FRAME_CHARS: usize = 4;
 
 /// All findings, and a line that sums them up.
-pub(super) fn report(all: &[Checked], style: Style) -> String {
+pub(super) fn report(all: &[Checked], style: Look) -> String {
     let mut report = String::new();
     for checked in all {
         report.push_str(&findings(checked, style));
@@ -24,13 +24,13 @@ pub(super) fn report(all: &[Checked], style: Style) -> String {
 }
 
 /// The findings of one project, each with a blank line after it.
-pub(in crate::cli) fn findings(checked: &Checked, style: Style) -> String {
+pub(in crate::cli) fn findings(checked: &Checked, style: Look) -> String {
     let shown = checked.findings.iter();
     let shown = shown.map(|finding| self::finding(checked, finding, style) + "\n");
     shown.collect()
 }
 
-fn sum(all: &[Checked], style: Style) -> String {
+fn sum(all: &[Checked], style: Look) -> String {
     let errors = count(all, Severity::Error);
     let warnings = count(all, Severity::Warning);
     let files = counted(
@@ -43,13 +43,13 @@ fn sum(all: &[Checked], style: Style) -> String {
     );
     let mut counts = Vec::new();
     if errors > 0 {
-        counts.push(style.paint(Paint::Error, &counted(errors, "error")));
+        counts.push(style.paint(Tone::Bad, &counted(errors, "error")));
     }
     if warnings > 0 {
-        counts.push(style.paint(Paint::Warning, &counted(warnings, "warning")));
+        counts.push(style.paint(Tone::Warning, &counted(warnings, "warning")));
     }
     if counts.is_empty() {
-        let well = style.paint(Paint::Good, "Nothing is wrong");
+        let well = style.paint(Tone::Good, "Nothing is wrong");
         return format!("{well} in {files}: {routes}.\n");
     }
     let mut sum = format!("{} in {files}.", counts.join(" and "));
@@ -69,15 +69,15 @@ pub(in crate::cli) fn counted(count: usize, noun: &str) -> String {
     }
 }
 
-fn finding(checked: &Checked, finding: &Finding, style: Style) -> String {
+fn finding(checked: &Checked, finding: &Finding, style: Look) -> String {
     let word = finding.severity.as_str();
     let head = match finding.code {
         Some(code) => format!("{word}[{code}]"),
         None => word.to_owned(),
     };
     let paint = match finding.severity {
-        Severity::Error => Paint::Error,
-        Severity::Warning => Paint::Warning,
+        Severity::Error => Tone::Bad,
+        Severity::Warning => Tone::Warning,
     };
     let used = head.chars().count() + 2;
     let message = style.broken(&finding.message, used, used);
@@ -90,7 +90,7 @@ fn finding(checked: &Checked, finding: &Finding, style: Style) -> String {
         names if names.is_empty() => names,
         names => format!(" ({})", shown(&names, NAME_CHARS_MAX)),
     };
-    let arrow = style.paint(Paint::Frame, "-->");
+    let arrow = style.paint(Tone::Frame, "-->");
     let path = checked.path_of(place.file);
     let at = format!(
         "{margin}{arrow} {path}:{number}:{}{services}\n",
@@ -98,16 +98,16 @@ fn finding(checked: &Checked, finding: &Finding, style: Style) -> String {
     );
     let mut lines = String::new();
     if let Some((line, mark)) = excerpt(checked, finding, style, number.len()) {
-        let bar = style.paint(Paint::Frame, "|");
-        let number = style.paint(Paint::Frame, &number);
+        let bar = style.paint(Tone::Frame, "|");
+        let number = style.paint(Tone::Frame, &number);
         let (blanks, marks) = mark;
         let mark = " ".repeat(blanks) + &style.paint(paint, &"^".repeat(marks));
         lines = format!("{margin} {bar}\n{number} {bar} {line}\n{margin} {bar} {mark}\n");
     }
     let indent = number.len() + "  = help: ".len() - 1;
     let help = style.broken(&finding.help, indent, indent);
-    let equals = style.paint(Paint::Frame, "=");
-    let word = style.paint(Paint::Help, "help:");
+    let equals = style.paint(Tone::Frame, "=");
+    let word = style.paint(Tone::Help, "help:");
     format!("{head}{at}{lines}{margin} {equals} {word} {help}\n")
 }
 
@@ -116,7 +116,7 @@ fn finding(checked: &Checked, finding: &Finding, style: Style) -> String {
 fn excerpt(
     checked: &Checked,
     finding: &Finding,
-    style: Style,
+    style: Look,
     digits: usize,
 ) -> Option<(String, (usize, usize))> {
     let place = finding.place;
@@ -126,7 +126,7 @@ fn excerpt(
         .filter(|_| !finding.is_secret)?;
     let line = source.text.lines().nth(place.line - 1)?.trim_end();
     let chars: Vec<char> = line.chars().map(visible).collect();
-    let most = style.columns().map_or(LINE_CHARS_MAX, |columns| {
+    let most = style.width.map_or(LINE_CHARS_MAX, |columns| {
         columns.saturating_sub(FRAME_CHARS + digits - 1)
     });
     let start = place.column - 1;

@@ -123,7 +123,7 @@ impl Agent {
         agent
             .arg(subcommand)
             .env("SH0_RUNTIME_DIR", self.runtime_dir());
-        if ["run", "render", "plan"].contains(&subcommand) {
+        if ["run", "render", "plan", "doctor"].contains(&subcommand) {
             agent.env("SH0_STATE_DIR", self.state_dir());
             agent.env("SH0_LISTEN", "127.0.0.1");
             agent.env("SH0_NETWORK", &self.network);

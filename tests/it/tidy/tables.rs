@@ -20,7 +20,11 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("certificates", &["caddy", "model", "state"]),
     // Answers Caddy from the route table.
     ("on_demand", &["model", "routes", "telemetry"]),
-    ("status", &["access", "diagnostic", "routes"]),
+    // It also reads what slots say, for who asks why something is served or not.
+    (
+        "status",
+        &["access", "diagnostic", "model", "routes", "slots"],
+    ),
     (
         "reconcile",
         &[
@@ -104,10 +108,15 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "labels",
             "model",
             "plan",
+            // Asks Caddy as a client would.
+            "probe",
             "reconcile",
+            "routes",
             "settings",
             "slots",
             "status",
+            // Who has a port, and which Caddy there is.
+            "supervise",
             "telemetry",
         ],
     ),
@@ -146,9 +155,9 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ),
     ("saphyr_parser", &["src/compose/yaml.rs"]),
     ("anstyle", &["src/cli/style.rs"]),
-    ("terminal_size", &["src/cli/style.rs"]),
     ("clap", &["src/cli.rs", "src/cli/"]),
     ("anyhow", &["src/cli.rs", "src/cli/"]),
+    ("rustix::termios", &["src/cli/style.rs"]),
 ];
 
 /// The core, which neither waits, logs, reads a clock or the environment, nor touches a file.
@@ -165,6 +174,7 @@ pub(crate) const PURE: &[&str] = &[
     "src/slots/slot",
     "src/compose",
     "src/check",
+    "src/status/explain",
 ];
 
 /// What nothing in the core may name.

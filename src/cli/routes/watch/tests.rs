@@ -1,0 +1,83 @@
+//! Whole screens and streams, against files.
+
+use std::path::Path;
+
+use expect_test::expect_file;
+use serde_json::json;
+
+use super::super::report;
+use super::*;
+
+fn shown() -> Shown {
+    let row =
+        |host: &str, path: &str, app: (&str, &str), address: Option<&str>, state: &str, reason| {
+            json!({
+                "host": host, "path": path,
+                "app": {"owner": {"project": app.0}, "name": app.1},
+                "container": {"name": format!("{}-{}-1", app.0, app.1)},
+                "address": address, "state": state, "reason": reason,
+            })
+        };
+    let off = "it is not attached to the network `sh0-net`";
+    let starting = "its HEALTHCHECK has not passed yet";
+    let none: Option<&str> = None;
+    let status = json!({
+        "docker": {"error": null, "network_missing": false, "remembered": null, "blocked": []},
+        "caddy": {"phase": "up", "load_error": null},
+        "generation": 7,
+        "rows": [
+            row("app.example.com", "", ("shop", "web"), Some("172.20.0.2:8080"), "routed", none),
+            row("app.example.com", "/api", ("shop", "api"), None, "waiting", Some(starting)),
+            row("a-long-name.of-a-customer.example.com", "/with/a/path", ("customer", "frontend"),
+                None, "refused", Some(off)),
+            row("", "", ("shop", "job"), None, "off", Some("it is a one-off container (`run`)")),
+        ],
+        "diagnostics": [],
+    });
+    serde_json::from_value(status).expect("it is of the status' form")
+}
+
+fn check(name: &str, text: &str, width: Option<usize>) {
+    let widest = text.lines().map(|line| line.chars().count()).max();
+    let has_colour = text.contains('\u{1b}');
+    assert!(
+        has_colour || width.is_none() || widest <= width,
+        "{name}: {widest:?}"
+    );
+    let file = format!("tests/golden/cli/{name}.txt");
+    expect_file![Path::new(env!("CARGO_MANIFEST_DIR")).join(file)].assert_eq(text);
+}
+
+#[test]
+fn tables_are_calm_at_every_width_with_and_without_colour() {
+    for (name, colour, width) in [
+        ("50", false, Some(50)),
+        ("80", false, Some(80)),
+        ("120", false, Some(120)),
+        ("80_colour", true, Some(80)),
+        ("120_colour", true, Some(120)),
+        ("piped", false, None),
+    ] {
+        let look = Look { colour, width };
+        check(&format!("routes_{name}"), &report(&shown(), look), width);
+        let watched = text(&Ok(shown()), look, width.map(|_| 24));
+        check(&format!("watch_{name}"), &watched, width);
+    }
+}
+
+#[test]
+fn where_not_all_rows_fit_those_that_need_somebody_come_first() {
+    let look = Look {
+        colour: false,
+        width: Some(80),
+    };
+    let screen = text(&Ok(shown()), look, Some(6));
+    assert_eq!(screen.lines().count(), 6, "{screen}");
+    assert!(
+        screen.contains("refused:") && screen.contains("waiting:"),
+        "{screen}"
+    );
+    assert!(screen.ends_with("and 2 more\n"), "{screen}");
+    let lost = text(&Err("no agent answers".to_owned()), look, Some(6));
+    assert_eq!(lost, "! no agent answers; asking again\n");
+}

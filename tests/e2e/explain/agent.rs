@@ -1,0 +1,116 @@
+//! What is wrong with the machine rather than with one container.
+
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use crate::engine_proxy::{EngineProxy, Fault};
+use crate::harness::{Agent, App, Engine, Options, patience, until};
+use crate::wrong_input::end_of;
+
+/// `sh0-agent explain --json` of a container.
+async fn explain(agent: &Agent, asked: &str) -> Value {
+    let mut command = agent.command("explain");
+    command.args([asked, "--json"]);
+    let output = tokio::process::Command::from(command).output();
+    let output = output.await.expect("it was built");
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+/// Waits until the headline has this text.
+async fn headline(agent: &Agent, asked: &str, text: &str) -> Value {
+    until(text, patience(), async || {
+        let said = explain(agent, asked).await;
+        let headline = said["headline"]["text"].as_str().unwrap_or_default();
+        if headline.contains(text) {
+            Ok(said["headline"].clone())
+        } else {
+            Err(format!("{said:#}"))
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_network_that_does_not_exist_is_made_as_explain_says() {
+    let engine = Engine::without_network().await;
+    let agent = Agent::start(&engine).await;
+    let host = engine.host("web");
+    let web = engine
+        .run(App::named("web").host(&host).network("bridge"))
+        .await;
+    let said = headline(&agent, &web.name, "the routing network").await;
+    let help = said["help"].as_str().expect("what to type");
+    for command in help.split('`').skip(1).step_by(2) {
+        let mut words: Vec<&str> = command.split(' ').skip(1).collect();
+        let label = format!("sh0.test={}", engine.run_id());
+        if words.get(1) == Some(&"create") {
+            words.splice(2..2, ["--label", &label]);
+        }
+        engine.docker(&words).await;
+    }
+    agent.answers(&host, "web").await;
+    headline(&agent, &web.name, "is served").await;
+}
+
+#[tokio::test]
+async fn a_docker_that_does_not_answer_is_named_first() {
+    let engine = Engine::start().await;
+    let proxy = EngineProxy::start("/var/run/docker.sock");
+    let options = Options::default().env("DOCKER_HOST", &proxy.endpoint());
+    let agent = Agent::start_with(&engine, options.flags(["--resync-interval", "1s"])).await;
+    proxy.strike("/containers/json", Fault::Refuse);
+    headline(&agent, "nobody-knows", "the containers cannot be listed").await;
+    proxy.relent();
+    let host = engine.host("web");
+    let web = engine.run(App::named("web").host(&host)).await;
+    agent.answers(&host, "web").await;
+    headline(&agent, &web.name, "is served").await;
+}
+
+#[tokio::test]
+async fn a_caddy_that_does_not_serve_is_named() {
+    let engine = Engine::start().await;
+    let host = engine.host("web");
+    let web = engine.run(App::named("web").host(&host)).await;
+    let mut agent = Agent::prepare(&engine, Options::default());
+    let stranger = TcpListener::bind(("127.0.0.1", agent.http_port)).expect("it is free");
+    agent.spawn();
+    headline(&agent, &web.name, "Caddy is not serving: port taken").await;
+    drop(stranger);
+    agent.answers(&host, "web").await;
+    headline(&agent, &web.name, "is served").await;
+}
+
+#[tokio::test]
+async fn without_an_agent_it_says_how_to_start_one() {
+    let engine = Engine::without_network().await;
+    let agent = Agent::prepare(&engine, Options::default());
+    let mut command = agent.command("explain");
+    command.arg("web");
+    let (code, said) = end_of(command).await;
+    let socket = agent.runtime_dir().join("status.sock");
+    let expected = format!(
+        "error: no agent answers at `{}`: No such file or directory (os error 2)\n  help: start it \
+         with `sh0-agent run`, or name its `--runtime-dir`\n",
+        socket.display()
+    );
+    assert_eq!((code, said), (Some(69), expected));
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_is_answered_with_the_nearest() {
+    let engine = Engine::start().await;
+    let web = engine
+        .run(App::named("checkout").host(&engine.host("checkout")))
+        .await;
+    let agent = Agent::start(&engine).await;
+    let mut command = agent.command("explain");
+    command.arg(web.name.replace("checkout", "chekcout"));
+    let (code, said) = end_of(command).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&format!("did you mean `{}`?", web.name)),
+        "{said}"
+    );
+}
