@@ -157,6 +157,7 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("anstyle", &["src/cli/style.rs"]),
     ("clap", &["src/cli.rs", "src/cli/"]),
     ("anyhow", &["src/cli.rs", "src/cli/"]),
+    ("tikv_jemallocator", &["src/main.rs"]),
     ("rustix::termios", &["src/cli/style.rs"]),
 ];
 
