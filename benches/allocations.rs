@@ -13,6 +13,7 @@ use sh0_agent::routes::Builder;
 
 use self::sites::{built_by, container, moved};
 
+#[expect(clippy::print_stdout, reason = "the figures of a benchmark")]
 fn main() {
     println!("| containers | allocations for one that moves | bytes | for all, from nothing |");
     println!("|---:|---:|---:|---:|");

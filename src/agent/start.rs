@@ -229,7 +229,7 @@ impl Agent {
         let (watched, stop) = (Arc::clone(settings), stops.status.clone());
         let mut tasks: JoinSet<Outcome> = JoinSet::new();
         tasks.spawn(async move {
-            reconcile(world, options, state, channels).await;
+            Box::pin(reconcile(world, options, state, channels)).await;
             ("reconcile", Ok(()))
         });
         tasks.spawn(task("supervise", supervised, AgentError::Supervise));

@@ -1,7 +1,9 @@
-//! The labels by which routes were last accepted.
+//! The labels by which routes were last accepted, and the file that keeps them beside the claims.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use tracing::warn;
 
 use super::Loop;
 use super::apply::Desired;
@@ -9,7 +11,8 @@ use crate::caddy::admin::Admin;
 use crate::discovery::Engine;
 use crate::model::{Labels, RouteId, changes};
 use crate::probe::Probe;
-use crate::state::Store;
+use crate::state::{StateError, Store};
+use crate::telemetry::chain;
 
 impl<E, A, S, P> Loop<E, A, S, P>
 where
@@ -47,5 +50,25 @@ where
             }
         }
         self.save();
+    }
+
+    /// Writes the state file, one write at a time.
+    pub(super) fn save(&mut self) {
+        if self.saving.is_some() {
+            self.save_wanted = true;
+            return;
+        }
+        self.save_wanted = false;
+        let (store, state) = (self.world.store.clone(), self.state.clone());
+        self.saving = Some(Box::pin(async move { store.save(&state).await }));
+    }
+
+    pub(super) fn on_saved(&mut self, saved: Result<(), StateError>) {
+        if let Err(error) = saved {
+            warn!(error = %chain(&error), "Claims and last good routes were not saved; a restart may forget the newest.");
+        }
+        if self.save_wanted {
+            self.save();
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, Notice};
 use crate::model::{ContainerId, Snapshot};
 use crate::probe::Probe;
-use crate::state::{StateError, Store};
+use crate::state::Store;
 use crate::telemetry::chain;
 
 /// First and longest wait before the engine is asked again after a failure.
@@ -49,11 +49,11 @@ pub(super) struct Looks {
     again: Option<Reason>,
     /// The containers at which it must be looked next.
     noticed: BTreeSet<ContainerId>,
-    /// Containers whose creation was reported, until something happens to one of them: nothing is
-    /// to be done before, and then there is one look at all of them. Compose creates all replicas
-    /// before it starts the first, and a pool gets its slots when one of them is ready.
+    /// Containers whose creation was reported, until one of them is started: nothing is to be done
+    /// before, and then there is one look at all of them. Compose creates all replicas before it
+    /// starts the first, and a pool gets its slots when one of them is ready.
     created: BTreeSet<ContainerId>,
-    /// Those of them at which it was not looked yet, after something happened to one.
+    /// Those of them at which it was not looked yet, after one was started.
     announced: BTreeSet<ContainerId>,
     /// Containers whose end was reported, until a look has seen it.
     destroyed: BTreeSet<ContainerId>,
@@ -220,8 +220,13 @@ where
         }
         if action == "destroy" {
             looks.destroyed.insert(id.clone());
+            looks.created.remove(&id);
         }
         if looks.created.contains(&id) {
+            // Its network is connected before it runs: nothing is to be done yet.
+            if action != "start" {
+                return;
+            }
             let created = std::mem::take(&mut looks.created);
             looks.noticed.extend(created.iter().cloned());
             looks.announced.extend(created);
@@ -373,25 +378,5 @@ where
             info!(%network, "The routing network exists now.");
         }
         self.publish();
-    }
-
-    /// Writes the state file, one write at a time.
-    pub(super) fn save(&mut self) {
-        if self.saving.is_some() {
-            self.save_wanted = true;
-            return;
-        }
-        self.save_wanted = false;
-        let (store, state) = (self.world.store.clone(), self.state.clone());
-        self.saving = Some(Box::pin(async move { store.save(&state).await }));
-    }
-
-    pub(super) fn on_saved(&mut self, saved: Result<(), StateError>) {
-        if let Err(error) = saved {
-            warn!(error = %chain(&error), "Claims and last good routes were not saved; a restart may forget the newest.");
-        }
-        if self.save_wanted {
-            self.save();
-        }
     }
 }

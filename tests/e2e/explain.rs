@@ -31,6 +31,8 @@ async fn labels_that_are_wrong_are_named_and_mended() {
 #[tokio::test]
 async fn what_is_wrong_with_networks_and_ports_is_named_and_mended() {
     let scene = Scene::start(&[]).await;
+    let elsewhere = network::elsewhere(&scene);
+    scene.engine.create_network_named(&elsewhere).await;
     all(&scene, network::cases(&scene)).await;
 }
 

@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -32,6 +33,8 @@ pub(crate) struct PrivateEngine {
     flags: Vec<String>,
     /// Where it listens with TLS.
     tls_port: Option<u16>,
+    /// Networks that it has.
+    networks: AtomicU8,
 }
 
 impl PrivateEngine {
@@ -68,6 +71,7 @@ impl PrivateEngine {
             daemon: None,
             flags,
             tls_port,
+            networks: AtomicU8::new(0),
         };
         engine.restart().await;
         engine.load_image().await;
@@ -92,6 +96,8 @@ impl PrivateEngine {
     /// A handle for containers, with a network for this test.
     pub(crate) async fn handle(&self) -> Engine {
         let engine = Engine::at(Some(self.endpoint())).await;
+        let number = self.networks.fetch_add(1, Ordering::Relaxed);
+        let engine = engine.with_subnet(self.place.subnet(number));
         engine.create_network().await;
         engine
     }
@@ -150,10 +156,6 @@ impl PrivateEngine {
             .arg(format!("--pidfile={}", folder.join("pid").display()))
             .arg(format!("--host={}", self.endpoint()))
             .arg(format!("--bridge={}", self.place.bridge))
-            .arg(format!(
-                "--default-address-pool=base={}/22,size=24",
-                self.place.pool
-            ))
             .args(["--iptables=false", "--ip-forward=false", "--ip-masq=false"])
             .args(["--userland-proxy=false", "--log-level=warn"])
             .args(&self.flags)
@@ -216,6 +218,13 @@ impl Place {
             bridge_ip: Ipv4Addr::new(10, 213, low, 1),
             pool: Ipv4Addr::new(10, 214 + (high & 7), low & !3, 0),
         }
+    }
+
+    /// The addresses of a network. Those are not left to the engine: one that chooses them out of a
+    /// pool of its own, and is started again, removes the machine's `docker0`.
+    fn subnet(&self, number: u8) -> String {
+        let [a, b, c, _] = self.pool.octets();
+        format!("{}/24", Ipv4Addr::new(a, b, c + (number & 3), 0))
     }
 
     fn add_bridge(&self) {

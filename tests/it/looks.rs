@@ -72,6 +72,9 @@ async fn new_containers_are_one_question_about_all_that_were_created() {
         scene
             .engine
             .put("create", created("new-2", 201, "new.example"));
+        scene
+            .engine
+            .put("connect", created("new-1", 200, "new.example"));
         check(&scene, expect![[""]]).await;
         let begin = |c: &mut Container| c.state = ContainerState::Running;
         let first = id(&created("new-1", 200, "new.example"));

@@ -36,8 +36,10 @@ async fn a_network_that_does_not_exist_is_made_as_explain_says() {
     let engine = Engine::without_network().await;
     let agent = Agent::start(&engine).await;
     let host = engine.host("web");
+    let elsewhere = engine.name_of("elsewhere");
+    engine.create_network_named(&elsewhere).await;
     let web = engine
-        .run(App::named("web").host(&host).network("bridge"))
+        .run(App::named("web").host(&host).network(&elsewhere))
         .await;
     let said = headline(&agent, &web.name, "the routing network").await;
     let help = said["help"].as_str().expect("what to type");

@@ -3,6 +3,11 @@
 use super::case::{Case, Fix, Scene, case};
 use crate::harness::App;
 
+/// A network that is not the routing network.
+pub(super) fn elsewhere(scene: &Scene) -> String {
+    scene.engine.name_of("elsewhere")
+}
+
 pub(super) fn cases(scene: &Scene) -> Vec<Case> {
     let app = |name: &str| App::named(name).host(&scene.host(name));
     let own = scene.agent.http_port.to_string();
@@ -11,7 +16,7 @@ pub(super) fn cases(scene: &Scene) -> Vec<Case> {
     let lender = format!("container:{}", scene.engine.name_of("lender"));
     vec![
         case(scene, "away")
-            .app(app("away").network("bridge"))
+            .app(app("away").network(&elsewhere(scene)))
             .breaks("network", "it is not on the routing network")
             .code("E003")
             .fix(Fix::Typed),

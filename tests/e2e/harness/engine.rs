@@ -24,6 +24,8 @@ pub(crate) struct Engine {
     run: String,
     /// What labels begin with instead of `sh0`.
     prefix: Option<String>,
+    /// The addresses of its network, where the engine must not choose them.
+    subnet: Option<String>,
 }
 
 /// A container to start.
@@ -124,9 +126,16 @@ impl Engine {
             endpoint,
             run,
             prefix: None,
+            subnet: None,
         };
         engine.sweep().await;
         engine
+    }
+
+    /// With these addresses for its network.
+    pub(crate) fn with_subnet(mut self, subnet: String) -> Self {
+        self.subnet = Some(subnet);
+        self
     }
 
     /// Writes labels with a prefix of its own, which an agent must be given, too: it then sees no
@@ -178,8 +187,10 @@ impl Engine {
     /// Makes another network.
     pub(crate) async fn create_network_named(&self, network: &str) {
         let label = format!("{LABEL}={}", self.run);
-        self.docker(&["network", "create", "--label", &label, network])
-            .await;
+        let mut command = vec!["network", "create", "--label", &label];
+        command.extend(self.subnet.iter().flat_map(|subnet| ["--subnet", subnet]));
+        command.push(network);
+        self.docker(&command).await;
     }
 
     /// Starts a container.
