@@ -16,6 +16,7 @@ use crate::caddy::admin::{Admin, AdminError, Disposition};
 use crate::caddy::render::CertificatePair;
 use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
+use crate::metrics::Way;
 use crate::probe::Probe;
 use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, build};
 use crate::state::Store;
@@ -247,6 +248,7 @@ where
 
     /// Sends the desired config, unless it is served already or was refused as it is.
     pub(super) fn load(&mut self) {
+        let reason = self.load_reason();
         self.loads.debounce.fire(Instant::now());
         self.loads.retry_at = None;
         let (Some(desired), Some((epoch, serving))) = (&self.desired, &self.loads.serving) else {
@@ -267,6 +269,7 @@ where
         );
         let (admin, json) = (self.world.admin.clone(), Arc::clone(&desired.rendered.json));
         self.loads.sent = Some((*epoch, Arc::clone(desired)));
+        self.measured.load_begins(reason, (self.world.wall_clock)());
         self.loads.in_flight = Some(Box::pin(async move { admin.load(json).await }));
     }
 
@@ -279,6 +282,7 @@ where
             .serving
             .as_ref()
             .is_some_and(|(now, _)| *now == epoch);
+        self.count_load(&loaded, is_same_process);
         match loaded {
             Ok(()) if is_same_process => {
                 self.loads.failures = 0;
@@ -327,6 +331,7 @@ where
         self.loads.adopted = None;
         self.status.caddy.load_error = None;
         self.status.applied = Some(desired.generation);
+        self.count_pickups(Way::Load, &desired.built.table);
         self.say_config(&desired);
         if let Some(slots) = &mut self.world.slots {
             let next = self
@@ -347,6 +352,7 @@ where
         if !is_served || self.loads.in_flight.is_some() {
             return;
         }
+        self.count_pickups(Way::Slot, &desired.built.table);
         let before = self
             .accepted
             .as_ref()

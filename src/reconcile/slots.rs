@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 use self::found::{Found, found};
 use self::pools::Pools;
 use crate::access::Access;
+use crate::metrics::Metrics;
 use crate::model::PoolKey;
 use crate::routes::{Pool, RouteTable};
 use crate::slots::{
@@ -49,6 +50,7 @@ pub struct Slots {
     found: BTreeMap<PoolKey, Found>,
     repair_at: Instant,
     is_failing: bool,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -104,7 +106,14 @@ impl Slots {
             again: BTreeSet::new(),
             repair_at: Instant::now() + REPAIR_INTERVAL,
             is_failing: false,
+            metrics: Arc::default(),
         })
+    }
+
+    /// Counts into these from now on.
+    pub(super) fn count_in(&mut self, metrics: &Arc<Metrics>) {
+        self.metrics = Arc::clone(metrics);
+        self.hold.count_in(metrics);
     }
 
     /// The folder above files and sockets.
@@ -155,7 +164,7 @@ impl Slots {
         let count = state.count.get();
         state.assignment = assign(&state.assignment, &ready, count);
         let opened = state.open_gap(key, pool, &mut self.hold, now);
-        let written = state.write(key, &mut self.files);
+        let written = state.write(key, &mut self.files, &self.metrics);
         state.close_gap(&ready);
         self.plan(key, Some(count));
         opened.map_err(|error| chain(&error))?;
@@ -192,7 +201,7 @@ impl Slots {
             state.hold_until = now;
             let opened = state.set_gap(*key, &mut self.hold, GapState::GivenUp);
             failed = opened.err().map(|error| chain(&error)).or(failed);
-            let written = state.write(*key, &mut self.files);
+            let written = state.write(*key, &mut self.files, &self.metrics);
             failed = written.err().map(|error| chain(&error)).or(failed);
         }
         self.note(failed);
@@ -335,7 +344,12 @@ impl PoolState {
         Ok(())
     }
 
-    fn write(&self, key: PoolKey, files: &mut SlotFiles) -> Result<(), SlotsError> {
+    fn write(
+        &self,
+        key: PoolKey,
+        files: &mut SlotFiles,
+        metrics: &Metrics,
+    ) -> Result<(), SlotsError> {
         for (number, target) in self.assignment.targets().enumerate() {
             let content = match (target, &self.gap) {
                 (Target::Container { address, .. }, _) => Content::Address(*address),
@@ -343,7 +357,9 @@ impl PoolState {
                 // No socket could be made; what the slot said before stands.
                 (Target::Hold, None) => continue,
             };
-            files.write(Slot { pool: key, number }, &content)?;
+            if files.write(Slot { pool: key, number }, &content)? {
+                metrics.slot_writes.increment();
+            }
         }
         Ok(())
     }

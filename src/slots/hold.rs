@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use self::gap::{Places, Server, SocketFile};
 use super::files::make_folder;
 use crate::access::{Access, share_socket};
+use crate::metrics::Metrics;
 use crate::model::PoolKey;
 
 /// How many connections may wait.
@@ -136,6 +137,7 @@ pub struct Hold {
     left: Vec<PathBuf>,
     gaps: JoinSet<()>,
     stop: CancellationToken,
+    metrics: Arc<Metrics>,
 }
 
 impl Hold {
@@ -163,9 +165,15 @@ impl Hold {
             left,
             gaps: JoinSet::new(),
             stop: CancellationToken::new(),
+            metrics: Arc::default(),
             options,
             folder,
         })
+    }
+
+    /// Counts into these from the next gap on.
+    pub fn count_in(&mut self, metrics: &Arc<Metrics>) {
+        self.metrics = Arc::clone(metrics);
     }
 
     /// A new socket for a gap of this pool; it takes connections when this returns. Each of them
@@ -204,6 +212,7 @@ impl Hold {
             linger: self.options.linger,
             is_over: is_over.clone(),
             stop: self.stop.clone(),
+            metrics: Arc::clone(&self.metrics),
         };
         let socket = SocketFile::new(path.clone(), listener);
         self.gaps.spawn(server.run(socket));

@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::waiter::Waiter;
 use super::{GapState, resume};
+use crate::metrics::{HeldEnd, Metrics};
 use crate::model::PoolKey;
 
 /// After an accept that failed, mostly for want of file descriptors: long enough not to spin, and
@@ -90,6 +91,7 @@ pub(super) struct Server {
     pub(super) is_over: CancellationToken,
     /// Everything is over.
     pub(super) stop: CancellationToken,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// Everything that can wake a gap's task.
@@ -129,6 +131,7 @@ impl Server {
                         connections.spawn(self.waiter(client, place, turn).run());
                         turn = turn.wrapping_add(1);
                     } else {
+                        self.metrics.held_ends.of(HeldEnd::Refused).increment();
                         self.note_refused(refused);
                         refused = refused.saturating_add(1);
                     }
@@ -148,6 +151,7 @@ impl Server {
             states: self.states.clone(),
             deadline: Instant::now() + self.wait_max,
             turn,
+            metrics: Arc::clone(&self.metrics),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{Interest, copy_bidirectional};
@@ -14,6 +15,7 @@ use tracing::debug;
 
 use super::GapState;
 use super::gap::Place;
+use crate::metrics::{HeldEnd, Metrics};
 
 /// One dial. Containers are a bridge away: what takes longer is a full queue of connections, whose
 /// kernel would ask again only after a second.
@@ -34,6 +36,7 @@ pub(super) struct Waiter {
     pub(super) deadline: Instant,
     /// By which it chooses among several containers.
     pub(super) turn: usize,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Waiter {
@@ -44,11 +47,19 @@ impl Waiter {
             mut states,
             deadline,
             turn,
+            metrics,
         } = self;
-        let server = select! { biased;
-            () = gone(&client) => None,
-            server = server(&mut states, deadline, turn) => server,
+        let began = Instant::now();
+        metrics.held.increment();
+        let (end, server) = select! { biased;
+            () = gone(&client) => (HeldEnd::Left, None),
+            server = server(&mut states, deadline, turn) => match server {
+                Some(server) => (HeldEnd::Passed, Some(server)),
+                None => (HeldEnd::GaveUp, None),
+            },
         };
+        metrics.held_ends.of(end).increment();
+        metrics.held_wait.observe(began.elapsed());
         // From here on it does not wait any more, however it goes on.
         drop((place, states));
         let Some(server) = server else { return };
