@@ -100,6 +100,8 @@ words! {
         Left = "left",
         /// Too many waited already.
         Refused = "refused",
+        /// Nobody was expected, so it did not wait at all.
+        NotExpected = "not_expected",
     }
 }
 

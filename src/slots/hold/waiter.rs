@@ -49,6 +49,10 @@ impl Waiter {
             turn,
             metrics,
         } = self;
+        if *states.borrow() == GapState::GivenUp {
+            metrics.held_ends.of(HeldEnd::NotExpected).increment();
+            return;
+        }
         let began = Instant::now();
         metrics.held.increment();
         let (end, server) = select! { biased;
