@@ -1,6 +1,7 @@
 //! Metrics: their text, and that the loop counts what happened.
 
 use std::fmt::Write;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use expect_test::expect_file;
 use sh0_agent::caddy::admin::AdminError;
 use sh0_agent::metrics::{HeldEnd, LoadReason, LoadResult, Metrics, Way};
 use sh0_agent::model::Container;
-use sh0_agent::status::exposition::{METRICS, text};
+use sh0_agent::status::exposition::{Kind, METRICS, text};
 use sh0_agent::status::{Status, missing};
 use tokio::time::sleep;
 
@@ -104,6 +105,47 @@ fn the_table_in_the_docs_is_that_of_the_code() {
         writeln!(table, "| `{name}` | {kind} | {labels} | {help} |").unwrap();
     }
     check_in(&from_root("docs/metrics.md"), "metrics", &table);
+}
+
+/// What stands in a file after each `<key>: `, without quotes.
+fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
+    let lines = text
+        .lines()
+        .map(|line| line.trim().trim_start_matches("- "));
+    let own = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
+    own.map(|value| value.trim_matches('"')).collect()
+}
+
+#[test]
+fn every_alert_uses_exported_metrics_and_has_a_runbook_that_the_docs_show() {
+    let rules = fs::read_to_string(from_root("compose/prometheus/alerts.yml")).unwrap();
+    let (alerts, runbooks) = (values(&rules, "alert"), values(&rules, "runbook"));
+    let summaries = values(&rules, "summary");
+    assert_eq!(alerts.len(), runbooks.len());
+    assert_eq!(alerts.len(), summaries.len());
+    let mut table = "| alert | means | what to do |\n|---|---|---|\n".to_owned();
+    for ((alert, summary), runbook) in alerts.iter().zip(summaries).zip(runbooks) {
+        writeln!(table, "| `{alert}` | {summary} | {runbook} |").unwrap();
+    }
+    check_in(&from_root("docs/metrics.md"), "alerts", &table);
+    let expressions = values(&rules, "expr");
+    assert_eq!(expressions.len(), alerts.len());
+    let samples = text(&Metrics::default(), &Status::default());
+    let kinds = || METRICS.iter().map(|metric| (metric.name, metric.kind));
+    for expression in expressions.iter().chain(&values(&rules, "runbook")) {
+        let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        for word in words.filter(|word| word.starts_with("sh0_")) {
+            let is_known = kinds().any(|(name, kind)| match kind {
+                Kind::Histogram => word.strip_suffix("_bucket").unwrap_or(word) == name,
+                Kind::Counter | Kind::Gauge => word == name,
+            });
+            assert!(is_known, "`{word}` is no metric");
+        }
+    }
+    for result in ["gave_up", "refused"] {
+        let series = format!("sh0_held_requests_total{{result=\"{result}\"}}");
+        assert_eq!(sample(&samples, &series), Some(0), "{series}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
