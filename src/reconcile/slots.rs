@@ -3,6 +3,7 @@
 
 mod found;
 mod pools;
+mod redeploys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -15,6 +16,7 @@ use tracing::{debug, warn};
 
 use self::found::{Found, found};
 use self::pools::Pools;
+use self::redeploys::Redeploys;
 use crate::access::Access;
 use crate::metrics::Metrics;
 use crate::model::PoolKey;
@@ -50,6 +52,7 @@ pub struct Slots {
     found: BTreeMap<PoolKey, Found>,
     repair_at: Instant,
     is_failing: bool,
+    redeploys: Redeploys,
     metrics: Arc<Metrics>,
 }
 
@@ -106,6 +109,7 @@ impl Slots {
             again: BTreeSet::new(),
             repair_at: Instant::now() + REPAIR_INTERVAL,
             is_failing: false,
+            redeploys: Redeploys::default(),
             metrics: Arc::default(),
         })
     }
@@ -165,7 +169,9 @@ impl Slots {
         state.assignment = assign(&state.assignment, &ready, count);
         let opened = state.open_gap(key, pool, &mut self.hold, now);
         let written = state.write(key, &mut self.files, &self.metrics);
-        state.close_gap(&ready);
+        if let Some(gap) = state.close_gap(&ready) {
+            self.redeploys.note(pool, &gap);
+        }
         self.plan(key, Some(count));
         opened.map_err(|error| chain(&error))?;
         written.map_err(|error| chain(&error))
@@ -259,6 +265,7 @@ impl Slots {
     pub(super) fn on_time(&mut self, now: Instant) -> bool {
         if now >= self.repair_at {
             self.repair_at = now + REPAIR_INTERVAL;
+            self.redeploys.say();
             let repaired = self.files.repair();
             if let Ok(files @ 1..) = &repaired {
                 warn!(
@@ -365,15 +372,14 @@ impl PoolState {
     }
 
     /// Lets those who wait through to the ready ones, after the slots lead there already.
-    fn close_gap(&mut self, ready: &[Replica]) {
+    fn close_gap(&mut self, ready: &[Replica]) -> Option<Gap> {
         if ready.is_empty() {
-            return;
+            return None;
         }
-        if let Some(gap) = self.gap.take() {
-            gap.set(GapState::Ready(
-                ready.iter().map(|replica| replica.address).collect(),
-            ));
-        }
+        let gap = self.gap.take()?;
+        let addresses = ready.iter().map(|replica| replica.address).collect();
+        gap.set(GapState::Ready(addresses));
+        Some(gap)
     }
 }
 

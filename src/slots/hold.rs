@@ -10,6 +10,7 @@
 //! for. So a slow or endless sender holds up nobody, and takes one place for a bounded time.
 
 mod gap;
+mod tally;
 mod waiter;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::gap::{Places, Server, SocketFile};
+pub use self::tally::Tally;
 use super::files::make_folder;
 use crate::access::{Access, share_socket};
 use crate::metrics::Metrics;
@@ -204,6 +206,7 @@ impl Hold {
         let places = self.places(pool);
         let (states, seen) = watch::channel(state);
         let is_over = CancellationToken::new();
+        let tally = Arc::new(Tally::default());
         let server = Server {
             pool,
             places: places.clone(),
@@ -213,6 +216,7 @@ impl Hold {
             is_over: is_over.clone(),
             stop: self.stop.clone(),
             metrics: Arc::clone(&self.metrics),
+            tally: Arc::clone(&tally),
         };
         let socket = SocketFile::new(path.clone(), listener);
         self.gaps.spawn(server.run(socket));
@@ -220,6 +224,7 @@ impl Hold {
             path,
             states,
             places,
+            tally,
             is_over,
         })
     }
@@ -272,6 +277,7 @@ pub struct Gap {
     path: PathBuf,
     states: watch::Sender<GapState>,
     places: Places,
+    tally: Arc<Tally>,
     is_over: CancellationToken,
 }
 
@@ -290,6 +296,12 @@ impl Gap {
             *now = state;
             is_new
         });
+    }
+
+    /// How those fare who wait in it; known for good once nobody does.
+    #[must_use]
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     /// How many wait for its pool, in this gap or in one that is just over.

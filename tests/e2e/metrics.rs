@@ -137,11 +137,25 @@ async fn the_counters_agree_with_what_was_done() {
     .await;
     let text = metrics(&agent).await;
     assert_eq!(total(&text, "sh0_pickup_duration_seconds_count"), 3 + 2);
+    says_how_it_went(&agent, &web).await;
     goes_wrong(&engine, &agent).await;
     agent.answers(&host, "web").await;
     let text = metrics(&agent).await;
     promtool_accepts(&["check", "metrics"], &text);
     shows_the_last_load_and_caddys_own(&agent, &host).await;
+}
+
+/// Both redeploys have a line in the log.
+async fn says_how_it_went(agent: &Agent, web: &Container) {
+    until("both redeploys are in the log", patience(), async || {
+        let lines = agent.logged("Requests waited for the container.");
+        let own = lines.iter().filter(|line| line.contains(&web.name));
+        let all = format!("held={HELD} ");
+        let own = own.filter(|line| line.contains(&all) && line.contains("lost=0"));
+        let is_so = own.count() == 2;
+        is_so.then_some(()).ok_or(lines.join("\n"))
+    })
+    .await;
 }
 
 /// One wrong label, one config that Caddy refuses, one killed Caddy.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::waiter::Waiter;
-use super::{GapState, resume};
+use super::{GapState, Tally, resume};
 use crate::metrics::{HeldEnd, Metrics};
 use crate::model::PoolKey;
 
@@ -92,6 +92,7 @@ pub(super) struct Server {
     /// Everything is over.
     pub(super) stop: CancellationToken,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) tally: Arc<Tally>,
 }
 
 /// Everything that can wake a gap's task.
@@ -132,6 +133,7 @@ impl Server {
                         turn = turn.wrapping_add(1);
                     } else {
                         self.metrics.held_ends.of(HeldEnd::Refused).increment();
+                        self.tally.refuse();
                         self.note_refused(refused);
                         refused = refused.saturating_add(1);
                     }
@@ -152,6 +154,7 @@ impl Server {
             deadline: Instant::now() + self.wait_max,
             turn,
             metrics: Arc::clone(&self.metrics),
+            tally: Arc::clone(&self.tally),
         }
     }
 

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
-use super::GapState;
 use super::gap::Place;
+use super::{GapState, Tally};
 use crate::metrics::{HeldEnd, Metrics};
 
 /// One dial. Containers are a bridge away: what takes longer is a full queue of connections, whose
@@ -37,6 +37,7 @@ pub(super) struct Waiter {
     /// By which it chooses among several containers.
     pub(super) turn: usize,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Waiter {
@@ -48,6 +49,7 @@ impl Waiter {
             deadline,
             turn,
             metrics,
+            tally,
         } = self;
         if *states.borrow() == GapState::GivenUp {
             metrics.held_ends.of(HeldEnd::NotExpected).increment();
@@ -55,6 +57,7 @@ impl Waiter {
         }
         let began = Instant::now();
         metrics.held.increment();
+        tally.begin();
         let (end, server) = select! { biased;
             () = gone(&client) => (HeldEnd::Left, None),
             server = server(&mut states, deadline, turn) => match server {
@@ -64,6 +67,7 @@ impl Waiter {
         };
         metrics.held_ends.of(end).increment();
         metrics.held_wait.observe(began.elapsed());
+        tally.end(began.elapsed(), end == HeldEnd::GaveUp);
         // From here on it does not wait any more, however it goes on.
         drop((place, states));
         let Some(server) = server else { return };
