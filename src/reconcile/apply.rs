@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
+use super::measure::PickedUp;
 use super::rendered::Sendable;
 use super::report::say_changes;
 use super::slots::Counts;
@@ -331,8 +332,8 @@ where
         self.loads.adopted = None;
         self.status.caddy.load_error = None;
         self.status.applied = Some(desired.generation);
-        self.count_pickups(Way::Load, &desired.built.table);
-        self.say_config(&desired);
+        let picked_up = self.count_pickups(Way::Load, &desired.built.table);
+        self.say_config(&desired, &picked_up);
         if let Some(slots) = &mut self.world.slots {
             let next = self
                 .desired
@@ -352,23 +353,25 @@ where
         if !is_served || self.loads.in_flight.is_some() {
             return;
         }
-        self.count_pickups(Way::Slot, &desired.built.table);
+        let picked_up = self.count_pickups(Way::Slot, &desired.built.table);
         let before = self
             .accepted
             .as_ref()
             .map(|accepted| &*accepted.built.table);
-        say_changes(before, &desired.built.table, self.world.slots.is_some());
+        let waits = self.world.slots.is_some();
+        say_changes(before, &desired.built.table, waits, &picked_up);
         self.status.applied = Some(desired.generation);
         self.remember_good(desired);
         self.accepted = Some(Arc::clone(desired));
     }
 
-    fn say_config(&self, desired: &Desired) {
+    fn say_config(&self, desired: &Desired, picked_up: &PickedUp) {
         let before = self
             .accepted
             .as_ref()
             .map(|accepted| &*accepted.built.table);
-        let changed = say_changes(before, &desired.built.table, self.world.slots.is_some());
+        let waits = self.world.slots.is_some();
+        let changed = say_changes(before, &desired.built.table, waits, picked_up);
         let (generation, routes) = (desired.generation, desired.built.table.routes.len());
         info!(
             generation,

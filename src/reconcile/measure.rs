@@ -14,7 +14,7 @@ use crate::discovery::Engine;
 use crate::metrics::{LoadReason, LoadResult, Way, Word};
 use crate::model::{Container, ContainerId, ContainerState, changes};
 use crate::probe::Probe;
-use crate::routes::RouteTable;
+use crate::routes::{RouteKey, RouteTable};
 use crate::state::Store;
 use crate::status::LastLoad;
 
@@ -23,6 +23,9 @@ const AWAITED_MAX: usize = 10_000;
 
 /// A container that comes later has waited for its own start, or for what a person changed.
 const PICKUP_MAX: Duration = Duration::from_mins(10);
+
+/// How long it took from a container's event to its route being in force.
+pub(super) type PickedUp = BTreeMap<RouteKey, Duration>;
 
 /// What is being measured.
 #[derive(Debug, Default)]
@@ -148,21 +151,25 @@ where
 
     /// This table is in force instead of the accepted one: counts the containers of which something
     /// was heard and that take requests from now on.
-    pub(super) fn count_pickups(&mut self, way: Way, table: &RouteTable) {
+    /// Gives how long that took for each of their routes.
+    pub(super) fn count_pickups(&mut self, way: Way, table: &RouteTable) -> PickedUp {
+        let mut picked_up = PickedUp::new();
         if self.measured.awaited.is_empty() {
-            return;
+            return picked_up;
         }
         let none = RouteTable::default();
         let before = { self.accepted.as_ref() }.map_or(&none, |before| &before.built.table);
-        for (_, _, new) in changes(&before.routes, &table.routes) {
+        for (key, _, new) in changes(&before.routes, &table.routes) {
             for upstream in new.iter().flat_map(|route| &route.pool.upstreams) {
                 let heard = self.measured.awaited.remove(&upstream.container.id);
                 let took = heard.map(|heard| heard.elapsed());
                 if let Some(took) = took.filter(|took| *took < PICKUP_MAX) {
                     self.channels.metrics.pickup.of(way).observe(took);
+                    picked_up.insert(key.clone(), took);
                 }
             }
         }
+        picked_up
     }
 
     /// A trial that began then was passed.
