@@ -8,6 +8,7 @@ mod check;
 mod folders;
 mod runtime;
 mod start;
+mod world;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -22,6 +22,7 @@
 //! | module | what it owns |
 //! |---|---|
 //! | [`model`] | containers as we see them, and names that parse |
+//! | [`metrics`] | counters of what the agent does |
 //! | [`access`] | modes and owners of folders, and a Caddy of another user |
 //! | [`diagnostic`] | what a user wrote wrong, and how to fix it |
 //! | [`labels`] | the table of label keys, and the reading of one container's labels |
@@ -61,6 +62,8 @@
 //!   table of which module may use which.
 
 pub mod model;
+
+pub mod metrics;
 
 pub mod access;
 

@@ -14,6 +14,7 @@ mod debounce;
 mod good;
 mod health;
 mod look;
+mod measure;
 mod memory;
 mod process;
 mod ready;
@@ -41,6 +42,7 @@ pub use self::slots::{Slots, SlotsStartError};
 
 use self::apply::{Desired, Loads};
 use self::look::{Looks, Subscription};
+use self::measure::Measured;
 use self::memory::Memory;
 use self::ready::{News, Readiness};
 use self::refuse::Refusals;
@@ -51,12 +53,13 @@ use crate::caddy::render::{RenderOptions, render_unavailable};
 use crate::certificates::CertificateSet;
 use crate::discovery::{DockerRequest, Engine, EngineError, Notice};
 use crate::labels::{Permits, TlsSetting};
+use crate::metrics::Metrics;
 use crate::model::Snapshot;
 use crate::on_demand::OnDemand;
 use crate::probe::Probe;
 use crate::routes::Builder;
 use crate::state::{State, StateError, Store};
-use crate::status::Status;
+use crate::status::{CaddyStatus, Status};
 use crate::supervise::{Phase, StartConfig};
 
 /// How long the first look may take before Caddy is started with the containers as they were last,
@@ -87,6 +90,8 @@ pub struct Options {
     pub debounce: DebounceOptions,
     /// From one unprompted look to the next.
     pub resync_interval: Duration,
+    /// The version of the Caddy binary, for who asks.
+    pub caddy_version: String,
 }
 
 /// The loop's ends of its channels.
@@ -102,6 +107,8 @@ pub struct Channels {
     pub resync: mpsc::Receiver<()>,
     /// What everybody else reads.
     pub status: watch::Sender<Arc<Status>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Ends the loop.
     pub stop: CancellationToken,
 }
@@ -153,6 +160,7 @@ enum Event {
     AccessChecked,
     Certificates,
     Phase,
+    Pulse,
     Readiness(News),
     SlotsDue,
     LoadDue,
@@ -194,13 +202,14 @@ struct Loop<E, A, S, P> {
     overdue: report::Overdue,
     /// When the first route ends that outlives its containers.
     linger_until: Option<Instant>,
+    measured: Measured,
     status: Status,
 }
 
 /// Runs the loop until it is asked to stop. What is kept in the state directory comes in as
 /// `state`.
 pub async fn reconcile<E, A, S, P>(
-    world: World<E, A, S, P>,
+    mut world: World<E, A, S, P>,
     options: Options,
     state: State,
     channels: Channels,
@@ -221,6 +230,10 @@ pub async fn reconcile<E, A, S, P>(
         now
     };
     let settings = report::settings(&options, world.slots.is_some());
+    let caddy_version = options.caddy_version.clone();
+    if let Some(slots) = &mut world.slots {
+        slots.count_in(&channels.metrics);
+    }
     let mut this = Loop {
         unavailable: render_unavailable(&options.render).into(),
         loads: Loads::new(options.debounce),
@@ -247,8 +260,13 @@ pub async fn reconcile<E, A, S, P>(
         awaits_adoption,
         overdue: report::Overdue::default(),
         linger_until: None,
+        measured: Measured::default(),
         status: Status {
             settings: Arc::new(settings),
+            caddy: CaddyStatus {
+                version: caddy_version,
+                ..CaddyStatus::default()
+            },
             ..Status::default()
         },
     };
@@ -274,6 +292,7 @@ where
         tokio::select! {
             biased;
             Ok(()) = self.channels.phase.changed() => Event::Phase,
+            () = self.channels.metrics.pulse.asked() => Event::Pulse,
             loaded = done(&mut self.loads.in_flight) => Event::Loaded(loaded),
             looked = done(&mut self.looks.in_flight) => Event::Looked(looked),
             () = at(load_due) => Event::LoadDue,
@@ -309,6 +328,7 @@ where
             Event::AccessChecked => self.note_access(),
             Event::Certificates => self.rebuild(),
             Event::Phase => self.on_phase(),
+            Event::Pulse => self.channels.metrics.pulse.answer(),
             Event::Readiness(news) => self.on_news(news),
             Event::SlotsDue => self.on_slots_due(),
             Event::LoadDue => self.load(),

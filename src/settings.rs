@@ -73,6 +73,8 @@ pub struct Settings {
     pub upstreams: UpstreamsMode,
     /// Whether hosts share routes of Caddy. Default by their number.
     pub grouping: Grouping,
+    /// Whether Caddy counts requests, and the status socket shows its metrics. Default no.
+    pub caddy_metrics: bool,
     /// How many requests may wait for a container, with slots. Default 1,024 for one app, 16,384 in
     /// all.
     pub hold: HoldBounds,
@@ -112,6 +114,7 @@ impl Default for Settings {
             permits: Permits::default(),
             upstreams: UpstreamsMode::Slots,
             grouping: Grouping::default(),
+            caddy_metrics: false,
             hold: HoldBounds::default(),
             debounce: DebounceOptions::default(),
             resync_interval: Duration::from_mins(1),
@@ -204,6 +207,7 @@ impl Settings {
             trusted_proxies: self.trusted_proxies.clone(),
             slots: None,
             grouping: self.grouping,
+            metrics: self.caddy_metrics,
         }
     }
 }

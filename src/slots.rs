@@ -15,5 +15,5 @@ mod slot;
 pub use self::assign::{Assignment, Replica, Target, assign};
 pub use self::count::{Demand, GROW_AFTER, SHRINK_AFTER, SLOTS_MAX, SlotCount, WEIGHTED_SLOTS};
 pub use self::files::{Content, SlotFiles, SlotsError, contents};
-pub use self::hold::{Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, hold_folder};
+pub use self::hold::{Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Tally, hold_folder};
 pub use self::slot::{Slot, slots_folder};

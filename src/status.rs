@@ -6,6 +6,9 @@
 
 pub mod client;
 pub mod explain;
+pub mod exposition;
+mod monitored;
+mod readiness;
 mod server;
 
 use std::net::IpAddr;
@@ -16,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::Diagnostic;
 use crate::routes::{RouteTable, Row};
 
+pub use monitored::{CaddyMetrics, Monitored};
+pub use readiness::missing;
 pub use server::{StatusError, serve};
 
 /// Everything that is known at one moment. Readers get whole values through a `watch` channel, so
@@ -116,6 +121,8 @@ pub struct RememberedStatus {
 pub struct CaddyStatus {
     /// What the supervisor is doing, in a word.
     pub phase: String,
+    /// The version of the binary.
+    pub version: String,
     /// Number of the process; 0 before the first.
     pub epoch: u64,
     /// The process, while it serves.
@@ -124,4 +131,19 @@ pub struct CaddyStatus {
     pub loads: u64,
     /// Why the last load failed; `None` after a success.
     pub load_error: Option<String>,
+    /// The last load that ended; `None` before the first.
+    pub last_load: Option<LastLoad>,
+}
+
+/// A config that was sent to Caddy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastLoad {
+    /// When it was sent, in seconds since 1970.
+    pub at: u64,
+    /// How long Caddy took.
+    pub millis: u64,
+    /// Why it was sent, in a word: one of [`crate::metrics::LoadReason`].
+    pub reason: String,
+    /// What came of it, in a word: one of [`crate::metrics::LoadResult`].
+    pub result: String,
 }

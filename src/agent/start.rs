@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::check::check;
 use super::folders;
 use super::runtime::Runtime;
+use super::world::{monitored, world};
 use super::{
     Agent, AgentError, Outcome, Stops, certificates, publish_certificates, task, watch_certificates,
 };
@@ -20,13 +21,9 @@ use crate::access::{Access, Untrusted, UserError, UserName, plain_flags};
 use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, AdminClient};
 use crate::certificates::{CertificateSet, copied_root};
-use crate::clock::wall_clock;
 use crate::discovery::{Docker, DockerOptions, EngineError};
-use crate::on_demand::OnDemand;
-use crate::probe::Prober;
-use crate::reconcile::{Channels, Options, Slots, SlotsStartError, World, reconcile};
+use crate::reconcile::{Channels, Options, Slots, SlotsStartError, reconcile};
 use crate::settings::{Settings, UpstreamsMode};
-use crate::state::StateFile;
 use crate::status::{Status, serve};
 use crate::supervise::{
     BinaryError, ChildOptions, Phase, Ping, StartConfig, Timing, caddy_version, require_module,
@@ -179,7 +176,8 @@ impl Agent {
                 Some(opened.map_err(StartError::Slots)?)
             }
         };
-        Ok(Self::spawn(&settings, access, docker, slots, lock))
+        let version = version.to_string();
+        Ok(Self::spawn(&settings, access, docker, slots, lock, version))
     }
 
     fn spawn(
@@ -188,10 +186,9 @@ impl Agent {
         docker: Docker,
         slots: Option<Slots>,
         lock: File,
+        caddy_version: String,
     ) -> Self {
         let admin = AdminClient::new(settings.admin_socket());
-        let store = StateFile::in_directory(&settings.state_dir);
-        let state = store.load();
         let (phase, phases) = watch::channel(Phase::Looking);
         let seen_phases = phases.clone();
         let (start_config, start_configs) = watch::channel(None);
@@ -200,24 +197,19 @@ impl Agent {
         publish_certificates(&sets, certificates(settings));
         let (resync, resyncs) = mpsc::channel(1);
         let stops = Stops::default();
+        let monitored = monitored(settings, &admin);
         let channels = Channels {
             phase: phases,
             start_config,
             certificates: certificate_sets,
             resync: resyncs,
             status,
+            metrics: Arc::clone(&monitored.metrics),
             stop: stops.reconcile.clone(),
         };
-        let world = World {
-            engine: docker,
-            admin: admin.clone(),
-            store,
-            prober: Prober::default(),
-            slots,
-            on_demand: OnDemand::new(settings.storage_dir(), settings.on_demand_names_max),
-            wall_clock,
-        };
-        let options = loop_options(settings);
+        let world = world(settings, docker, admin.clone(), slots);
+        let state = world.store.load();
+        let options = loop_options(settings, caddy_version);
         let child = child_options(settings, access);
         let (stop, abort) = (stops.supervise.clone(), stops.kill_caddy.clone());
         let (ping, leave) = (AdminPing(admin), stops.leave_caddy.clone());
@@ -225,10 +217,11 @@ impl Agent {
             async move { supervise(child, ping, start_configs, phase, stop, abort, leave).await };
         let (socket, latest) = (settings.status_socket(), statuses.clone());
         let stop = stops.status.clone();
-        let served = async move { serve(&socket, latest, stop).await };
+        let served = async move { serve(&socket, latest, monitored, stop).await };
         let (watched, stop) = (Arc::clone(settings), stops.status.clone());
         let mut tasks: JoinSet<Outcome> = JoinSet::new();
         tasks.spawn(async move {
+            // Too large to lie on the stack of whoever spawns it.
             Box::pin(reconcile(world, options, state, channels)).await;
             ("reconcile", Ok(()))
         });
@@ -357,7 +350,7 @@ fn child_options(settings: &Settings, access: Access) -> ChildOptions {
     }
 }
 
-fn loop_options(settings: &Settings) -> Options {
+fn loop_options(settings: &Settings, caddy_version: String) -> Options {
     Options {
         prefix: settings.label_prefix.clone(),
         network: settings.network.clone(),
@@ -366,5 +359,6 @@ fn loop_options(settings: &Settings) -> Options {
         render: settings.render_options(),
         debounce: settings.debounce,
         resync_interval: settings.resync_interval,
+        caddy_version,
     }
 }

@@ -28,6 +28,12 @@ pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much of a refusal is read. Caddy's are a line; this bounds one that quotes a large config.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// Metrics are asked for by who waits for them; Prometheus itself waits 10 s.
+pub const METRICS_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How much of Caddy's metrics is read: without hosts in their labels they are some 50 KB.
+const METRICS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// How large a config is read back. Ten thousand hosts are some 10 MB.
 const CONFIG_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -262,6 +268,32 @@ impl AdminClient {
             }
         }
         (body.trim_ascii() != b"null").then_some(body)
+    }
+}
+
+impl AdminClient {
+    /// Caddy's own metrics, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// When Caddy could not be asked, or answers something else.
+    pub async fn metrics(&self) -> Result<String, AdminError> {
+        let operation = "GET /metrics";
+        let request = self.request(Method::GET, "/metrics");
+        let mut answer = self.send(request, operation, METRICS_TIMEOUT).await?;
+        let status = answer.status();
+        let mut body = Vec::new();
+        while body.len() < METRICS_BYTES_MAX {
+            let chunk = answer.chunk().await;
+            match chunk.map_err(|source| self.broken(source, operation, METRICS_TIMEOUT))? {
+                Some(chunk) => body.extend_from_slice(&chunk),
+                None => break,
+            }
+        }
+        let text = String::from_utf8_lossy(&body).into_owned();
+        if status.is_success() {
+            return Ok(text);
+        }
+        Err(AdminError::from_answer(status.as_u16(), &text))
     }
 }
 

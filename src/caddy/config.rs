@@ -24,9 +24,9 @@ pub use handlers::{
 };
 pub use hidden::Hidden;
 pub use http::{
-    AccessLog, AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, Map, Mapping,
-    PathReplacement, Replacement, Rewrite, Route, Server, ServerLimits, ServerName, StaticResponse,
-    TrustedProxies,
+    AccessLog, AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, HttpMetrics, Map,
+    Mapping, PathReplacement, Replacement, Rewrite, Route, Server, ServerLimits, ServerName,
+    StaticResponse, TrustedProxies,
 };
 pub use matcher::{FileMatch, IpRanges, Matcher, Pattern};
 pub use proxy::{

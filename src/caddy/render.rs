@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::{
-    Admin, AdminConfig, Apps, CaddyDuration, CertificateAuthority, Config, Http, Log, LogEncoder,
-    LogWriter, Logging, Logs, Matcher, Pattern, Pki, Server, ServerName, Storage, Tls,
+    Admin, AdminConfig, Apps, CaddyDuration, CertificateAuthority, Config, Http, HttpMetrics, Log,
+    LogEncoder, LogWriter, Logging, Logs, Matcher, Pattern, Pki, Server, ServerName, Storage, Tls,
 };
 use super::{Fingerprint, message};
 use crate::model::{Cidr, FileName, Hostname, PoolKey};
@@ -77,6 +77,8 @@ pub struct RenderOptions {
     pub slots: Option<SlotOptions>,
     /// Whether hosts share routes.
     pub grouping: Grouping,
+    /// Whether Caddy counts requests.
+    pub metrics: bool,
 }
 
 /// Whether exact hosts share routes of Caddy, so that the last of thousands is found as fast as the
@@ -256,6 +258,7 @@ fn config(
                 http_port: options.http_port,
                 https_port: options.https_port,
                 grace_period: CaddyDuration(options.grace_period),
+                metrics: options.metrics.then_some(HttpMetrics {}),
                 servers,
             },
             tls,

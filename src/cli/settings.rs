@@ -58,6 +58,7 @@ impl From<GroupHosts> for Grouping {
     clippy::doc_markdown,
     reason = "shown on the terminal, where back-ticks are noise"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct SettingsArgs {
     #[command(flatten)]
     docker: DockerArgs,
@@ -170,6 +171,9 @@ pub(crate) struct SettingsArgs {
     /// Whether hosts share routes in Caddy's config, which is faster with many
     #[arg(long, env = "SH0_GROUP_HOSTS", value_enum, default_value = "auto")]
     group_hosts: GroupHosts,
+    /// Let Caddy count requests, and show its metrics at `/metrics/caddy` of the status socket
+    #[arg(long, env = "SH0_CADDY_METRICS")]
+    caddy_metrics: bool,
     /// Requests that may wait for one app while it has no ready container
     #[arg(long, env = "SH0_HOLD_APP_MAX", default_value_t = 1_024, value_parser = waiting, value_name = "COUNT")]
     hold_app_max: usize,
@@ -284,6 +288,7 @@ impl From<SettingsArgs> for Settings {
                 Upstreams::Slots => UpstreamsMode::Slots,
             },
             grouping: args.group_hosts.into(),
+            caddy_metrics: args.caddy_metrics,
             hold: HoldBounds {
                 pool_waiting_max: args.hold_app_max,
                 waiting_max: args.hold_max,

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
+use super::measure::PickedUp;
 use super::rendered::Sendable;
 use super::report::say_changes;
 use super::slots::Counts;
@@ -16,6 +17,7 @@ use crate::caddy::admin::{Admin, AdminError, Disposition};
 use crate::caddy::render::CertificatePair;
 use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
+use crate::metrics::Way;
 use crate::probe::Probe;
 use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, build};
 use crate::state::Store;
@@ -247,6 +249,7 @@ where
 
     /// Sends the desired config, unless it is served already or was refused as it is.
     pub(super) fn load(&mut self) {
+        let reason = self.load_reason();
         self.loads.debounce.fire(Instant::now());
         self.loads.retry_at = None;
         let (Some(desired), Some((epoch, serving))) = (&self.desired, &self.loads.serving) else {
@@ -267,6 +270,7 @@ where
         );
         let (admin, json) = (self.world.admin.clone(), Arc::clone(&desired.rendered.json));
         self.loads.sent = Some((*epoch, Arc::clone(desired)));
+        self.measured.load_begins(reason, (self.world.wall_clock)());
         self.loads.in_flight = Some(Box::pin(async move { admin.load(json).await }));
     }
 
@@ -279,6 +283,7 @@ where
             .serving
             .as_ref()
             .is_some_and(|(now, _)| *now == epoch);
+        self.count_load(&loaded, is_same_process);
         match loaded {
             Ok(()) if is_same_process => {
                 self.loads.failures = 0;
@@ -327,7 +332,8 @@ where
         self.loads.adopted = None;
         self.status.caddy.load_error = None;
         self.status.applied = Some(desired.generation);
-        self.say_config(&desired);
+        let picked_up = self.count_pickups(Way::Load, &desired.built.table);
+        self.say_config(&desired, &picked_up);
         if let Some(slots) = &mut self.world.slots {
             let next = self
                 .desired
@@ -347,22 +353,25 @@ where
         if !is_served || self.loads.in_flight.is_some() {
             return;
         }
+        let picked_up = self.count_pickups(Way::Slot, &desired.built.table);
         let before = self
             .accepted
             .as_ref()
             .map(|accepted| &*accepted.built.table);
-        say_changes(before, &desired.built.table, self.world.slots.is_some());
+        let waits = self.world.slots.is_some();
+        say_changes(before, &desired.built.table, waits, &picked_up);
         self.status.applied = Some(desired.generation);
         self.remember_good(desired);
         self.accepted = Some(Arc::clone(desired));
     }
 
-    fn say_config(&self, desired: &Desired) {
+    fn say_config(&self, desired: &Desired, picked_up: &PickedUp) {
         let before = self
             .accepted
             .as_ref()
             .map(|accepted| &*accepted.built.table);
-        let changed = say_changes(before, &desired.built.table, self.world.slots.is_some());
+        let waits = self.world.slots.is_some();
+        let changed = say_changes(before, &desired.built.table, waits, picked_up);
         let (generation, routes) = (desired.generation, desired.built.table.routes.len());
         info!(
             generation,

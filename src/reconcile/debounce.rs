@@ -89,6 +89,11 @@ impl Debounce {
         self.postponed.is_some()
     }
 
+    /// Whether there are no other changes than such.
+    pub(super) fn is_only_postponed(&self) -> bool {
+        self.pending.is_none() && self.postponed.is_some()
+    }
+
     /// When the changes are due; `None` while there are none. They may be put off until
     /// `patience`, but not beyond the longest wait.
     pub(super) fn deadline(&self, patience: Option<Instant>) -> Option<Instant> {

@@ -150,6 +150,7 @@ where
             Some(Ok(Notice::LookAgain { action, container })) => {
                 if let Some(id) = &container {
                     let exits = self.readiness.hear(&action, id);
+                    self.await_pickup(&action, id);
                     self.say_crashes(id, exits);
                 }
                 self.subscription.refused = None;
@@ -314,6 +315,7 @@ where
             self.trust_those_that_run();
         }
         self.rebuild();
+        self.forget_all_pickups();
         self.learn_stop_rules();
         let changed = self.status.generation != generation;
         let is_last = is_last && self.looks.noticed.is_empty();
@@ -341,6 +343,7 @@ where
         snapshot.update(ids, seen);
         self.readiness.keep_running(snapshot, ids);
         self.rebuild();
+        self.forget_pickups(ids);
         self.learn_stop_rules();
     }
 

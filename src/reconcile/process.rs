@@ -11,6 +11,7 @@ use super::apply::{Desired, START_TRIES_MAX};
 use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, blames_config, is_environment};
 use crate::discovery::Engine;
+use crate::metrics::LoadReason;
 use crate::probe::Probe;
 use crate::state::Store;
 use crate::supervise::{ExitCause, Phase};
@@ -111,6 +112,7 @@ where
             self.on_tried(false);
         }
         if !is_current {
+            self.measured.expect(LoadReason::NewProcess);
             self.loads.debounce.change(Instant::now());
         }
     }

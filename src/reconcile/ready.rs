@@ -314,6 +314,7 @@ where
         }
         let rule = self.readiness.rules.get(id).copied().unwrap_or_default();
         self.readiness.gates.draining.insert(id.clone());
+        self.channels.metrics.drains.increment();
         let over = Instant::now() + rule.timeout.saturating_add(DRAIN_MARGIN);
         self.readiness.drains.insert(id.clone(), over);
         self.rebuild();
@@ -322,7 +323,8 @@ where
     pub(super) fn on_news(&mut self, news: News) {
         match news {
             News::Shown(trial) => {
-                self.readiness.running.remove(&trial);
+                let running = self.readiness.running.remove(&trial);
+                self.count_trial(running.map(|running| running.began.elapsed()));
                 debug!(container = %trial.container, address = %trial.address, "The container is ready.");
                 let proven = Arc::make_mut(&mut self.readiness.gates.proven);
                 proven.insert((trial.container.id, trial.address));

@@ -198,6 +198,7 @@ where
             error!(reason = %message, "Caddy refused the config, and no route could be blamed; the last accepted config stays in force.");
         }
         self.rebuild();
+        self.measured.expect_nothing();
         self.loads.rejected = self.desired.as_ref().map(|desired| desired.id());
         self.status.caddy.load_error = Some(message.to_owned());
     }

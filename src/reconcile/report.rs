@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::measure::PickedUp;
 use super::{Loop, Options};
 use crate::caddy::admin::Admin;
 use crate::certificates::CertificateSet;
@@ -80,8 +81,13 @@ pub(super) fn settings(options: &Options, slots: bool) -> SettingsStatus {
 }
 
 /// Logs what is served differently from now on; how many routes that are. `waits` is whether
-/// requests can wait.
-pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, waits: bool) -> usize {
+/// requests can wait, `picked_up` how long it took since the containers' events.
+pub(super) fn say_changes(
+    before: Option<&RouteTable>,
+    after: &RouteTable,
+    waits: bool,
+    picked_up: &PickedUp,
+) -> usize {
     let empty = RouteTable::default();
     let before = before.unwrap_or(&empty);
     let for_now = |new: &Route| {
@@ -105,6 +111,8 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, waits
     for (key, old, new) in changed.iter().take(LOGGED_CHANGES_MAX) {
         let upstreams = new.map(addresses).unwrap_or_default();
         let (route, upstreams) = (key.to_string(), upstreams.join(", "));
+        let took = picked_up.get(key).map(tracing::field::debug);
+        let was_live = old.is_some_and(|old| !old.pool.upstreams.is_empty());
         match (old, new) {
             (_, None) => info!(%route, "Route removed."),
             (_, Some(new)) if matches!(new.serving, Serving::Closed) => {
@@ -116,9 +124,11 @@ pub(super) fn say_changes(before: Option<&RouteTable>, after: &RouteTable, waits
             (Some(_), Some(new)) if new.pool.upstreams.is_empty() => {
                 info!(%route, app = %new.id.app, meanwhile = for_now(new), "No container is ready.");
             }
-            (None, Some(new)) => info!(%route, app = %new.id.app, %upstreams, "Route added."),
-            (Some(_), Some(new)) => {
-                info!(%route, app = %new.id.app, %upstreams, "Route changed.");
+            (_, Some(new)) if was_live => {
+                info!(%route, app = %new.id.app, %upstreams, took, "Route changed.");
+            }
+            (_, Some(new)) => {
+                info!(%route, app = %new.id.app, %upstreams, took, "Site live.");
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod found;
 mod pools;
+mod redeploys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -15,7 +16,9 @@ use tracing::{debug, warn};
 
 use self::found::{Found, found};
 use self::pools::Pools;
+use self::redeploys::Redeploys;
 use crate::access::Access;
+use crate::metrics::Metrics;
 use crate::model::PoolKey;
 use crate::routes::{Pool, RouteTable};
 use crate::slots::{
@@ -49,6 +52,8 @@ pub struct Slots {
     found: BTreeMap<PoolKey, Found>,
     repair_at: Instant,
     is_failing: bool,
+    redeploys: Redeploys,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -104,7 +109,15 @@ impl Slots {
             again: BTreeSet::new(),
             repair_at: Instant::now() + REPAIR_INTERVAL,
             is_failing: false,
+            redeploys: Redeploys::default(),
+            metrics: Arc::default(),
         })
+    }
+
+    /// Counts into these from now on.
+    pub(super) fn count_in(&mut self, metrics: &Arc<Metrics>) {
+        self.metrics = Arc::clone(metrics);
+        self.hold.count_in(metrics);
     }
 
     /// The folder above files and sockets.
@@ -155,8 +168,10 @@ impl Slots {
         let count = state.count.get();
         state.assignment = assign(&state.assignment, &ready, count);
         let opened = state.open_gap(key, pool, &mut self.hold, now);
-        let written = state.write(key, &mut self.files);
-        state.close_gap(&ready);
+        let written = state.write(key, &mut self.files, &self.metrics);
+        if let Some(gap) = state.close_gap(&ready) {
+            self.redeploys.note(pool, &gap);
+        }
         self.plan(key, Some(count));
         opened.map_err(|error| chain(&error))?;
         written.map_err(|error| chain(&error))
@@ -192,7 +207,7 @@ impl Slots {
             state.hold_until = now;
             let opened = state.set_gap(*key, &mut self.hold, GapState::GivenUp);
             failed = opened.err().map(|error| chain(&error)).or(failed);
-            let written = state.write(*key, &mut self.files);
+            let written = state.write(*key, &mut self.files, &self.metrics);
             failed = written.err().map(|error| chain(&error)).or(failed);
         }
         self.note(failed);
@@ -250,6 +265,7 @@ impl Slots {
     pub(super) fn on_time(&mut self, now: Instant) -> bool {
         if now >= self.repair_at {
             self.repair_at = now + REPAIR_INTERVAL;
+            self.redeploys.say();
             let repaired = self.files.repair();
             if let Ok(files @ 1..) = &repaired {
                 warn!(
@@ -335,7 +351,12 @@ impl PoolState {
         Ok(())
     }
 
-    fn write(&self, key: PoolKey, files: &mut SlotFiles) -> Result<(), SlotsError> {
+    fn write(
+        &self,
+        key: PoolKey,
+        files: &mut SlotFiles,
+        metrics: &Metrics,
+    ) -> Result<(), SlotsError> {
         for (number, target) in self.assignment.targets().enumerate() {
             let content = match (target, &self.gap) {
                 (Target::Container { address, .. }, _) => Content::Address(*address),
@@ -343,21 +364,22 @@ impl PoolState {
                 // No socket could be made; what the slot said before stands.
                 (Target::Hold, None) => continue,
             };
-            files.write(Slot { pool: key, number }, &content)?;
+            if files.write(Slot { pool: key, number }, &content)? {
+                metrics.slot_writes.increment();
+            }
         }
         Ok(())
     }
 
     /// Lets those who wait through to the ready ones, after the slots lead there already.
-    fn close_gap(&mut self, ready: &[Replica]) {
+    fn close_gap(&mut self, ready: &[Replica]) -> Option<Gap> {
         if ready.is_empty() {
-            return;
+            return None;
         }
-        if let Some(gap) = self.gap.take() {
-            gap.set(GapState::Ready(
-                ready.iter().map(|replica| replica.address).collect(),
-            ));
-        }
+        let gap = self.gap.take()?;
+        let addresses = ready.iter().map(|replica| replica.address).collect();
+        gap.set(GapState::Ready(addresses));
+        Some(gap)
     }
 }
 

@@ -10,6 +10,7 @@
 //! for. So a slow or endless sender holds up nobody, and takes one place for a bounded time.
 
 mod gap;
+mod tally;
 mod waiter;
 
 use std::collections::BTreeMap;
@@ -27,8 +28,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::gap::{Places, Server, SocketFile};
+pub use self::tally::Tally;
 use super::files::make_folder;
 use crate::access::{Access, share_socket};
+use crate::metrics::Metrics;
 use crate::model::PoolKey;
 
 /// How many connections may wait.
@@ -136,6 +139,7 @@ pub struct Hold {
     left: Vec<PathBuf>,
     gaps: JoinSet<()>,
     stop: CancellationToken,
+    metrics: Arc<Metrics>,
 }
 
 impl Hold {
@@ -163,9 +167,15 @@ impl Hold {
             left,
             gaps: JoinSet::new(),
             stop: CancellationToken::new(),
+            metrics: Arc::default(),
             options,
             folder,
         })
+    }
+
+    /// Counts into these from the next gap on.
+    pub fn count_in(&mut self, metrics: &Arc<Metrics>) {
+        self.metrics = Arc::clone(metrics);
     }
 
     /// A new socket for a gap of this pool; it takes connections when this returns. Each of them
@@ -196,6 +206,7 @@ impl Hold {
         let places = self.places(pool);
         let (states, seen) = watch::channel(state);
         let is_over = CancellationToken::new();
+        let tally = Arc::new(Tally::default());
         let server = Server {
             pool,
             places: places.clone(),
@@ -204,6 +215,8 @@ impl Hold {
             linger: self.options.linger,
             is_over: is_over.clone(),
             stop: self.stop.clone(),
+            metrics: Arc::clone(&self.metrics),
+            tally: Arc::clone(&tally),
         };
         let socket = SocketFile::new(path.clone(), listener);
         self.gaps.spawn(server.run(socket));
@@ -211,6 +224,7 @@ impl Hold {
             path,
             states,
             places,
+            tally,
             is_over,
         })
     }
@@ -263,6 +277,7 @@ pub struct Gap {
     path: PathBuf,
     states: watch::Sender<GapState>,
     places: Places,
+    tally: Arc<Tally>,
     is_over: CancellationToken,
 }
 
@@ -281,6 +296,12 @@ impl Gap {
             *now = state;
             is_new
         });
+    }
+
+    /// How those fare who wait in it; known for good once nobody does.
+    #[must_use]
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     /// How many wait for its pool, in this gap or in one that is just over.

@@ -15,8 +15,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::Status;
 use super::explain::{Explanation, explain};
+use super::{Monitored, Status, monitored as machines};
 use crate::access::close_socket;
 use crate::slots::contents;
 
@@ -63,16 +63,19 @@ struct Served {
 pub async fn serve(
     path: &Path,
     latest: Latest,
+    monitored: Monitored,
     stop: CancellationToken,
 ) -> Result<(), StatusError> {
     let runtime_dir = path.parent().unwrap_or(Path::new("/")).to_owned();
+    let machines = machines::routes(monitored, latest.clone());
     let router = Router::new()
         .route("/status", get(show))
         .route("/explain/{asked}", get(explained))
         .with_state(Served {
             latest,
             runtime_dir,
-        });
+        })
+        .merge(machines);
     let mut listener = bind(path).map_err(|source| StatusError::Bind {
         path: path.to_owned(),
         source,

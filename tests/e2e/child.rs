@@ -55,6 +55,7 @@ pub(crate) fn place() -> (TempDir, RenderOptions) {
         trusted_proxies: Vec::new(),
         slots: None,
         grouping: Grouping::default(),
+        metrics: false,
         certificates: Vec::new(),
         certificate_names: BTreeSet::new(),
         authorities: BTreeMap::new(),

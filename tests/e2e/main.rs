@@ -34,6 +34,8 @@ mod engine_contract;
 mod harness;
 #[path = "../contract/hostile.rs"]
 mod hostile_rows;
+#[path = "../contract/samples.rs"]
+mod samples;
 #[path = "../contract/tables.rs"]
 mod tables;
 #[path = "../contract/values.rs"]
@@ -65,6 +67,7 @@ mod http3;
 mod labels;
 mod last_known;
 mod lifecycle;
+mod metrics;
 mod network;
 mod on_demand;
 mod ownership;

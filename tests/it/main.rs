@@ -24,6 +24,8 @@ mod built;
 mod engine_contract;
 mod fakes;
 mod fixture;
+#[path = "../contract/samples.rs"]
+mod samples;
 #[path = "../contract/tables.rs"]
 mod tables;
 
@@ -55,6 +57,7 @@ mod hostile_rows;
 mod injected;
 mod label_configs;
 mod looks;
+mod metrics;
 mod model;
 mod never_open;
 mod owner_away;

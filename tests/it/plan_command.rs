@@ -10,7 +10,7 @@ use expect_test::{expect, expect_file};
 use serde_json::Value;
 use sh0_agent::model::Snapshot;
 use sh0_agent::state::{State, StateFile, Store};
-use sh0_agent::status::{Status, serve};
+use sh0_agent::status::{Monitored, Status, serve};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -80,7 +80,7 @@ impl Host {
         let stop = CancellationToken::new();
         let (socket, token) = (folder.path().join("status.sock"), stop.clone());
         let served = socket.clone();
-        tokio::spawn(async move { serve(&served, latest, token).await });
+        tokio::spawn(async move { serve(&served, latest, Monitored::default(), token).await });
         while !socket.exists() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -31,6 +31,7 @@ pub(crate) fn options() -> RenderOptions {
         trusted_proxies: Vec::new(),
         slots: None,
         grouping: Grouping::default(),
+        metrics: false,
         certificates: Vec::new(),
         certificate_names: BTreeSet::new(),
         authorities: BTreeMap::new(),

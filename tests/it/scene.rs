@@ -10,6 +10,7 @@ use sh0_agent::caddy::Fingerprint;
 use sh0_agent::caddy::render::{Grouping, RenderOptions, render_unavailable};
 use sh0_agent::certificates::CertificateSet;
 use sh0_agent::labels::{Permits, TlsSetting};
+use sh0_agent::metrics::Metrics;
 use sh0_agent::model::{Container, ContainerId};
 use sh0_agent::on_demand::OnDemand;
 use sh0_agent::reconcile::{Channels, DebounceOptions, Options, Slots, World, reconcile};
@@ -60,6 +61,7 @@ pub(crate) struct Scene {
     pub(crate) began: Instant,
     pub(crate) status: watch::Receiver<Arc<Status>>,
     pub(crate) resync: mpsc::Sender<()>,
+    pub(crate) metrics: Arc<Metrics>,
     crash: Arc<Notify>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -74,6 +76,7 @@ pub(crate) fn options() -> Options {
         render: render_options(),
         debounce: DebounceOptions::default(),
         resync_interval: Duration::from_mins(1),
+        caddy_version: "v2.11.7".to_owned(),
     }
 }
 
@@ -131,12 +134,14 @@ impl Scene {
         let (status, statuses) = watch::channel(Arc::new(Status::default()));
         let (resync, resyncs) = mpsc::channel(1);
         let stop = CancellationToken::new();
+        let metrics = Arc::new(Metrics::default());
         let channels = Channels {
             phase: phases,
             start_config,
             certificates: certificate_sets,
             resync: resyncs,
             status,
+            metrics: Arc::clone(&metrics),
             stop: stop.clone(),
         };
         let world = World {
@@ -152,7 +157,7 @@ impl Scene {
         let mut tasks = JoinSet::new();
         let state = store.kept();
         tasks.spawn(async move {
-            reconcile(world, options, state, channels).await;
+            Box::pin(reconcile(world, options, state, channels)).await;
             drop(certificates);
         });
         tasks.spawn(fake_supervisor(
@@ -170,6 +175,7 @@ impl Scene {
             began,
             status: statuses,
             resync,
+            metrics,
             crash,
             stop,
             tasks,

@@ -17,9 +17,16 @@ pub struct Http {
     pub https_port: u16,
     /// How long old servers wait for their connections after a load.
     pub grace_period: CaddyDuration,
+    /// What is counted of requests; `None` is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<HttpMetrics>,
     /// By name.
     pub servers: BTreeMap<ServerName, Server>,
 }
+
+/// Counts requests by server, handler, status and method, and not by host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct HttpMetrics {}
 
 /// The names of our servers; Caddy's errors speak of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

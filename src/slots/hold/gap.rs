@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::waiter::Waiter;
-use super::{GapState, resume};
+use super::{GapState, Tally, resume};
+use crate::metrics::{HeldEnd, Metrics};
 use crate::model::PoolKey;
 
 /// After an accept that failed, mostly for want of file descriptors: long enough not to spin, and
@@ -90,6 +91,8 @@ pub(super) struct Server {
     pub(super) is_over: CancellationToken,
     /// Everything is over.
     pub(super) stop: CancellationToken,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) tally: Arc<Tally>,
 }
 
 /// Everything that can wake a gap's task.
@@ -129,6 +132,8 @@ impl Server {
                         connections.spawn(self.waiter(client, place, turn).run());
                         turn = turn.wrapping_add(1);
                     } else {
+                        self.metrics.held_ends.of(HeldEnd::Refused).increment();
+                        self.tally.refuse();
                         self.note_refused(refused);
                         refused = refused.saturating_add(1);
                     }
@@ -148,6 +153,8 @@ impl Server {
             states: self.states.clone(),
             deadline: Instant::now() + self.wait_max,
             turn,
+            metrics: Arc::clone(&self.metrics),
+            tally: Arc::clone(&self.tally),
         }
     }
 

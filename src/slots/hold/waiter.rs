@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{Interest, copy_bidirectional};
@@ -12,8 +13,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::debug;
 
-use super::GapState;
 use super::gap::Place;
+use super::{GapState, Tally};
+use crate::metrics::{HeldEnd, Metrics};
 
 /// One dial. Containers are a bridge away: what takes longer is a full queue of connections, whose
 /// kernel would ask again only after a second.
@@ -34,6 +36,8 @@ pub(super) struct Waiter {
     pub(super) deadline: Instant,
     /// By which it chooses among several containers.
     pub(super) turn: usize,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) tally: Arc<Tally>,
 }
 
 impl Waiter {
@@ -44,11 +48,26 @@ impl Waiter {
             mut states,
             deadline,
             turn,
+            metrics,
+            tally,
         } = self;
-        let server = select! { biased;
-            () = gone(&client) => None,
-            server = server(&mut states, deadline, turn) => server,
+        if *states.borrow() == GapState::GivenUp {
+            metrics.held_ends.of(HeldEnd::NotExpected).increment();
+            return;
+        }
+        let began = Instant::now();
+        metrics.held.increment();
+        tally.begin();
+        let (end, server) = select! { biased;
+            () = gone(&client) => (HeldEnd::Left, None),
+            server = server(&mut states, deadline, turn) => match server {
+                Some(server) => (HeldEnd::Passed, Some(server)),
+                None => (HeldEnd::GaveUp, None),
+            },
         };
+        metrics.held_ends.of(end).increment();
+        metrics.held_wait.observe(began.elapsed());
+        tally.end(began.elapsed(), end == HeldEnd::GaveUp);
         // From here on it does not wait any more, however it goes on.
         drop((place, states));
         let Some(server) = server else { return };

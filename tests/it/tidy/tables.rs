@@ -3,6 +3,8 @@
 /// Which modules each module may name. A new edge is a change of the architecture.
 pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
+    // Counted by tasks everywhere, named by `status`.
+    ("metrics", &[]),
     // Modes and owners of folders, for all who make some.
     ("access", &[]),
     ("diagnostic", &["model"]),
@@ -12,7 +14,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     // Only to read the files for TLS to the engine.
     ("discovery", &["certificates", "model"]),
     ("supervise", &["access"]),
-    ("slots", &["access", "model", "routes"]),
+    ("slots", &["access", "metrics", "model", "routes"]),
     ("probe", &["model"]),
     ("telemetry", &[]),
     ("clock", &[]),
@@ -23,7 +25,14 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     // It also reads what slots say, for who asks why something is served or not.
     (
         "status",
-        &["access", "diagnostic", "model", "routes", "slots"],
+        &[
+            "access",
+            "diagnostic",
+            "metrics",
+            "model",
+            "routes",
+            "slots",
+        ],
     ),
     (
         "reconcile",
@@ -34,6 +43,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "diagnostic",
             "discovery",
             "labels",
+            "metrics",
             "model",
             "on_demand",
             "probe",
@@ -139,7 +149,14 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("std::process::Command", &[]),
     ("regex_syntax", &["src/model/name/regexp.rs"]),
     // Caddy asks over TCP, people over a socket.
-    ("axum", &["src/status/server.rs", "src/on_demand/server.rs"]),
+    (
+        "axum",
+        &[
+            "src/status/server.rs",
+            "src/status/monitored.rs",
+            "src/on_demand/server.rs",
+        ],
+    ),
     (
         "rustls",
         &[
@@ -176,6 +193,8 @@ pub(crate) const PURE: &[&str] = &[
     "src/compose",
     "src/check",
     "src/status/explain",
+    "src/status/exposition",
+    "src/status/readiness",
 ];
 
 /// What nothing in the core may name.
