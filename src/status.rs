@@ -1,11 +1,14 @@
 //! What the agent knows about itself, as plain data.
 //!
 //! Owns [`Status`], the one structure behind the status socket, the `routes` command and the
-//! tests, and [`explain`], which reads it for one container or host. Deliberately computes nothing
-//! in the loop: that writes the status, everybody else reads.
+//! tests, [`explain`], which reads it for one container or host, and the page that shows both to a
+//! browser. Deliberately computes nothing in the loop: that writes the status, everybody else reads.
 
 pub mod client;
 pub mod explain;
+mod guard;
+mod history;
+mod page;
 mod server;
 
 use std::net::IpAddr;
@@ -16,7 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::Diagnostic;
 use crate::routes::{RouteTable, Row};
 
-pub use server::{StatusError, serve};
+pub use guard::TcpOptions;
+pub use history::{Happening, HappeningKind, History, LoadRun};
+pub use page::{Search, home, site};
+pub use server::{StatusError, serve, serve_tcp};
 
 /// Everything that is known at one moment. Readers get whole values through a `watch` channel, so
 /// that the newest is all there is to read and no reader ever makes the loop wait.
@@ -36,6 +42,8 @@ pub struct Status {
     pub rows: Arc<Vec<Arc<Row>>>,
     /// What users wrote wrong, sorted.
     pub diagnostics: Arc<Vec<Diagnostic>>,
+    /// What happened lately.
+    pub history: Arc<History>,
     /// The routes of the newest config.
     #[serde(skip)]
     pub table: Arc<RouteTable>,

@@ -19,6 +19,7 @@ use crate::discovery::Engine;
 use crate::probe::Probe;
 use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, build};
 use crate::state::Store;
+use crate::status::LoadRun;
 use crate::supervise::StartConfig;
 use crate::telemetry::chain;
 
@@ -60,6 +61,7 @@ impl Desired {
 pub(super) struct Loads {
     pub(super) in_flight: Option<BoxFuture<'static, Result<(), AdminError>>>,
     sent: Option<(u64, Arc<Desired>)>,
+    sent_at: Option<Instant>,
     pub(super) debounce: Debounce,
     pub(super) retry_at: Option<Instant>,
     pub(super) failures: usize,
@@ -78,6 +80,7 @@ impl Loads {
         Self {
             in_flight: None,
             sent: None,
+            sent_at: None,
             debounce: Debounce::new(options),
             retry_at: None,
             failures: 0,
@@ -267,10 +270,12 @@ where
         );
         let (admin, json) = (self.world.admin.clone(), Arc::clone(&desired.rendered.json));
         self.loads.sent = Some((*epoch, Arc::clone(desired)));
+        self.loads.sent_at = Some(Instant::now());
         self.loads.in_flight = Some(Box::pin(async move { admin.load(json).await }));
     }
 
     pub(super) fn on_loaded(&mut self, loaded: Result<(), AdminError>) {
+        self.tell_load(&loaded);
         let Some((epoch, sent)) = self.loads.sent.take() else {
             return;
         };
@@ -304,6 +309,19 @@ where
             },
         }
         self.publish();
+    }
+
+    /// Notes how long a load took, for the page.
+    fn tell_load(&mut self, loaded: &Result<(), AdminError>) {
+        let Some(sent_at) = self.loads.sent_at.take() else {
+            return;
+        };
+        let load = LoadRun {
+            at: (self.world.wall_clock)(),
+            milliseconds: u64::try_from(sent_at.elapsed().as_millis()).unwrap_or(u64::MAX),
+            error: loaded.as_ref().err().map(|error| chain(error)),
+        };
+        Arc::make_mut(&mut self.status.history).add_load(load);
     }
 
     fn retry_load(&mut self, error: &AdminError) {

@@ -1,4 +1,8 @@
-//! The status socket: read-only HTTP on a Unix socket in the runtime directory.
+//! Read-only HTTP: on a Unix socket in the runtime directory, and over TCP where that is asked for.
+
+mod live;
+mod pages;
+mod tcp;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,11 +14,13 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::UnixListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use self::live::LISTENERS_MAX;
+pub use self::tcp::serve_tcp;
 use super::Status;
 use super::explain::{Explanation, explain};
 use crate::access::close_socket;
@@ -52,6 +58,38 @@ struct Served {
     latest: Latest,
     /// Where the slots are.
     runtime_dir: PathBuf,
+    /// Places for who reads along.
+    listeners: Arc<Semaphore>,
+    /// Ends answers that would go on for ever.
+    closing: CancellationToken,
+}
+
+impl Served {
+    fn new(runtime_dir: &Path, latest: Latest, closing: CancellationToken) -> Self {
+        Self {
+            latest,
+            runtime_dir: runtime_dir.to_owned(),
+            listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
+            closing,
+        }
+    }
+
+    /// The newest status, which the loop does not wait for.
+    fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.latest.borrow())
+    }
+
+    /// What there is to ask for, by GET and HEAD alone.
+    fn router(self) -> Router {
+        Router::new()
+            .route("/", get(pages::home))
+            .route("/site/{asked}", get(pages::site))
+            .route("/code/{id}", get(pages::code))
+            .route("/events", get(live::events))
+            .route("/status", get(show))
+            .route("/explain/{asked}", get(explained))
+            .with_state(self)
+    }
 }
 
 /// Serves the status until asked to stop, and removes the socket then. A socket file left by an
@@ -65,24 +103,19 @@ pub async fn serve(
     latest: Latest,
     stop: CancellationToken,
 ) -> Result<(), StatusError> {
-    let runtime_dir = path.parent().unwrap_or(Path::new("/")).to_owned();
-    let router = Router::new()
-        .route("/status", get(show))
-        .route("/explain/{asked}", get(explained))
-        .with_state(Served {
-            latest,
-            runtime_dir,
-        });
+    let runtime_dir = path.parent().unwrap_or(Path::new("/"));
     let mut listener = bind(path).map_err(|source| StatusError::Bind {
         path: path.to_owned(),
         source,
     })?;
     loop {
-        let (watched, token) = (path.to_owned(), stop.clone());
+        let (watched, closing) = (path.to_owned(), stop.child_token());
+        let router = Served::new(runtime_dir, latest.clone(), closing.clone()).router();
         let ends = async move {
-            token.run_until_cancelled(gone(&watched)).await;
+            closing.run_until_cancelled(gone(&watched)).await;
+            closing.cancel();
         };
-        let served = axum::serve(listener, router.clone()).with_graceful_shutdown(ends);
+        let served = axum::serve(listener, router).with_graceful_shutdown(ends);
         let served = served.await;
         served.map_err(|source| StatusError::Serve { source })?;
         match stop.run_until_cancelled(bound_again(path)).await {
@@ -125,20 +158,23 @@ async fn bound_again(path: &Path) -> UnixListener {
 }
 
 async fn show(State(served): State<Served>) -> Json<Arc<Status>> {
-    Json(Arc::clone(&served.latest.borrow()))
+    Json(served.status())
 }
 
 async fn explained(
     State(served): State<Served>,
     Segment(asked): Segment<String>,
 ) -> Result<Json<Explanation>, StatusCode> {
-    let status = Arc::clone(&served.latest.borrow());
+    let explained = explanation(served, asked).await;
+    explained.map(Json)
+}
+
+async fn explanation(served: Served, asked: String) -> Result<Explanation, StatusCode> {
     let explained = move || {
         let contents = |pool| contents(&served.runtime_dir, pool);
-        explain(&status, &asked, &contents)
+        explain(&served.status(), &asked, &contents)
     };
     // It reads files, and thousands of routes.
     let explained = tokio::task::spawn_blocking(explained).await;
-    let explained = explained.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok(Json(explained))
+    explained.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -58,6 +58,7 @@ mod looks;
 mod model;
 mod never_open;
 mod owner_away;
+mod page;
 mod plan;
 mod plan_command;
 mod probe;
@@ -70,6 +71,7 @@ mod removal;
 mod render;
 mod restart;
 mod scene;
+mod status_tcp;
 mod tidy;
 mod unsaid;
 #[path = "../contract/values.rs"]

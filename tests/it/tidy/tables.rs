@@ -60,7 +60,15 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "settings",
-        &["access", "caddy", "labels", "model", "reconcile", "slots"],
+        &[
+            "access",
+            "caddy",
+            "labels",
+            "model",
+            "reconcile",
+            "slots",
+            "status",
+        ],
     ),
     (
         "plan",
@@ -139,7 +147,21 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("std::process::Command", &[]),
     ("regex_syntax", &["src/model/name/regexp.rs"]),
     // Caddy asks over TCP, people over a socket.
-    ("axum", &["src/status/server.rs", "src/on_demand/server.rs"]),
+    (
+        "axum",
+        &[
+            "src/status/server.rs",
+            "src/status/server/",
+            "src/on_demand/server.rs",
+        ],
+    ),
+    // Visitors' passwords, and the hashes of the page's content policy.
+    (
+        "base64",
+        &["src/status/guard.rs", "src/status/server/pages.rs"],
+    ),
+    ("bcrypt", &["src/status/guard.rs"]),
+    ("maud", &["src/status/page.rs", "src/status/page/"]),
     (
         "rustls",
         &[
@@ -175,6 +197,8 @@ pub(crate) const PURE: &[&str] = &[
     "src/compose",
     "src/check",
     "src/status/explain",
+    "src/status/history",
+    "src/status/page",
 ];
 
 /// What nothing in the core may name.
