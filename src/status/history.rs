@@ -24,6 +24,8 @@ const ROUTES_TOLD_MAX: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HappeningKind {
+    /// A site is asked for, and has no container that is ready yet.
+    New,
     /// A site takes requests.
     Live,
     /// A site is served differently.
@@ -195,9 +197,12 @@ fn change(old: Option<&Route>, new: Option<&Route>) -> Option<(HappeningKind, St
     }
     let upstreams = &new.pool.upstreams;
     if upstreams.is_empty() {
-        let is_news = old.is_none() || was_ready || was_closed;
+        if old.is_none() {
+            let text = "is asked for; no container is ready yet".to_owned();
+            return Some((HappeningKind::New, text));
+        }
         let text = "has no container that is ready".to_owned();
-        return is_news.then_some((HappeningKind::Down, text));
+        return (was_ready || was_closed).then_some((HappeningKind::Down, text));
     }
     let names: Vec<&str> = { upstreams.iter() }
         .map(|upstream| &*upstream.container.name)

@@ -90,15 +90,25 @@ fn text(text: &str) -> String {
     shown(text, TEXT_CHARS_MAX)
 }
 
-/// What to type, as it was written, line by line.
+/// What to type, line by line as it was written.
 fn help(help: &str) -> Markup {
-    let lines: Vec<String> = help.lines().map(text).collect();
-    html! { pre { (lines.join("\n")) } }
+    html! {
+        pre class="fix" {
+            @for (index, line) in help.lines().enumerate() {
+                @if index > 0 { "\n" }
+                (marked(line))
+            }
+        }
+    }
 }
 
 /// Text in which back-ticks mark what is to be typed, or what was found.
 fn marked(marked: &str) -> Markup {
-    let marked = text(marked);
+    spans(&text(marked))
+}
+
+/// The same of text that is fit to be shown.
+fn spans(marked: &str) -> Markup {
     let parts = marked.split('`').enumerate();
     html! {
         @for (index, part) in parts {

@@ -127,6 +127,7 @@ fn what_is_wrong_with_the_machine_stands_first_with_what_to_type() {
     let html = all(&status);
     let titles: Vec<&str> = { html.split("<h3>").skip(1) }
         .filter_map(|rest| rest.split("</span> ").nth(1)?.split("</h3>").next())
+        .map(|title| title.rsplit("</a>").next().unwrap_or_default())
         .collect();
     expect![[r"
         Docker does not answer
@@ -135,9 +136,9 @@ fn what_is_wrong_with_the_machine_stands_first_with_what_to_type() {
         A proxy before Docker blocks a request
         Caddy does not serve
         The newest config is not in force
-        web: the port is not known"]]
+        : the port is not known"]]
     .assert_eq(&titles.join("\n"));
-    assert!(html.contains("<pre>docker network create sh0-net</pre>"));
+    assert!(html.contains("<pre class=\"fix\">docker network create sh0-net</pre>"));
 }
 
 #[test]
@@ -332,7 +333,7 @@ fn what_is_different_from_one_status_to_the_next_is_told_once() {
     step(&mut now, &look(""));
     expect![[r"
         1 Recovered Caddy: is up
-        2 Down a.example: has no container that is ready
+        2 New a.example: is asked for; no container is ready yet
         3 Live a.example: served by web
         4 Changed a.example: served by web
         5 Down a.example: has no container that is ready

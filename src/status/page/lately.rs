@@ -10,7 +10,6 @@ const SHOWN_MAX: usize = 50;
 /// The plot, in its own units: each load has a column.
 const COLUMN: usize = 10;
 const HEIGHT: u64 = 100;
-const TOP: u64 = 16;
 
 /// The section.
 pub(super) fn section(history: &History) -> Markup {
@@ -39,6 +38,7 @@ pub(super) fn section(history: &History) -> Markup {
 
 fn badge(kind: HappeningKind) -> Markup {
     let (class, word) = match kind {
+        HappeningKind::New => ("badge off", "new"),
         HappeningKind::Live => ("badge good", "live"),
         HappeningKind::Changed => ("badge off", "changed"),
         HappeningKind::Down => ("badge wait", "down"),
@@ -72,16 +72,15 @@ fn plot(history: &History) -> Markup {
         }
     );
     let width = (loads.len() * COLUMN).max(400);
-    let bottom = TOP + HEIGHT;
     html! {
         figure {
-            svg viewBox=(format!("0 0 {width} {}", bottom + 2)) role="img" aria-label=(caption) {
-                text x="0" y="11" { (longest) " ms" }
-                line class="axis" x1="0" y1=(bottom) x2=(width) y2=(bottom) {}
+            p class="soft" aria-hidden="true" { (longest) " ms" }
+            svg viewBox=(format!("0 0 {width} {}", HEIGHT + 2)) role="img" aria-label=(caption) {
+                line class="axis" x1="0" y1=(HEIGHT) x2=(width) y2=(HEIGHT) {}
                 @for (index, load) in loads.iter().enumerate() {
                     @let height = (load.milliseconds * HEIGHT / longest).max(2);
                     @let class = if load.error.is_some() { "failed" } else { "bar" };
-                    rect class=(class) x=(index * COLUMN + 1) y=(bottom - height) width=(COLUMN - 2) height=(height) {
+                    rect class=(class) x=(index * COLUMN + 1) y=(HEIGHT - height) width=(COLUMN - 2) height=(height) {
                         title { (load.milliseconds) " ms" }
                     }
                 }

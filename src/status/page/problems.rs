@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{count, help, marked, text};
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::status::client::segment;
 use crate::status::{RememberedStatus, Status};
 
 /// Findings that are shown at a time; a search shows others.
@@ -167,7 +168,10 @@ pub(super) fn section(problems: &Problems<'_>) -> Markup {
 }
 
 fn of_label(finding: &Diagnostic) -> Markup {
-    let title = html! { (text(&finding.container.name)) ": " (finding.code.title()) };
+    let name = &*finding.container.name;
+    let title = html! {
+        a href=(format!("/site/{}", segment(name))) { bdi { (text(name)) } } ": " (finding.code.title())
+    };
     item(
         finding.code.severity(),
         &title,

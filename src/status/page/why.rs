@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::problems::code_link;
-use super::{help, layout, marked, text};
+use super::{help, layout, marked, spans, text};
 use crate::diagnostic::Code;
 use crate::status::Status;
 use crate::status::client::segment;
@@ -97,11 +97,28 @@ pub(in crate::status) fn code(code: Code) -> String {
     let body = html! {
         section aria-labelledby="code-title" {
             h2 #code-title { (code.id()) ": " (code.title()) }
-            pre { (code.explained()) }
+            (prose(code.long()))
         }
         p { a href="/" { "All sites" } }
     };
     layout(&format!("{code} · sh0-agent"), code.title(), &body)
+}
+
+/// Our own Markdown, of which the long texts use paragraphs, back-ticks and fenced examples.
+fn prose(markdown: &str) -> Markup {
+    // Between fences there is prose, and then an example, whose first line says its language.
+    let parts = markdown.split("```").enumerate();
+    html! {
+        @for (index, part) in parts {
+            @if index % 2 == 1 {
+                pre { (part.split_once('\n').map_or(part, |(_, example)| example).trim_end()) }
+            } @else {
+                @for paragraph in part.split("\n\n").filter(|text| !text.trim().is_empty()) {
+                    p { (spans(paragraph)) }
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
