@@ -68,6 +68,7 @@ mod lifecycle;
 mod network;
 mod on_demand;
 mod ownership;
+mod page;
 mod plan;
 mod private_engine;
 mod privileges;
