@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::extract::{Path as Segment, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::UnixListener;
@@ -157,8 +158,10 @@ async fn bound_again(path: &Path) -> UnixListener {
     }
 }
 
-async fn show(State(served): State<Served>) -> Json<Arc<Status>> {
-    Json(served.status())
+async fn show(State(served): State<Served>) -> Result<Response, StatusCode> {
+    // With ten thousand containers it is 10 MB, which no other task is to wait for.
+    let shown = tokio::task::spawn_blocking(move || Json(served.status()).into_response());
+    shown.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 async fn explained(

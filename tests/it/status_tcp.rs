@@ -1,6 +1,7 @@
 //! The status over TCP: who is answered, with what header fields, and what is told as it changes.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +114,32 @@ async fn it_is_read_and_never_written_to() {
             let code = page.code(&format!("{method} {target}"), host).await;
             assert_eq!(code, expected, "{method} {target}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_docs_have_every_flag_and_paths_that_are_there() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/status.md");
+    let docs = std::fs::read_to_string(path).unwrap();
+    let command = sh0_agent::cli::command();
+    let run = command.find_subcommand("run").unwrap();
+    let flags = run.get_arguments().filter_map(|flag| flag.get_long());
+    let own: Vec<&str> = flags.filter(|flag| flag.starts_with("status")).collect();
+    assert_eq!(own, ["status", "status-auth", "status-host"]);
+    for flag in own {
+        assert!(docs.contains(&format!("`--{flag}`")), "--{flag}");
+    }
+    let page = Page::start(None).await;
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("| `/"));
+    let paths: Vec<String> = { rows.filter_map(|row| row.split_once('`')) }
+        .map(|(path, _)| path.replace("<host or container>", "a.example"))
+        .map(|path| format!("/{}", path.replace("<code>", "E001")))
+        .collect();
+    assert_eq!(paths.len(), 6);
+    for path in paths {
+        let line = format!("HEAD {path}");
+        let code = page.code(&line, "Host: localhost\r\n").await;
+        assert_eq!(code, "200", "{path}");
     }
 }
 
