@@ -103,7 +103,7 @@ enum Command {
 }
 
 /// The flags whose values are secrets.
-const SECRET_FLAGS: [&str; 2] = ["--acme-eab-hmac", "--dns-provider"];
+const SECRET_FLAGS: [&str; 3] = ["--acme-eab-hmac", "--dns-provider", "--status-auth"];
 
 /// Runs the command line given to the program.
 #[must_use]

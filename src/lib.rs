@@ -35,7 +35,7 @@
 //! | [`state`] | what must outlive the agent |
 //! | [`certificates`] | the directory of a person's own certificates |
 //! | [`on_demand`] | the endpoint where Caddy asks about names at their first handshake |
-//! | [`status`] | what the agent knows, as plain data, why something is served or not, and the socket that shows both |
+//! | [`status`] | what the agent knows, as plain data, why something is served or not, the page and the socket that show both |
 //! | [`reconcile`] | the loop |
 //! | [`compose`] | compose files: services, their labels, and where each is written |
 //! | [`check`] | what the agent would say of files, without an agent |

@@ -14,6 +14,7 @@ use crate::labels::{Permits, TlsSetting};
 use crate::model::Cidr;
 use crate::reconcile::DebounceOptions;
 use crate::slots::HoldBounds;
+use crate::status::TcpOptions;
 
 /// How the config says where an upstream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,6 +89,8 @@ pub struct Settings {
     pub grace_period: Duration,
     /// How long a websocket outlives the config under which it was opened. Default 24 h.
     pub stream_close_delay: Duration,
+    /// Where the status is served over TCP, besides its Unix socket; `None`, the default, is nowhere.
+    pub status: Option<TcpOptions>,
 }
 
 impl Default for Settings {
@@ -121,6 +124,7 @@ impl Default for Settings {
             stop_timeout: Duration::from_secs(5),
             grace_period: Duration::from_secs(30),
             stream_close_delay: Duration::from_hours(24),
+            status: None,
         }
     }
 }

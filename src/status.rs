@@ -1,13 +1,16 @@
 //! What the agent knows about itself, as plain data.
 //!
 //! Owns [`Status`], the one structure behind the status socket, the `routes` command and the
-//! tests, and [`explain`], which reads it for one container or host. Deliberately computes nothing
-//! in the loop: that writes the status, everybody else reads.
+//! tests, [`explain`], which reads it for one container or host, and the page that shows both to a
+//! browser. Deliberately computes nothing in the loop: that writes the status, everybody else reads.
 
 pub mod client;
 pub mod explain;
 pub mod exposition;
+mod guard;
+mod history;
 mod monitored;
+mod page;
 mod readiness;
 mod server;
 
@@ -19,9 +22,12 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::Diagnostic;
 use crate::routes::{RouteTable, Row};
 
+pub use guard::TcpOptions;
+pub use history::{Happening, HappeningKind, History, LoadRun};
 pub use monitored::{CaddyMetrics, Monitored};
+pub use page::{Search, home, site};
 pub use readiness::missing;
-pub use server::{StatusError, serve};
+pub use server::{StatusError, serve, serve_tcp};
 
 /// Everything that is known at one moment. Readers get whole values through a `watch` channel, so
 /// that the newest is all there is to read and no reader ever makes the loop wait.
@@ -41,6 +47,8 @@ pub struct Status {
     pub rows: Arc<Vec<Arc<Row>>>,
     /// What users wrote wrong, sorted.
     pub diagnostics: Arc<Vec<Diagnostic>>,
+    /// What happened lately.
+    pub history: Arc<History>,
     /// The routes of the newest config.
     #[serde(skip)]
     pub table: Arc<RouteTable>,

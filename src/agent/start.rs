@@ -24,7 +24,7 @@ use crate::certificates::{CertificateSet, copied_root};
 use crate::discovery::{Docker, DockerOptions, EngineError};
 use crate::reconcile::{Channels, Options, Slots, SlotsStartError, reconcile};
 use crate::settings::{Settings, UpstreamsMode};
-use crate::status::{Status, serve};
+use crate::status::{Monitored, Status, serve, serve_tcp};
 use crate::supervise::{
     BinaryError, ChildOptions, Phase, Ping, StartConfig, Timing, caddy_version, require_module,
     supervise,
@@ -215,9 +215,6 @@ impl Agent {
         let (ping, leave) = (AdminPing(admin), stops.leave_caddy.clone());
         let supervised =
             async move { supervise(child, ping, start_configs, phase, stop, abort, leave).await };
-        let (socket, latest) = (settings.status_socket(), statuses.clone());
-        let stop = stops.status.clone();
-        let served = async move { serve(&socket, latest, monitored, stop).await };
         let (watched, stop) = (Arc::clone(settings), stops.status.clone());
         let mut tasks: JoinSet<Outcome> = JoinSet::new();
         tasks.spawn(async move {
@@ -226,7 +223,7 @@ impl Agent {
             ("reconcile", Ok(()))
         });
         tasks.spawn(task("supervise", supervised, AgentError::Supervise));
-        tasks.spawn(task("status", served, AgentError::Status));
+        spawn_status(&mut tasks, settings, &statuses, &monitored, &stops);
         tasks.spawn(async move {
             watch_certificates(watched, sets, stop).await;
             ("certificates", Ok(()))
@@ -245,6 +242,27 @@ impl Agent {
             stop_timeout: settings.stop_timeout,
         }
     }
+}
+
+/// Serves the status on its socket, and over TCP where that is asked for.
+fn spawn_status(
+    tasks: &mut JoinSet<Outcome>,
+    settings: &Settings,
+    statuses: &watch::Receiver<Arc<Status>>,
+    monitored: &Monitored,
+    stops: &Stops,
+) {
+    let (socket, latest) = (settings.status_socket(), statuses.clone());
+    let (stop, watched) = (stops.status.clone(), monitored.clone());
+    let served = async move { serve(&socket, latest, watched, stop).await };
+    tasks.spawn(task("status", served, AgentError::Status));
+    let Some(options) = settings.status.clone() else {
+        return;
+    };
+    let (dir, latest) = (settings.runtime_dir.clone(), statuses.clone());
+    let (stop, watched) = (stops.status.clone(), monitored.clone());
+    let served = async move { serve_tcp(options, &dir, latest, watched, stop).await };
+    tasks.spawn(task("status page", served, AgentError::Status));
 }
 
 /// The admin socket as the supervisor sees it.

@@ -1,6 +1,7 @@
 //! The flags that are settings of the agent, each with its environment variable.
 
 mod docker;
+mod status;
 mod values;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use crate::settings::{Settings, UpstreamsMode};
 use crate::slots::HoldBounds;
 
 pub(crate) use self::docker::DockerArgs;
+use self::status::StatusArgs;
 use self::values::{
     CaddyUser, HostPatterns, Proxies, caddy_user, dns_provider, duration, header_bytes, hmac,
     hosts, https_url, interval, name, port, prefix, proxies, tls, waiting,
@@ -198,6 +200,8 @@ pub(crate) struct SettingsArgs {
     /// How long websockets outlive the config under which they were opened
     #[arg(long, env = "SH0_STREAM_CLOSE_DELAY", default_value = "24h", value_parser = duration, value_name = "TIME")]
     stream_close_delay: Duration,
+    #[command(flatten)]
+    status: StatusArgs,
 }
 
 /// The settings that decide what labels mean, whoever reads them.
@@ -272,14 +276,10 @@ impl From<SettingsArgs> for Settings {
                 catch_all: args.allow_catch_all,
                 raw_caddy: args.allow_raw_caddy,
                 auth_urls: args.allow_auth_urls,
-                allowed_hosts: args
-                    .allow_hosts
-                    .into_iter()
+                allowed_hosts: { args.allow_hosts.into_iter() }
                     .filter_map(|host| host.0)
                     .collect(),
-                denied_hosts: args
-                    .deny_hosts
-                    .into_iter()
+                denied_hosts: { args.deny_hosts.into_iter() }
                     .filter_map(|host| host.0)
                     .collect(),
             },
@@ -301,6 +301,7 @@ impl From<SettingsArgs> for Settings {
             stop_timeout: args.stop_timeout,
             grace_period: args.grace_period,
             stream_close_delay: args.stream_close_delay,
+            status: args.status.options(),
         }
     }
 }

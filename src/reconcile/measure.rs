@@ -4,6 +4,7 @@
 //! to which something has just happened: a count costs the same with ten thousand others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,7 +17,8 @@ use crate::model::{Container, ContainerId, ContainerState, changes};
 use crate::probe::Probe;
 use crate::routes::{RouteKey, RouteTable};
 use crate::state::Store;
-use crate::status::LastLoad;
+use crate::status::{LastLoad, LoadRun};
+use crate::telemetry::chain;
 
 /// So many containers are waited for at once: a host starts some hundred at a time.
 const AWAITED_MAX: usize = 10_000;
@@ -103,9 +105,16 @@ where
         let metrics = &self.channels.metrics;
         metrics.loads.of(reason).of(result).increment();
         metrics.load_duration.observe(took);
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let history = Arc::make_mut(&mut self.status.history);
+        history.add_load(LoadRun {
+            at: (self.world.wall_clock)(),
+            milliseconds: millis,
+            error: loaded.as_ref().err().map(|error| chain(error)),
+        });
         self.status.caddy.last_load = Some(LastLoad {
             at,
-            millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            millis,
             reason: reason.as_str().to_owned(),
             result: result.as_str().to_owned(),
         });

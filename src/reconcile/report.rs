@@ -215,6 +215,8 @@ where
     /// Hands the status to whoever reads it.
     pub(super) fn publish(&mut self) {
         self.status.docker.subscribed = self.subscription.notices.is_some();
+        let before = Arc::clone(&self.channels.status.borrow());
+        self.status.tell(&before, (self.world.wall_clock)());
         let status = Arc::new(self.status.clone());
         self.channels.status.send_replace(status);
     }

@@ -27,7 +27,7 @@ pub async fn ask_about(socket: &Path, asked: &str) -> Result<Vec<u8>, Error> {
 }
 
 /// A text as one segment of a path.
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'-' | b'_' | b'~' => char::from(byte).to_string(),
         _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),

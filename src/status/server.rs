@@ -1,4 +1,8 @@
-//! The status socket: read-only HTTP on a Unix socket in the runtime directory.
+//! Read-only HTTP: on a Unix socket in the runtime directory, and over TCP where that is asked for.
+
+mod live;
+mod pages;
+mod tcp;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,14 +11,17 @@ use std::time::Duration;
 
 use axum::extract::{Path as Segment, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use tokio::net::UnixListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use self::live::LISTENERS_MAX;
+pub use self::tcp::serve_tcp;
 use super::explain::{Explanation, explain};
 use super::{Monitored, Status, monitored as machines};
 use crate::access::close_socket;
@@ -50,8 +57,49 @@ type Latest = watch::Receiver<Arc<Status>>;
 #[derive(Debug, Clone)]
 struct Served {
     latest: Latest,
+    monitored: Monitored,
     /// Where the slots are.
     runtime_dir: PathBuf,
+    /// Places for who reads along.
+    listeners: Arc<Semaphore>,
+    /// Ends answers that would go on for ever.
+    closing: CancellationToken,
+}
+
+impl Served {
+    fn new(
+        runtime_dir: &Path,
+        latest: Latest,
+        monitored: Monitored,
+        closing: CancellationToken,
+    ) -> Self {
+        Self {
+            latest,
+            monitored,
+            runtime_dir: runtime_dir.to_owned(),
+            listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
+            closing,
+        }
+    }
+
+    /// The newest status, which the loop does not wait for.
+    fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.latest.borrow())
+    }
+
+    /// What there is to ask for, by GET and HEAD alone.
+    fn router(self) -> Router {
+        let machines = machines::routes(self.monitored.clone(), self.latest.clone());
+        Router::new()
+            .route("/", get(pages::home))
+            .route("/site/{asked}", get(pages::site))
+            .route("/code/{id}", get(pages::code))
+            .route("/events", get(live::events))
+            .route("/status", get(show))
+            .route("/explain/{asked}", get(explained))
+            .with_state(self)
+            .merge(machines)
+    }
 }
 
 /// Serves the status until asked to stop, and removes the socket then. A socket file left by an
@@ -66,26 +114,21 @@ pub async fn serve(
     monitored: Monitored,
     stop: CancellationToken,
 ) -> Result<(), StatusError> {
-    let runtime_dir = path.parent().unwrap_or(Path::new("/")).to_owned();
-    let machines = machines::routes(monitored, latest.clone());
-    let router = Router::new()
-        .route("/status", get(show))
-        .route("/explain/{asked}", get(explained))
-        .with_state(Served {
-            latest,
-            runtime_dir,
-        })
-        .merge(machines);
+    let runtime_dir = path.parent().unwrap_or(Path::new("/"));
     let mut listener = bind(path).map_err(|source| StatusError::Bind {
         path: path.to_owned(),
         source,
     })?;
     loop {
-        let (watched, token) = (path.to_owned(), stop.clone());
+        let (watched, closing) = (path.to_owned(), stop.child_token());
+        let (status, counted) = (latest.clone(), monitored.clone());
+        let served = Served::new(runtime_dir, status, counted, closing.clone());
+        let router = served.router();
         let ends = async move {
-            token.run_until_cancelled(gone(&watched)).await;
+            closing.run_until_cancelled(gone(&watched)).await;
+            closing.cancel();
         };
-        let served = axum::serve(listener, router.clone()).with_graceful_shutdown(ends);
+        let served = axum::serve(listener, router).with_graceful_shutdown(ends);
         let served = served.await;
         served.map_err(|source| StatusError::Serve { source })?;
         match stop.run_until_cancelled(bound_again(path)).await {
@@ -127,21 +170,26 @@ async fn bound_again(path: &Path) -> UnixListener {
     }
 }
 
-async fn show(State(served): State<Served>) -> Json<Arc<Status>> {
-    Json(Arc::clone(&served.latest.borrow()))
+async fn show(State(served): State<Served>) -> Result<Response, StatusCode> {
+    // With ten thousand containers it is 10 MB, which no other task is to wait for.
+    let shown = tokio::task::spawn_blocking(move || Json(served.status()).into_response());
+    shown.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 async fn explained(
     State(served): State<Served>,
     Segment(asked): Segment<String>,
 ) -> Result<Json<Explanation>, StatusCode> {
-    let status = Arc::clone(&served.latest.borrow());
+    let explained = explanation(served, asked).await;
+    explained.map(Json)
+}
+
+async fn explanation(served: Served, asked: String) -> Result<Explanation, StatusCode> {
     let explained = move || {
         let contents = |pool| contents(&served.runtime_dir, pool);
-        explain(&status, &asked, &contents)
+        explain(&served.status(), &asked, &contents)
     };
     // It reads files, and thousands of routes.
     let explained = tokio::task::spawn_blocking(explained).await;
-    let explained = explained.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok(Json(explained))
+    explained.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }

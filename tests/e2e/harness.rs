@@ -5,6 +5,7 @@
 //! for a look at them.
 
 mod agent;
+mod browser;
 mod clients;
 mod engine;
 mod http;
@@ -17,9 +18,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::agent::{Agent, Options, patience};
+pub(crate) use self::browser::Browser;
 pub(crate) use self::engine::{App, Container, Engine};
 pub(crate) use self::http::{Answer, answer, client, get, get_tls, request};
-pub(crate) use self::process::{command, is_alive, signal};
+pub(crate) use self::process::{command, free_ports, is_alive, signal};
 
 /// From one look at a condition to the next.
 const PACE: Duration = Duration::from_millis(10);

@@ -71,6 +71,7 @@ mod metrics;
 mod network;
 mod on_demand;
 mod ownership;
+mod page;
 mod plan;
 mod private_engine;
 mod privileges;

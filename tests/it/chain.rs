@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::fixture::{Agent, snapshot};
 
 /// What the agent would say with these containers, all of them looked at once.
-fn status(text: &str) -> Status {
+pub(crate) fn status(text: &str) -> Status {
     let built = Agent::default().build(&snapshot(text));
     let mut status = Status {
         settings: Arc::new(SettingsStatus {

@@ -61,6 +61,7 @@ mod metrics;
 mod model;
 mod never_open;
 mod owner_away;
+mod page;
 mod plan;
 mod plan_command;
 mod probe;
@@ -73,6 +74,7 @@ mod removal;
 mod render;
 mod restart;
 mod scene;
+mod status_tcp;
 mod tidy;
 mod unsaid;
 #[path = "../contract/values.rs"]

@@ -29,7 +29,7 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 }
 
 /// Two ports that were free a moment ago.
-pub(super) fn free_ports() -> [u16; 2] {
+pub(crate) fn free_ports() -> [u16; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }

@@ -70,7 +70,15 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "settings",
-        &["access", "caddy", "labels", "model", "reconcile", "slots"],
+        &[
+            "access",
+            "caddy",
+            "labels",
+            "model",
+            "reconcile",
+            "slots",
+            "status",
+        ],
     ),
     (
         "plan",
@@ -154,9 +162,17 @@ pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
         &[
             "src/status/server.rs",
             "src/status/monitored.rs",
+            "src/status/server/",
             "src/on_demand/server.rs",
         ],
     ),
+    // Visitors' passwords, and the hashes of the page's content policy.
+    (
+        "base64",
+        &["src/status/guard.rs", "src/status/server/pages.rs"],
+    ),
+    ("bcrypt", &["src/status/guard.rs"]),
+    ("maud", &["src/status/page.rs", "src/status/page/"]),
     (
         "rustls",
         &[
@@ -194,6 +210,8 @@ pub(crate) const PURE: &[&str] = &[
     "src/check",
     "src/status/explain",
     "src/status/exposition",
+    "src/status/history",
+    "src/status/page",
     "src/status/readiness",
 ];
 

@@ -1,0 +1,229 @@
+//! The sites: what each host and path is served by, or why it is not.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::{Search, count, marked, text};
+use crate::routes::{Row, RowState};
+use crate::status::Status;
+use crate::status::client::segment;
+
+/// Sites on one page: a few screens.
+const PAGE_SIZE: usize = 50;
+/// Containers of one site that are named; its own page has the others.
+const REPLICAS_SHOWN_MAX: usize = 4;
+
+/// The containers of one host and path, or one container that has none.
+pub(super) struct Site<'a> {
+    state: RowState,
+    /// Host and path; empty where a container has none.
+    route: String,
+    rows: Vec<&'a Row>,
+}
+
+impl Site<'_> {
+    /// What people call it.
+    fn name(&self) -> &str {
+        match self.rows.first() {
+            Some(row) if self.route.is_empty() => &row.container.name,
+            Some(_) | None => &self.route,
+        }
+    }
+
+    fn ready(&self) -> usize {
+        let is_routed = |row: &&&Row| row.state == RowState::Routed;
+        self.rows.iter().filter(is_routed).count()
+    }
+
+    /// Why it is not served, or not by all.
+    fn reason(&self) -> Option<&str> {
+        let worst = { self.rows.iter() }
+            .filter(|row| row.state == self.state && row.reason.is_some())
+            .chain(self.rows.iter().filter(|row| row.reason.is_some()));
+        { worst }.find_map(|row| row.reason.as_deref())
+    }
+
+    fn has(&self, search: &str) -> bool {
+        let has = |text: &str| text.to_lowercase().contains(search);
+        has(&self.route) || {
+            let mut rows = self.rows.iter();
+            rows.any(|row| {
+                let app = row.app.as_ref().map(ToString::to_string);
+                let address = row.address.map(|address| address.to_string());
+                has(&row.container.name)
+                    || has(&row.container.id.to_string())
+                    || app.as_deref().is_some_and(has)
+                    || address.as_deref().is_some_and(has)
+                    || row.reason.as_deref().is_some_and(has)
+            })
+        }
+    }
+}
+
+/// All sites, those first that need a person, then by name.
+pub(super) fn sites(status: &Status) -> Vec<Site<'_>> {
+    let mut by_route: BTreeMap<(&str, &str, &str), Vec<&Row>> = BTreeMap::new();
+    for row in status.rows.iter() {
+        let own = if row.host.is_empty() {
+            &*row.container.name
+        } else {
+            ""
+        };
+        let key = (&*row.host, &*row.path, own);
+        by_route.entry(key).or_default().push(row);
+    }
+    let by_route = by_route.into_iter();
+    let mut sites: Vec<Site<'_>> = by_route
+        .map(|((host, path, _), rows)| of_rows(host, path, rows))
+        .collect();
+    // Stable, so that the order of the names stays.
+    sites.sort_by_key(|site| urgency(site.state));
+    sites
+}
+
+fn of_rows<'a>(host: &str, path: &str, rows: Vec<&'a Row>) -> Site<'a> {
+    let states = || rows.iter().map(|row| row.state);
+    // A site is as well as its best container.
+    let state = states().min().unwrap_or(RowState::Off);
+    Site {
+        state,
+        route: format!("{host}{path}"),
+        rows,
+    }
+}
+
+fn urgency(state: RowState) -> u8 {
+    match state {
+        RowState::Refused => 0,
+        RowState::Waiting => 1,
+        RowState::Routed => 2,
+        RowState::Off => 3,
+    }
+}
+
+/// Everything in one line.
+pub(super) fn summary(sites: &[Site<'_>], problems: usize) -> String {
+    let of = |state| sites.iter().filter(|site| site.state == state).count();
+    let mut parts = vec![count(of(RowState::Routed), "site live", "sites live")];
+    for (number, word) in [
+        (of(RowState::Waiting), "waiting"),
+        (of(RowState::Refused), "refused"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {word}"));
+        }
+    }
+    parts.push(match problems {
+        0 => "nothing wrong".to_owned(),
+        some => count(some, "thing wrong", "things wrong"),
+    });
+    parts.join(", ")
+}
+
+/// The sites that are searched for, one page of them.
+pub(super) fn section(sites: &[Site<'_>], search: &Search) -> Markup {
+    let wanted = search.q.trim().to_lowercase();
+    let found: Vec<&Site<'_>> = { sites.iter() }
+        .filter(|site| wanted.is_empty() || site.has(&wanted))
+        .collect();
+    let last = found.len().div_ceil(PAGE_SIZE).max(1);
+    let page = search
+        .page
+        .trim()
+        .parse::<usize>()
+        .unwrap_or(1)
+        .clamp(1, last);
+    let shown = found.iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE);
+    html! {
+        section #sites aria-labelledby="sites-title" {
+            h2 #sites-title { "Sites" }
+            form role="search" action="/" method="get" {
+                div {
+                    label for="q" { "Host, container, app, address or reason" }
+                    input #q name="q" type="search" value=(text(search.q.trim())) maxlength="200" autocomplete="off";
+                }
+                button type="submit" { "Search" }
+                @if !wanted.is_empty() { a href="/" { "Show all" } }
+            }
+            div #sites-found data-live {
+                @if sites.is_empty() {
+                    p { "No container asks for a route. Label one " code { "sh0.host=app.example.com" } "." }
+                } @else if found.is_empty() {
+                    p { "No site has this text." }
+                } @else {
+                    (table(shown.copied()))
+                    (pager(page, last, found.len(), search.q.trim()))
+                }
+            }
+        }
+    }
+}
+
+fn table<'a>(sites: impl Iterator<Item = &'a Site<'a>>) -> Markup {
+    // Roles, because a narrow screen shows rows as blocks, and browsers then forget that it is a table.
+    html! {
+        table role="table" aria-labelledby="sites-title" {
+            thead role="rowgroup" {
+                tr role="row" {
+                    @for name in ["Site", "State", "Ready", "Served by", "Why"] {
+                        th role="columnheader" scope="col" { (name) }
+                    }
+                }
+            }
+            tbody role="rowgroup" {
+                @for site in sites { (row(site)) }
+            }
+        }
+    }
+}
+
+fn row(site: &Site<'_>) -> Markup {
+    let address = format!("/site/{}", segment(site.name()));
+    let shown = site.rows.iter().take(REPLICAS_SHOWN_MAX);
+    let more = site.rows.len().saturating_sub(REPLICAS_SHOWN_MAX);
+    html! {
+        tr role="row" data-key {
+            th role="rowheader" scope="row" { a href=(address) { bdi { (text(site.name())) } } }
+            td role="cell" { (badge(site.state)) }
+            td role="cell" class="number" data-name="Ready" { (site.ready()) " of " (site.rows.len()) }
+            td role="cell" data-name="Served by" {
+                ul class="upstreams" {
+                    @for row in shown {
+                        li {
+                            bdi { (text(&row.container.name)) }
+                            @if let Some(address) = row.address { " " code { (address) } }
+                        }
+                    }
+                    @if more > 0 { li class="soft" { (more) " more" } }
+                }
+            }
+            td role="cell" {
+                @if let Some(reason) = site.reason() { (marked(reason)) }
+            }
+        }
+    }
+}
+
+fn badge(state: RowState) -> Markup {
+    let (class, word) = match state {
+        RowState::Routed => ("badge good", "live"),
+        RowState::Waiting => ("badge wait", "waiting"),
+        RowState::Refused => ("badge bad", "refused"),
+        RowState::Off => ("badge off", "off"),
+    };
+    html! { span class=(class) { (word) } }
+}
+
+fn pager(page: usize, last: usize, found: usize, search: &str) -> Markup {
+    let address = |page: usize| format!("/?q={}&page={page}#sites", segment(search));
+    html! {
+        @if last > 1 {
+            nav aria-label="Pages of sites" {
+                @if page > 1 { a rel="prev" href=(address(page - 1)) { "Previous page" } }
+                span { "Page " (page) " of " (last) ", " (count(found, "site", "sites")) }
+                @if page < last { a rel="next" href=(address(page + 1)) { "Next page" } }
+            }
+        }
+    }
+}
