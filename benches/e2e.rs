@@ -10,6 +10,10 @@
 #[expect(dead_code, reason = "the tests' harness has more than is needed here")]
 #[expect(unused_imports, reason = "likewise")]
 #[expect(
+    clippy::indexing_slicing,
+    reason = "the browser's answers are JSON, of which tests may take a member by its name"
+)]
+#[expect(
     clippy::disallowed_methods,
     reason = "the harness starts the programs under test"
 )]

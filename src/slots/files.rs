@@ -196,7 +196,7 @@ impl SlotFiles {
     /// Writes again what is missing, such as after somebody emptied the runtime directory; how many
     /// files that were. Cheap when nothing but our own writes happened to the folder since the last
     /// time, so that it may be called every second. What somebody does in the very moment of such a
-    /// write is found by every [`LOOK_EVERY`]th call.
+    /// write is found by every sixtieth call.
     ///
     /// # Errors
     /// When the folder cannot be made, or a file not written.
