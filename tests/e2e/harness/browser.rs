@@ -90,7 +90,7 @@ impl Browser {
         sent.expect("it reads");
         loop {
             let message = timeout(ANSWER_LIMIT, self.socket.next()).await;
-            let message = message.unwrap_or_else(|_| panic!("no answer to {method}"));
+            let message = message.expect("Chromium answers in time");
             let message = message.expect("it is there").expect("it speaks websocket");
             let Message::Text(text) = message else {
                 continue;
