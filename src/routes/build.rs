@@ -98,11 +98,19 @@ pub fn build(inputs: &Inputs<'_>) -> Built {
     Builder::default().build(inputs)
 }
 
+/// The forms of an app's routes.
+pub(super) fn of_app<'a>(
+    good: &'a LastGood,
+    app: &AppKey,
+) -> impl Iterator<Item = (&'a RouteId, &'a Labels)> {
+    let from_first = good.range(RouteId::first_of(app)..);
+    from_first.take_while(move |(id, _)| id.app == *app)
+}
+
 impl Inputs<'_> {
     /// The forms by which the routes of an app were last accepted.
     pub(super) fn good_of(&self, app: &AppKey) -> impl Iterator<Item = (&RouteId, &Labels)> {
-        let of_app = self.last_good.range(RouteId::first_of(app)..);
-        of_app.take_while(move |(id, _)| id.app == *app)
+        of_app(self.last_good, app)
     }
 
     /// The labels under our prefix.

@@ -87,15 +87,13 @@ impl Shared {
 }
 
 impl Seen {
-    /// Takes over what differs.
-    fn note(&mut self, inputs: &Inputs<'_>) {
-        self.snapshot = inputs.snapshot.clone();
-        if self.gates != *inputs.gates {
-            self.gates = inputs.gates.clone();
-        }
-        self.last_good = Arc::clone(inputs.last_good);
-        if self.refused != *inputs.refused {
-            self.refused = inputs.refused.clone();
+    /// All that is large is shared.
+    fn of(inputs: &Inputs<'_>) -> Self {
+        Self {
+            snapshot: inputs.snapshot.clone(),
+            gates: inputs.gates.clone(),
+            last_good: Arc::clone(inputs.last_good),
+            refused: inputs.refused.clone(),
         }
     }
 }
@@ -143,7 +141,7 @@ impl Builder {
             change.add(part);
         }
         change.apply(&mut kept.built);
-        kept.seen.note(inputs);
+        kept.seen = Seen::of(inputs);
         let built = kept.built.clone();
         self.kept = Some(kept);
         built

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::islands::Island;
 use super::region::Off;
 use crate::diagnostic::Diagnostic;
-use crate::model::{AppKey, ContainerId, Hostname, RouteId};
-use crate::routes::build::Built;
+use crate::model::{AppKey, ContainerId, Hostname};
+use crate::routes::build::{Built, of_app};
 use crate::routes::fences::fences;
 use crate::routes::part::Part;
 use crate::routes::report::Row;
@@ -84,7 +84,8 @@ impl Change {
         built.absent.retain(|app, _| !self.apps.contains(app));
         built.absent.append(&mut self.part.absent);
         let good = std::mem::take(&mut self.part.good);
-        let gone = { self.apps.iter() }.flat_map(|app| ids_of(app, &built.good));
+        let gone = { self.apps.iter() }.flat_map(|app| of_app(&built.good, app));
+        let gone = gone.map(|(id, _)| id.clone());
         let good = entries(&built.good, gone, good);
         put_shared(&mut built.good, good);
         self.apply_containers(built);
@@ -145,11 +146,6 @@ impl Change {
         let ready_last = entries(&built.ready_last, containers, part.ready_last);
         put_shared(&mut built.ready_last, ready_last);
     }
-}
-
-fn ids_of<V>(app: &AppKey, map: &BTreeMap<RouteId, V>) -> Vec<RouteId> {
-    let of_app = map.range(RouteId::first_of(app)..).map(|(id, _)| id);
-    of_app.take_while(|id| id.app == *app).cloned().collect()
 }
 
 /// What changes in a map when the entries of these keys give way to these.

@@ -1,6 +1,7 @@
 //! What differs from what the last build was made of.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Kept;
 use crate::model::{AppKey, ContainerId, Hostname, changes};
@@ -42,12 +43,13 @@ impl Kept {
 
     fn touched_by_gates(&self, inputs: &Inputs<'_>, containers: &mut BTreeSet<ContainerId>) {
         let (before, now) = (&self.seen.gates, inputs.gates);
-        let proven = before.proven.symmetric_difference(&now.proven);
+        let is_new = !Arc::ptr_eq(&before.proven, &now.proven);
+        let proven = is_new.then(|| before.proven.symmetric_difference(&now.proven));
         let draining = before.draining.symmetric_difference(&now.draining);
         let failing = changes(&before.failing, &now.failing);
         let crashing = changes(&before.crashing, &now.crashing);
         let ready_last = changes(&self.built.ready_last, &now.ready_last);
-        containers.extend(proven.map(|(id, _)| id.clone()));
+        containers.extend(proven.into_iter().flatten().map(|(id, _)| id.clone()));
         containers.extend(draining.cloned());
         containers.extend(failing.map(|(watch, ..)| watch.container.id.clone()));
         containers.extend(crashing.map(|(id, ..)| id.clone()));
