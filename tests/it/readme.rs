@@ -164,3 +164,20 @@ fn every_line_of_the_table_of_events_names_its_test_and_every_scenario_is_in_it(
     named.sort();
     assert_eq!(named, tests_in("tests/e2e/redeploy"));
 }
+
+/// What `scripts/setup` takes for there. Its parts are functions, some named after a program, and such
+/// a one is no program.
+#[test]
+fn setup_takes_no_part_of_its_own_for_a_program() {
+    let setup = include_str!("../../scripts/setup");
+    let has = { setup.lines() }.find(|line| line.starts_with("has()"));
+    let has = has.expect("it says how it looks for a program");
+    let script = format!(
+        "{has}\nPATH=/nowhere\nchromium() {{ :; }}\n! has chromium && PATH=/usr/bin:/bin && has sh"
+    );
+    #[expect(clippy::disallowed_methods, reason = "the script is what is tested")]
+    let ended = std::process::Command::new("/bin/bash")
+        .args(["-c", &script])
+        .status();
+    assert!(ended.expect("bash starts").success(), "{script}");
+}
