@@ -306,14 +306,16 @@ pub struct RouteTable {
 impl RouteTable {
     /// The routes in the order in which they are matched: those of equal rank by app and route name,
     /// so that a name decides rather than the spelling of a pattern.
-    pub fn in_order(&self) -> impl DoubleEndedIterator<Item = (&RouteKey, &Route)> {
+    #[must_use]
+    pub fn in_order(&self) -> Vec<(&RouteKey, &Route)> {
         let routes = self.routes.iter().map(|(key, route)| (key, &**route));
         let mut routes: Vec<(&RouteKey, &Route)> = routes.collect();
-        routes.sort_by(|(a, of_a), (b, of_b)| {
-            let by_rank = a.rank().cmp(&b.rank());
-            by_rank.then_with(|| of_a.id.cmp(&of_b.id))
-        });
-        routes.into_iter()
+        // The map has them by rank already.
+        let is_equal = |(a, _): &(&RouteKey, _), (b, _): &(&RouteKey, _)| a.rank() == b.rank();
+        for equal in routes.chunk_by_mut(is_equal) {
+            equal.sort_by(|(_, a), (_, b)| a.id.cmp(&b.id));
+        }
+        routes
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn last_resort(
     route: &Route,
     options: &RenderOptions,
 ) -> Option<Vec<Handler>> {
+    route.pool.health.passive?;
     let mut proxy = reverse_proxy(&route.pool, options);
     proxy.health_checks.take()?;
     proxy.load_balancing.try_duration = try_duration(route.pool.retry);

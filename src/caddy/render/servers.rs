@@ -17,7 +17,7 @@ mod groups;
 mod hosts;
 mod list;
 
-use list::RouteList;
+use list::{Ordered, RouteList};
 
 /// The servers for this table, and the places of its keys in them. The `https` server is there
 /// only if a host has TLS.
@@ -27,15 +27,14 @@ pub(super) fn servers(
 ) -> (BTreeMap<ServerName, Server>, Places) {
     let mut places = Places::new();
     let mut servers = BTreeMap::new();
-    let routes = http_routes(table, options).finish(&mut places);
-    servers.insert(
-        ServerName::Http,
-        http(options, routes, errors::errors(table, options)),
-    );
+    let ordered = table.in_order();
+    let errors = errors::errors(&ordered, options);
+    let routes = http_routes(table, &ordered, options).finish(&mut places);
+    servers.insert(ServerName::Http, http(options, routes, errors.clone()));
     if table.hosts.values().any(HostPolicy::has_tls) {
-        let (list, without_tls) = https_routes(table, options);
+        let (list, without_tls) = https_routes(table, &ordered, options);
         let routes = list.finish(&mut places);
-        let server = https(table, options, routes, without_tls);
+        let server = https(table, options, routes, errors, without_tls);
         servers.insert(ServerName::Https, server);
     }
     (servers, places)
@@ -49,11 +48,7 @@ pub(super) fn unavailable(options: &RenderOptions) -> Server {
         handle: vec![handlers::unavailable()],
         terminal: false,
     };
-    http(
-        options,
-        vec![answer],
-        errors::errors(&RouteTable::default(), options),
-    )
+    http(options, vec![answer], errors::errors(&[], options))
 }
 
 fn http(options: &RenderOptions, routes: Vec<Route>, errors: Option<Errors>) -> Server {
@@ -81,6 +76,7 @@ fn https(
     table: &RouteTable,
     options: &RenderOptions,
     routes: Vec<Route>,
+    errors: Option<Errors>,
     without_tls: Vec<String>,
 ) -> Server {
     let asks_clients = { table.hosts.values() }.any(|policy| policy.client_ca.is_some());
@@ -100,7 +96,7 @@ fn https(
         trusted_proxies_strict: (!options.trusted_proxies.is_empty()).then_some(1),
         logs: access_log(&routes),
         routes,
-        errors: errors::errors(table, options),
+        errors,
     }
 }
 
@@ -137,8 +133,12 @@ fn listen(options: &RenderOptions, port: u16) -> Vec<String> {
 /// open redirect or route always stands before a more open one, so neither hides the other.
 /// ACME's HTTP challenges are answered before any route (`HandleHTTPChallenge` in
 /// modules/caddyhttp/server.go).
-fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
-    let mut list = RouteList::new(ServerName::Http, options);
+fn http_routes<'a>(
+    table: &RouteTable,
+    ordered: &'a Ordered<'a>,
+    options: &RenderOptions,
+) -> RouteList<'a> {
+    let mut list = RouteList::new(ServerName::Http, ordered, options);
     list.redirects_from(table, options, |_| true);
     for openness in [0, 1] {
         let redirected = hosts(table, openness, |host, policy| {
@@ -155,8 +155,12 @@ fn http_routes(table: &RouteTable, options: &RenderOptions) -> RouteList {
 
 /// HTTPS: hosts with TLS, and `*`. A host without TLS that a wildcard or `*` would catch is 404
 /// here rather than another app's; such hosts are returned too, so that they get no certificate.
-fn https_routes(table: &RouteTable, options: &RenderOptions) -> (RouteList, Vec<String>) {
-    let mut list = RouteList::new(ServerName::Https, options);
+fn https_routes<'a>(
+    table: &RouteTable,
+    ordered: &'a Ordered<'a>,
+    options: &RenderOptions,
+) -> (RouteList<'a>, Vec<String>) {
+    let mut list = RouteList::new(ServerName::Https, ordered, options);
     for matcher in connections::misdirected(table) {
         list.push(matcher, handlers::misdirected());
     }

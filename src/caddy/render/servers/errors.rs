@@ -2,38 +2,40 @@
 
 use std::collections::BTreeMap;
 
+use super::list::Ordered;
 use crate::caddy::config::{Errors, Handler, Matcher, Pattern, Route};
 use crate::caddy::render::paths::matcher;
 use crate::caddy::render::{RenderOptions, auth, body, handlers};
 use crate::model::{Hostname, Protection};
-use crate::routes::{RouteKey, RouteTable, Serving};
+use crate::routes::{RouteKey, Serving};
 
 /// A request that a waiting socket closed gets 503 instead of Caddy's 502; one for which passive
 /// checks left nobody is passed on all the same.
-pub(super) fn errors(table: &RouteTable, options: &RenderOptions) -> Option<Errors> {
+pub(super) fn errors(ordered: &Ordered<'_>, options: &RenderOptions) -> Option<Errors> {
     let held = options.slots.as_ref().map(|slots| Route {
         id: None,
         matchers: vec![slots.held()],
         handle: vec![handlers::held_in_vain()],
         terminal: false,
     });
-    let routes: Vec<Route> = pages(table)
+    let routes: Vec<Route> = pages(ordered)
         .chain(held)
-        .chain(last_resorts(table, options))
+        .chain(last_resorts(ordered, options))
         .collect();
     (!routes.is_empty()).then_some(Errors { routes })
 }
 
 /// Where requests that nobody answered are passed on all the same: by their own route only. One
 /// that failed while another app was asked about it must not meet a route that asks nobody.
-fn last_resorts(table: &RouteTable, options: &RenderOptions) -> Vec<Route> {
+fn last_resorts(ordered: &Ordered<'_>, options: &RenderOptions) -> Vec<Route> {
     let mut routes = Vec::new();
-    let mut behind: Vec<&Hostname> = Vec::new();
-    for (key, route) in table.in_order().rev() {
-        let may_meet =
-            |other: &&Hostname| **other == key.host || other.openness() > key.host.openness();
+    // Of the hosts behind, the last that was passed on, and how open the most open of them is.
+    let mut behind: Option<(&Hostname, u8)> = None;
+    for (key, route) in ordered.iter().rev() {
+        let may_meet = behind
+            .is_some_and(|(last, openness)| *last == key.host || openness > key.host.openness());
         // Without handlers Caddy answers with the error's status.
-        let end = behind.iter().any(may_meet).then(|| Route {
+        let end = may_meet.then(|| Route {
             id: None,
             matchers: matcher(key).into_iter().collect(),
             handle: Vec::new(),
@@ -47,7 +49,8 @@ fn last_resorts(table: &RouteTable, options: &RenderOptions) -> Vec<Route> {
                 handle,
                 terminal: true,
             });
-            behind.push(&key.host);
+            let openness = behind.map_or(0, |(_, openness)| openness);
+            behind = Some((&key.host, openness.max(key.host.openness())));
         }
     }
     routes.reverse();
@@ -56,10 +59,10 @@ fn last_resorts(table: &RouteTable, options: &RenderOptions) -> Vec<Route> {
 
 /// Pages for requests that a route turned away by an error of Caddy's own; they stand first, for
 /// such a request is not tried again.
-fn pages(table: &RouteTable) -> impl Iterator<Item = Route> {
+fn pages(ordered: &Ordered<'_>) -> impl Iterator<Item = Route> {
     let any = |is_protected: fn(&Protection) -> bool| {
-        let mut routes = table.routes.values();
-        routes.any(|route| match &route.serving {
+        let mut routes = ordered.iter();
+        routes.any(|(_, route)| match &route.serving {
             Serving::Passed(passed) => is_protected(&passed.handling.protection),
             Serving::Closed => false,
         })

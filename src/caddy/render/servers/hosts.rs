@@ -8,7 +8,7 @@ use crate::caddy::render::{RenderOptions, handlers, text};
 use crate::model::Hostname;
 use crate::routes::{HostPolicy, RouteTable, TlsMode};
 
-impl RouteList {
+impl RouteList<'_> {
     /// Adds redirects of these hosts to HTTPS: one route for all names. An IPv6 address needs one
     /// of its own, because `{http.request.host}` comes without its brackets.
     pub(super) fn redirects(&mut self, hosts: &[&Hostname], options: &RenderOptions) {

@@ -10,16 +10,25 @@ use crate::caddy::render::{Places, RenderOptions, handlers};
 use crate::model::Hostname;
 use crate::routes::{HostPolicy, Route as TableRoute, RouteKey, RouteTable};
 
+/// The table's routes in the order in which they are matched.
+pub(super) type Ordered<'a> = [(&'a RouteKey, &'a TableRoute)];
+
 /// The routes of one server as they are put together.
-pub(super) struct RouteList {
+pub(super) struct RouteList<'a> {
     server: ServerName,
+    /// All that the table has.
+    ordered: &'a Ordered<'a>,
     pub(super) routes: Vec<Route>,
     keys: BTreeMap<Vec<usize>, RouteKey>,
 }
 
-impl RouteList {
+impl<'a> RouteList<'a> {
     /// A list that begins with the normalisation of the host, and without what clients claim.
-    pub(super) fn new(server: ServerName, options: &RenderOptions) -> Self {
+    pub(super) fn new(
+        server: ServerName,
+        ordered: &'a Ordered<'a>,
+        options: &RenderOptions,
+    ) -> Self {
         let unusual = Pattern {
             pattern: r"[A-Z]|\.(:|$)".to_owned(),
         };
@@ -34,6 +43,7 @@ impl RouteList {
         };
         Self {
             server,
+            ordered,
             routes: { [normalise].into_iter() }
                 .chain(claims::removed(options))
                 .collect(),
@@ -62,8 +72,8 @@ impl RouteList {
         let is_served = |key: &RouteKey| {
             key.host.openness() == openness && table.hosts.get(&key.host).is_some_and(&so)
         };
-        let served = table.in_order().filter(|(key, _)| is_served(key));
-        let served: Vec<_> = served.collect();
+        let served = self.ordered.iter().filter(|(key, _)| is_served(key));
+        let served: Vec<_> = served.copied().collect();
         let name = self.server;
         let leaf = |key: &RouteKey, route: &TableRoute| Route {
             id: Some(id(name, key)),
@@ -88,12 +98,12 @@ impl RouteList {
     }
 
     /// Adds the 404 of such hosts that are fenced against hosts this open; which those are.
-    pub(super) fn fence<'a>(
+    pub(super) fn fence<'t>(
         &mut self,
-        table: &'a RouteTable,
+        table: &'t RouteTable,
         openness: u8,
         so: impl Fn(&Hostname) -> bool,
-    ) -> Vec<&'a Hostname> {
+    ) -> Vec<&'t Hostname> {
         let fenced = table.fenced.iter();
         let fenced = fenced.filter(|(host, against)| **against == openness && so(host));
         let fenced: Vec<&Hostname> = fenced.map(|(host, _)| host).collect();
