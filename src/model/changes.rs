@@ -20,6 +20,8 @@ pub(crate) fn changes<'a, K: Ord, V: PartialEq>(
                 (None, None) => return None,
                 (Some(_), None) => Ordering::Less,
                 (None, Some(_)) => Ordering::Greater,
+                // Most are, and that is sooner seen than which one comes first.
+                (Some((a, _)), Some((b, _))) if a == b => Ordering::Equal,
                 (Some((a, _)), Some((b, _))) => a.cmp(b),
             };
             match order {
