@@ -9,24 +9,27 @@
 mod islands;
 mod merge;
 mod region;
+mod side_by_side;
 mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use self::islands::Islands;
+use self::islands::{Island, Islands};
 use self::merge::Change;
 use self::region::{Component, Region};
 use super::build::{Built, Inputs, LastGood, Refused};
 use super::gates::Gates;
-use super::part::Part;
+use super::part::{Member, Part};
 use crate::labels::{Permits, TlsSetting};
-use crate::model::{FileName, Hostname, Snapshot};
+use crate::model::{AppKey, FileName, Hostname, Snapshot};
 
 /// So many islands are built at once. They have nothing to do with each other, but a map for one
 /// takes as much time to make as a map for a dozen.
 const BUILT_TOGETHER: usize = 48;
+/// So many of those are worth a thread.
+const PARTS_PER_THREAD: usize = 4;
 
 /// Builds tables, and keeps of the last one what the next may have in common with it.
 #[derive(Debug, Default)]
@@ -123,20 +126,13 @@ impl Builder {
         let touched = kept.touched(inputs);
         let region = Region::of(touched, &mut kept.islands, inputs);
         let mut change = Change::without(region.dissolved, region.off);
-        let mut components = region.components.into_iter();
-        loop {
-            let (mut islands, mut members) = (Vec::new(), BTreeMap::new());
-            for Component { island, own } in components.by_ref().take(BUILT_TOGETHER) {
-                islands.push(island);
-                members.extend(own);
-            }
-            if islands.is_empty() {
-                break;
-            }
-            let hosts = islands
-                .iter()
-                .flat_map(|island| island.hosts.iter().cloned());
-            let part = Part::of(&mut members, hosts, inputs);
+        let built = |Together { islands, members }| {
+            let hosts = islands.iter().flat_map(|island| &island.hosts);
+            let part = Part::of(members, hosts.cloned(), inputs);
+            (islands, part)
+        };
+        let together = together(region.components);
+        for (islands, part) in side_by_side::map(together, PARTS_PER_THREAD, built) {
             kept.islands.add_all(islands, &part);
             change.add(part);
         }
@@ -146,4 +142,25 @@ impl Builder {
         self.kept = Some(kept);
         built
     }
+}
+
+/// Islands that are built at once, and their apps.
+#[derive(Debug, Default)]
+struct Together<'a> {
+    islands: Vec<Island>,
+    members: BTreeMap<AppKey, Member<'a>>,
+}
+
+fn together(components: Vec<Component<'_>>) -> Vec<Together<'_>> {
+    let mut components = components.into_iter();
+    let mut all = Vec::new();
+    while components.len() > 0 {
+        let mut together = Together::default();
+        for Component { island, own } in components.by_ref().take(BUILT_TOGETHER) {
+            together.islands.push(island);
+            together.members.extend(own);
+        }
+        all.push(together);
+    }
+    all
 }

@@ -100,7 +100,7 @@ pub(super) struct Part {
 impl Part {
     /// What these apps and hosts come to together.
     pub(super) fn of(
-        members: &mut BTreeMap<AppKey, Member<'_>>,
+        mut members: BTreeMap<AppKey, Member<'_>>,
         hosts: impl Iterator<Item = Hostname>,
         inputs: &Inputs<'_>,
     ) -> Self {
@@ -110,7 +110,7 @@ impl Part {
             spoiled.append(&mut member.spoiled);
             found.append(&mut member.found);
         }
-        let absent = absent::since(members, inputs);
+        let absent = absent::since(&members, inputs);
         forms::shut_neighbours(&mut forms);
         allowed::keep_allowed(&mut forms, inputs, &mut found);
         let before = hosts.filter_map(|host| {

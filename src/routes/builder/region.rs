@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::islands::{Island, Islands};
+use super::side_by_side;
 use super::touched::Touched;
 use crate::diagnostic::Diagnostic;
-use crate::model::{AppKey, ContainerId, Hostname};
+use crate::model::{AppKey, Container, ContainerId, Hostname};
 use crate::routes::build::Inputs;
 use crate::routes::candidates::{self, Reading};
 use crate::routes::forms::Candidate;
 use crate::routes::part::Member;
 use crate::routes::report::Row;
+
+/// So many containers, or apps, are worth a thread.
+const READ_PER_THREAD: usize = 250;
 
 /// What must be built anew.
 #[derive(Debug, Default)]
@@ -108,10 +112,10 @@ impl<'a> Search<'a, '_> {
         loop {
             if let Some(number) = self.islands_left.pop() {
                 self.dissolve(number);
-            } else if let Some(id) = self.containers_left.pop() {
-                self.read(&id);
-            } else if let Some(app) = self.apps_left.pop() {
-                self.form(app);
+            } else if !self.containers_left.is_empty() {
+                self.read_all();
+            } else if !self.apps_left.is_empty() {
+                self.form_all();
             } else {
                 break;
             }
@@ -130,15 +134,26 @@ impl<'a> Search<'a, '_> {
         self.region.dissolved.push(island);
     }
 
-    fn read(&mut self, id: &ContainerId) {
-        let Some(container) = self.inputs.snapshot.get(id) else {
-            return;
+    fn read_all(&mut self) {
+        let inputs = self.inputs;
+        let ids = std::mem::take(&mut self.containers_left);
+        let containers = ids.iter().filter_map(|id| inputs.snapshot.get(id));
+        let read = |container: &'a Container| {
+            let mut found = Vec::new();
+            let reading = candidates::read(container, inputs, &mut found);
+            (reading, found)
         };
-        let mut found = Vec::new();
-        match candidates::read(container, self.inputs, &mut found) {
+        for (reading, found) in side_by_side::map(containers.collect(), READ_PER_THREAD, read) {
+            self.take(reading, found);
+        }
+    }
+
+    fn take(&mut self, reading: Reading<'a>, mut found: Vec<Diagnostic>) {
+        match reading {
             Reading::NotOurs => {}
             Reading::Off(row) => {
-                self.islands.add(Island::of_container(id.clone()), false);
+                let island = Island::of_container(row.container.id.clone());
+                self.islands.add(island, false);
                 self.region.off.push(Off { row, found });
             }
             Reading::Asks(candidate) => {
@@ -151,13 +166,23 @@ impl<'a> Search<'a, '_> {
         }
     }
 
-    fn form(&mut self, app: AppKey) {
-        let (mut candidates, found) = self.candidates.remove(&app).unwrap_or_default();
-        candidates::sort(&mut candidates);
-        let member = Member::of(&app, candidates, found, self.inputs);
-        { member.hosts.iter() }.for_each(|host| self.meet_host(host));
-        member.asks().for_each(|asked| self.meet_app(asked));
-        self.members.insert(app, member);
+    fn form_all(&mut self) {
+        let inputs = self.inputs;
+        let apps = std::mem::take(&mut self.apps_left);
+        let apps = { apps.into_iter() }.map(|app| {
+            let candidates = self.candidates.remove(&app).unwrap_or_default();
+            (app, candidates)
+        });
+        let form = |(app, (mut candidates, found)): (AppKey, Candidates<'a>)| {
+            candidates::sort(&mut candidates);
+            let member = Member::of(&app, candidates, found, inputs);
+            (app, member)
+        };
+        for (app, member) in side_by_side::map(apps.collect(), READ_PER_THREAD, form) {
+            { member.hosts.iter() }.for_each(|host| self.meet_host(host));
+            member.asks().for_each(|asked| self.meet_app(asked));
+            self.members.insert(app, member);
+        }
     }
 }
 
