@@ -14,8 +14,13 @@ use sh0_agent::labels::{TlsSetting, parse};
 use sh0_agent::model::Snapshot;
 use sh0_agent::routes::{Builder, Built, Claims};
 use sh0_agent::settings::Settings;
+use tikv_jemallocator::Jemalloc;
 
 use self::sites::{built_by, container, moved};
+
+/// The agent's own.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 const SIZES: [u32; 3] = [100, 1_000, 10_000];
 

@@ -64,6 +64,9 @@ struct Args {
     /// More flags for the agent of this build, such as `--agent-flags "--upstreams direct"`
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     agent_flags: String,
+    /// One more label of each site, for the agent of this build; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    site_label: Vec<(String, String)>,
     /// How long `wrk` asks each host, three times; 0 leaves it out
     #[arg(long, default_value_t = 3, value_name = "SECONDS")]
     seconds: u64,
@@ -104,6 +107,7 @@ async fn main() -> anyhow::Result<()> {
         .split_whitespace()
         .map(str::to_owned)
         .collect();
+    agent.site_labels = args.site_label;
     let mut proxies = vec![agent.clone()];
     proxies.extend(args.peer);
     let backend = Backend::start().await;
@@ -134,6 +138,11 @@ async fn main() -> anyhow::Result<()> {
         .all(|run| run.proxy != agent.name || !run.figures.is_empty());
     anyhow::ensure!(is_done, "the agent did not do its work");
     Ok(())
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected `KEY=VALUE`")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// Ctrl-C and SIGTERM end what was started, too.

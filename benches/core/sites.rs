@@ -13,8 +13,10 @@ use sh0_agent::routes::{Absent, Builder, Built, Claims, Gates, Inputs, LastGood,
 pub(crate) fn container(n: u32) -> Container {
     let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + n);
     let label = |key: &str, value: String| (key.to_owned(), value);
+    // As Docker's, two ids differ in their first characters.
+    let first = n.wrapping_mul(0x9e37_79b9);
     Container {
-        id: ContainerId::new(format!("{n:064x}")).expect("not empty"),
+        id: ContainerId::new(format!("{first:08x}{n:056x}")).expect("not empty"),
         name: format!("app-{n}").into(),
         labels: Labels::from([
             label("sh0.host", format!("app-{n}.example.com")),

@@ -47,6 +47,8 @@ pub(crate) struct Proxy {
     pub(crate) program: PathBuf,
     /// More words for its command line.
     pub(crate) flags: Vec<String>,
+    /// More labels of each container, besides the host's.
+    pub(crate) site_labels: Vec<(String, String)>,
     /// Where it listens for HTTP.
     pub(crate) port: u16,
 }
@@ -77,6 +79,7 @@ impl Proxy {
             name: name.to_owned(),
             program: program.into(),
             flags: Vec::new(),
+            site_labels: Vec::new(),
             port: free_port(),
         }
     }
@@ -96,7 +99,9 @@ impl Proxy {
         let label = |key: String, value: String| (key, value);
         let name = host.replace('.', "-");
         match self.kind {
-            Kind::Agent => vec![label("sh0.host".to_owned(), host.to_owned())],
+            Kind::Agent => { [label("sh0.host".to_owned(), host.to_owned())].into_iter() }
+                .chain(self.site_labels.iter().cloned())
+                .collect(),
             Kind::CaddyDockerProxy => vec![
                 label("caddy".to_owned(), format!("http://{host}:{}", self.port)),
                 label(
