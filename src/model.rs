@@ -6,10 +6,12 @@
 mod app;
 mod changes;
 mod container;
+mod halt;
 mod handling;
 mod health;
 mod labels;
 mod matching;
+mod moment;
 mod name;
 mod pool;
 mod route;
@@ -22,6 +24,7 @@ pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, NetworkMode, Snapshot,
 };
 pub(crate) use container::{has_prefix, is_read};
+pub use halt::{Halt, HaltKind, HaltMessage, Halts};
 pub(crate) use handling::is_path;
 pub use handling::{
     Account, ForwardAuth, ForwardTarget, Handling, HashKind, HeaderChange, HeaderName, HeaderText,
@@ -30,6 +33,7 @@ pub use handling::{
 pub use health::{HealthCheck, HealthRules, PassiveChecks, StatusSet};
 pub use labels::Labels;
 pub use matching::{Matching, Method, PathMatch, QueryName, TextMatch};
+pub(crate) use moment::utc;
 pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{
     Cidr, ExactPath, FileName, Hostname, NameError, NewPath, PathPrefix, PathRegexp, Port, Token,
