@@ -1,5 +1,5 @@
-//! What must outlive the agent: who claimed which host, the last good form of each route, and the
-//! containers as they were last.
+//! What must outlive the agent: who claimed which host, the last good form of each route, which apps
+//! a person halted, and the containers as they were last.
 //!
 //! Owns the files `state.json` and `containers.json` in the state directory. Deliberately forgiving
 //! when it reads: a file that is cut, foreign or of a newer version is put aside with a warning,
@@ -21,6 +21,7 @@ use tokio::task::spawn_blocking;
 pub(crate) use self::file::{replace_file, replace_shared_file};
 pub use self::remembered::{Recalled, Remembered};
 use self::stored::{parse, print};
+use crate::model::Halts;
 use crate::routes::{Absent, Claims, LastGood};
 
 /// What is kept.
@@ -32,6 +33,10 @@ pub struct State {
     pub last_good: Arc<LastGood>,
     /// The apps among them that have no container, and since when.
     pub absent: Absent,
+    /// The apps that a person halted.
+    pub halts: Arc<Halts>,
+    /// Those of them that have neither container nor route, and since when, in seconds since 1970.
+    pub deserted: Absent,
 }
 
 /// What went wrong with the file.
@@ -175,8 +180,8 @@ mod tests {
     use super::*;
     use crate::labels::{HostRules, TlsSetting};
     use crate::model::{
-        Address, AppKey, Container, ContainerId, ContainerState, Health, Hostname, Labels,
-        NetworkMode, Owner, RouteId, RouteName,
+        Address, AppKey, Container, ContainerId, ContainerState, Halt, HaltKind, Health, Hostname,
+        Labels, NetworkMode, Owner, RouteId, RouteName,
     };
     use crate::routes::Claim;
 
@@ -200,11 +205,24 @@ mod tests {
         };
         let labels = Labels::from([("sh0.host".to_owned(), "a.example".to_owned())]);
         let route = RouteName::Named("api".to_owned());
+        let halt = Halt {
+            kind: HaltKind::Paused { max_millis: 1_000 },
+            since: 9,
+            by: "root".to_owned(),
+        };
         State {
             claims: BTreeMap::from([(host, claim)]).into(),
             absent: BTreeMap::from([(app.clone(), 8)]),
+            halts: BTreeMap::from([(app.clone(), halt)]).into(),
+            deserted: BTreeMap::from([(app.clone(), 10)]),
             last_good: BTreeMap::from([(RouteId { app, route }, labels)]).into(),
         }
+    }
+
+    #[test]
+    fn a_file_of_an_agent_that_knew_no_halts_is_read() {
+        let read = parse(br#"{"version":1,"claims":{},"last_good":[]}"#);
+        assert_eq!(read, Ok(State::default()));
     }
 
     #[tokio::test]

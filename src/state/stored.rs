@@ -1,11 +1,11 @@
-//! Claims and last good forms as the bytes of `state.json`.
+//! Claims, last good forms and halts as the bytes of `state.json`.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use crate::model::{AppKey, Labels, RouteId};
+use crate::model::{AppKey, Halt, Halts, Labels, RouteId};
 use crate::routes::{Claims, LastGood};
 
 /// The version of the file's form. A file of another version is not read.
@@ -20,6 +20,9 @@ struct Stored {
     /// Not in files of the first agents.
     #[serde(default)]
     absent: Vec<StoredAbsence>,
+    /// Nor is this.
+    #[serde(default)]
+    halts: Vec<StoredHalt>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -34,6 +37,14 @@ struct StoredAbsence {
     since: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+struct StoredHalt {
+    app: AppKey,
+    #[serde(flatten)]
+    halt: Halt,
+    deserted_since: Option<u64>,
+}
+
 /// What the bytes of `state.json` say.
 ///
 /// # Errors
@@ -46,7 +57,13 @@ pub fn parse(bytes: &[u8]) -> Result<State, String> {
         .into_iter()
         .map(|form| (form.route, form.labels))
         .collect::<LastGood>();
+    let deserted = |stored: &StoredHalt| Some((stored.app.clone(), stored.deserted_since?));
+    let deserted = stored.halts.iter().filter_map(deserted).collect();
+    let halts = stored.halts.into_iter();
+    let halts: Halts = halts.map(|stored| (stored.app, stored.halt)).collect();
     Ok(State {
+        halts: Arc::new(halts),
+        deserted,
         claims: stored.claims,
         last_good: Arc::new(last_good),
         absent: { stored.absent.into_iter() }
@@ -66,6 +83,11 @@ pub fn print(state: &State) -> Vec<u8> {
         labels: labels.clone(),
     };
     let last_good = state.last_good.iter().map(form).collect();
+    let halt = |(app, halt): (&AppKey, &Halt)| StoredHalt {
+        app: app.clone(),
+        halt: halt.clone(),
+        deserted_since: state.deserted.get(app).copied(),
+    };
     let stored = Stored {
         version: VERSION,
         claims: state.claims.clone(),
@@ -76,6 +98,7 @@ pub fn print(state: &State) -> Vec<u8> {
                 since: *since,
             })
             .collect(),
+        halts: state.halts.iter().map(halt).collect(),
     };
     serde_json::to_vec_pretty(&stored).expect("strings and numbers always serialise")
 }

@@ -50,6 +50,7 @@ fn beside_victim(strangers: Vec<Container>, permits: &Permits) {
         claims: alone.claims.clone(),
         last_good: alone.good.clone(),
         absent: alone.absent.clone(),
+        ..State::default()
     };
     let all = strangers.into_iter().chain([victim.clone()]);
     let snapshot = Snapshot::new(all);

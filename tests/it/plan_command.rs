@@ -67,6 +67,7 @@ impl Host {
             claims: agent.claims.into(),
             last_good: agent.last_good.into(),
             absent: agent.absent,
+            ..State::default()
         };
         StateFile::in_directory(folder.path())
             .save(&state)
