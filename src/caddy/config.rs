@@ -24,8 +24,8 @@ pub use handlers::{
 };
 pub use hidden::Hidden;
 pub use http::{
-    AccessLog, AutomaticHttps, Errors, Handler, HeaderOps, Headers, Http, HttpMetrics, Map,
-    Mapping, PathReplacement, Replacement, Rewrite, Route, Server, ServerLimits, ServerName,
+    AccessLog, AutomaticHttps, Errors, FileServer, Handler, HeaderOps, Headers, Http, HttpMetrics,
+    Map, Mapping, PathReplacement, Replacement, Rewrite, Route, Server, ServerLimits, ServerName,
     StaticResponse, TrustedProxies,
 };
 pub use matcher::{FileMatch, IpRanges, Matcher, Pattern};

@@ -19,7 +19,7 @@ use super::config::{
 use super::{Fingerprint, message};
 use crate::model::{Cidr, FileName, Hostname, PoolKey};
 use crate::routes::{RouteKey, RouteTable};
-use crate::slots::hold_folder;
+use crate::slots::{hold_folder, notices_folder};
 
 mod acme;
 mod auth;
@@ -115,8 +115,23 @@ impl SlotOptions {
     /// What matches requests that were sent to a waiting socket. Caddy shows its address with or
     /// without the network before it.
     pub(super) fn held(&self) -> Matcher {
+        self.sent_to("")
+    }
+
+    /// The same; `{http.regexp.1}` is then the key of the pool.
+    pub(super) fn held_by_pool(&self) -> Matcher {
+        self.sent_to(r"([0-9a-f]{16})\.")
+    }
+
+    /// The folder of what those are told who ask for a halted app.
+    pub(super) fn notices(&self) -> String {
+        text(&notices_folder(&self.runtime_dir))
+    }
+
+    /// A request whose upstream is in the folder of waiting sockets, with a name that begins so.
+    fn sent_to(&self, name: &str) -> Matcher {
         let folder = regexp_escaped(&text(&hold_folder(&self.runtime_dir)));
-        let pattern = format!("^(unix/)?{folder}/");
+        let pattern = format!("^(?:unix/)?{folder}/{name}");
         let address = "{http.reverse_proxy.upstream.address}";
         Matcher {
             vars_regexp: BTreeMap::from([(address, Pattern { pattern })]),

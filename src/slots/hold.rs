@@ -179,8 +179,8 @@ impl Hold {
     }
 
     /// A new socket for a gap of this pool; it takes connections when this returns. Each of them
-    /// waits at most `wait_max`, whatever the gap's state says. The folder is made anew if it is
-    /// gone.
+    /// waits at most `wait_max`, whatever the gap's state says, or what [`Gap::wait_at_most`] said
+    /// when it came. The folder is made anew if it is gone.
     ///
     /// # Errors
     /// When the socket cannot be made.
@@ -205,6 +205,7 @@ impl Hold {
         })?;
         let places = self.places(pool);
         let (states, seen) = watch::channel(state);
+        let (waits, wait_max) = watch::channel(wait_max);
         let is_over = CancellationToken::new();
         let tally = Arc::new(Tally::default());
         let server = Server {
@@ -223,6 +224,7 @@ impl Hold {
         Ok(Gap {
             path,
             states,
+            waits,
             places,
             tally,
             is_over,
@@ -276,6 +278,8 @@ impl Hold {
 pub struct Gap {
     path: PathBuf,
     states: watch::Sender<GapState>,
+    /// How long who comes from now on waits at most.
+    waits: watch::Sender<Duration>,
     places: Places,
     tally: Arc<Tally>,
     is_over: CancellationToken,
@@ -296,6 +300,11 @@ impl Gap {
             *now = state;
             is_new
         });
+    }
+
+    /// How long who comes from now on waits at most; who waits already keeps its time.
+    pub fn wait_at_most(&self, wait_max: Duration) {
+        self.waits.send_replace(wait_max);
     }
 
     /// How those fare who wait in it; known for good once nobody does.

@@ -156,6 +156,8 @@ pub enum Handler {
     Authentication(Authentication),
     /// Compresses answers.
     Encode(Encode),
+    /// Answers with a file.
+    FileServer(FileServer),
     /// Changes header fields.
     Headers(Headers),
     /// Limits the body.
@@ -215,6 +217,13 @@ pub enum Rewrite {
     Set {
         /// The path; the query stays. Placeholders are expanded.
         uri: String,
+    },
+    /// Another request.
+    Ask {
+        /// Its method.
+        method: &'static str,
+        /// Its path; the query stays. Placeholders are expanded.
+        uri: &'static str,
     },
     /// Patterns are replaced, in the path as it is encoded.
     Replace {
@@ -292,6 +301,17 @@ pub enum Replacement {
         /// What stands there afterwards; `$1` is the first group.
         replace: &'static str,
     },
+}
+
+/// An answer that is in a file: the one that the request's path names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileServer {
+    /// The folder that it is looked for in.
+    pub root: String,
+    /// The HTTP status.
+    pub status_code: u16,
+    /// Whether a path that lacks a slash, or has one too many, is redirected.
+    pub canonical_uris: bool,
 }
 
 /// An answer of Caddy's own.

@@ -37,7 +37,7 @@ pub(super) fn of_request(proxy: ReverseProxy, handling: &Handling) -> ReversePro
 const AUTHORIZATION: &str = "authorization";
 
 /// What is deleted where the agent asks in the client's name although it asked for something else.
-const CONDITIONS: [&str; 6] = [
+pub(super) const CONDITIONS: [&str; 6] = [
     "If-Match",
     "If-Modified-Since",
     "If-None-Match",

@@ -16,6 +16,7 @@ mod errors;
 mod groups;
 mod hosts;
 mod list;
+mod notices;
 
 use list::{Ordered, RouteList};
 

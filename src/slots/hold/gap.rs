@@ -85,7 +85,7 @@ pub(super) struct Server {
     pub(super) pool: PoolKey,
     pub(super) places: Places,
     pub(super) states: watch::Receiver<GapState>,
-    pub(super) wait_max: Duration,
+    pub(super) wait_max: watch::Receiver<Duration>,
     pub(super) linger: Duration,
     /// The gap is over: accept for `linger` longer.
     pub(super) is_over: CancellationToken,
@@ -151,7 +151,7 @@ impl Server {
             client,
             place,
             states: self.states.clone(),
-            deadline: Instant::now() + self.wait_max,
+            deadline: Instant::now() + *self.wait_max.borrow(),
             turn,
             metrics: Arc::clone(&self.metrics),
             tally: Arc::clone(&self.tally),

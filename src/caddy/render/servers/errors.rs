@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::list::Ordered;
+use super::notices;
 use crate::caddy::config::{Errors, Handler, Matcher, Pattern, Route};
 use crate::caddy::render::paths::matcher;
 use crate::caddy::render::{RenderOptions, auth, body, handlers};
 use crate::model::{Hostname, Protection};
 use crate::routes::{RouteKey, Serving};
 
-/// A request that a waiting socket closed gets 503 instead of Caddy's 502; one for which passive
-/// checks left nobody is passed on all the same.
+/// A request that a waiting socket closed gets 503 instead of Caddy's 502, and is told what a person
+/// said who halted its app; one for which passive checks left nobody is passed on all the same.
 pub(super) fn errors(ordered: &Ordered<'_>, options: &RenderOptions) -> Option<Errors> {
     let held = options.slots.as_ref().map(|slots| Route {
         id: None,
@@ -18,7 +19,9 @@ pub(super) fn errors(ordered: &Ordered<'_>, options: &RenderOptions) -> Option<E
         handle: vec![handlers::held_in_vain()],
         terminal: false,
     });
+    let noticed = options.slots.as_ref().map(notices::route);
     let routes: Vec<Route> = pages(ordered)
+        .chain(noticed)
         .chain(held)
         .chain(last_resorts(ordered, options))
         .collect();
