@@ -151,6 +151,19 @@ pub fn share_socket(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(SHARED_SOCKET))
 }
 
+/// Whether this user is the agent's own, or root.
+#[must_use]
+pub fn is_own_or_root(uid: u32) -> bool {
+    uid == 0 || uid == own_uid()
+}
+
+/// The name of a user, for people; the number where `/etc/passwd` has none.
+#[must_use]
+pub fn user_name(uid: u32) -> String {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    user::name_in(&passwd, uid)
+}
+
 fn own_uid() -> u32 {
     geteuid().as_raw()
 }

@@ -12,6 +12,7 @@ mod backoff;
 mod crashes;
 mod debounce;
 mod good;
+mod halts;
 mod health;
 mod look;
 mod measure;
@@ -59,6 +60,7 @@ use crate::on_demand::OnDemand;
 use crate::probe::Probe;
 use crate::routes::Builder;
 use crate::state::{State, StateError, Store};
+use crate::status::control::Command;
 use crate::status::{CaddyStatus, Status};
 use crate::supervise::{Phase, StartConfig};
 
@@ -105,6 +107,8 @@ pub struct Channels {
     pub certificates: watch::Receiver<Arc<CertificateSet>>,
     /// Asks for a look now (SIGHUP).
     pub resync: mpsc::Receiver<()>,
+    /// What people tell the agent to do with apps.
+    pub commands: mpsc::Receiver<Command>,
     /// What everybody else reads.
     pub status: watch::Sender<Arc<Status>>,
     /// What is counted.
@@ -162,6 +166,7 @@ enum Event {
     Phase,
     Pulse,
     Readiness(News),
+    Command(Command),
     SlotsDue,
     LoadDue,
     Loaded(Result<(), AdminError>),
@@ -179,6 +184,8 @@ struct Loop<E, A, S, P> {
     state: State,
     saving: Option<BoxFuture<'static, Result<(), StateError>>>,
     save_wanted: bool,
+    /// Who is told when what was done for them is saved.
+    unsaved: Vec<halts::Unsaved>,
     looks: Looks,
     subscription: Subscription,
     network_check: Option<BoxFuture<'static, Result<bool, EngineError>>>,
@@ -224,11 +231,7 @@ pub async fn reconcile<E, A, S, P>(
     resync.reset();
     let now = Instant::now();
     let awaits_adoption = *channels.phase.borrow() == Phase::Looking;
-    let first_look = if awaits_adoption {
-        now + ADOPTION_WAIT
-    } else {
-        now
-    };
+    let first_look = now + ADOPTION_WAIT * u32::from(awaits_adoption);
     let settings = report::settings(&options, world.slots.is_some());
     let caddy_version = options.caddy_version.clone();
     if let Some(slots) = &mut world.slots {
@@ -243,6 +246,7 @@ pub async fn reconcile<E, A, S, P>(
         state,
         saving: None,
         save_wanted: false,
+        unsaved: Vec::new(),
         looks: Looks::default(),
         subscription: Subscription::due(first_look),
         network_check: None,
@@ -270,6 +274,7 @@ pub async fn reconcile<E, A, S, P>(
             ..Status::default()
         },
     };
+    this.halt_again();
     let stop = this.channels.stop.clone();
     while let Some(event) = stop.run_until_cancelled(this.next(&mut resync)).await {
         this.handle(event);
@@ -304,6 +309,7 @@ where
             () = at(self.subscription.open_at) => Event::Subscribe,
             () = at(self.looks.retry_at) => Event::Look(Reason::Retry),
             Some(()) = self.channels.resync.recv() => Event::Look(Reason::Asked),
+            Some(command) = self.channels.commands.recv() => Event::Command(command),
             Ok(()) = self.channels.certificates.changed() => Event::Certificates,
             saved = done(&mut self.saving) => Event::Saved(saved),
             step = self.restart.next() => Event::Restart(step),
@@ -330,6 +336,7 @@ where
             Event::Phase => self.on_phase(),
             Event::Pulse => self.channels.metrics.pulse.answer(),
             Event::Readiness(news) => self.on_news(news),
+            Event::Command(command) => self.on_command(command),
             Event::SlotsDue => self.on_slots_due(),
             Event::LoadDue => self.load(),
             Event::Loaded(loaded) => self.on_loaded(loaded),

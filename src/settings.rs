@@ -160,6 +160,12 @@ impl Settings {
         self.runtime_dir.join("status.sock")
     }
 
+    /// The socket on which the agent is told what to do with apps.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.runtime_dir.join("control.sock")
+    }
+
     /// Where Caddy keeps certificates and its authority.
     #[must_use]
     pub fn storage_dir(&self) -> PathBuf {

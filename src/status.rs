@@ -4,7 +4,9 @@
 //! tests, [`explain`], which reads it for one container or host, and the page that shows both to a
 //! browser. Deliberately computes nothing in the loop: that writes the status, everybody else reads.
 
+pub mod apps;
 pub mod client;
+pub mod control;
 pub mod explain;
 pub mod exposition;
 mod guard;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
+use crate::model::{AppKey, Halt};
 use crate::routes::{RouteTable, Row};
 
 pub use guard::TcpOptions;
@@ -27,7 +30,7 @@ pub use history::{Happening, HappeningKind, History, LoadRun};
 pub use monitored::{CaddyMetrics, Monitored};
 pub use page::{Search, home, site};
 pub use readiness::missing;
-pub use server::{StatusError, serve, serve_tcp};
+pub use server::{StatusError, serve, serve_control, serve_tcp};
 
 /// Everything that is known at one moment. Readers get whole values through a `watch` channel, so
 /// that the newest is all there is to read and no reader ever makes the loop wait.
@@ -43,6 +46,8 @@ pub struct Status {
     pub generation: u64,
     /// Number of the config that Caddy serves; `None` while it serves none of ours.
     pub applied: Option<u64>,
+    /// The apps whose requests a person holds back, by name.
+    pub halts: Arc<Vec<Halted>>,
     /// What every labelled container gets.
     pub rows: Arc<Vec<Arc<Row>>>,
     /// What users wrote wrong, sorted.
@@ -52,6 +57,16 @@ pub struct Status {
     /// The routes of the newest config.
     #[serde(skip)]
     pub table: Arc<RouteTable>,
+}
+
+/// An app whose requests a person holds back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halted {
+    /// Which.
+    pub app: AppKey,
+    /// How.
+    #[serde(flatten)]
+    pub halt: Halt,
 }
 
 /// The settings that others must know to say what is wrong.

@@ -281,3 +281,12 @@ fn what_another_user_had_is_given_away_without_following_a_link() {
     );
     assert_eq!(owner("outside").0, 0);
 }
+
+#[test]
+fn a_user_is_named_where_the_system_knows_it() {
+    let passwd =
+        "root:x:0:0:root:/root:/bin/sh\nbroken\n:x:7:7::/:\ncaddy:x:998:997::/:/bin/false\n";
+    for (uid, expected) in [(0, "root"), (998, "caddy"), (7, "7"), (1000, "1000")] {
+        assert_eq!(user::name_in(passwd, uid), expected);
+    }
+}

@@ -194,6 +194,16 @@ impl UserName {
     }
 }
 
+/// The name of a user by the text of `/etc/passwd`, for people; the number where it has none.
+pub(super) fn name_in(passwd: &str, uid: u32) -> String {
+    let named = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| uid.to_string())
+}
+
 fn group_number(group: &str, groups: &str) -> Result<u32, UserError> {
     if let Ok(number) = group.parse() {
         return Ok(number);

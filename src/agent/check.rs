@@ -25,7 +25,11 @@ pub(crate) fn check(settings: &Settings) -> Result<(), StartError> {
             port: settings.http_port,
         });
     }
-    let mut sockets = vec![settings.admin_socket(), settings.status_socket()];
+    let mut sockets = vec![
+        settings.admin_socket(),
+        settings.status_socket(),
+        settings.control_socket(),
+    ];
     if settings.upstreams == UpstreamsMode::Slots {
         sockets.push(settings.runtime_dir.join(LONGEST_HOLD_SOCKET));
     }

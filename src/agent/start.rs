@@ -24,11 +24,15 @@ use crate::certificates::{CertificateSet, copied_root};
 use crate::discovery::{Docker, DockerOptions, EngineError};
 use crate::reconcile::{Channels, Options, Slots, SlotsStartError, reconcile};
 use crate::settings::{Settings, UpstreamsMode};
-use crate::status::{Monitored, Status, serve, serve_tcp};
+use crate::status::control::Command;
+use crate::status::{Monitored, Status, serve, serve_control, serve_tcp};
 use crate::supervise::{
     BinaryError, ChildOptions, Phase, Ping, StartConfig, Timing, caddy_version, require_module,
     supervise,
 };
+
+/// Orders that wait for the loop: people give them one by one.
+const COMMANDS_MAX: usize = 16;
 
 /// Why the agent cannot start. Each has a fix, which [`StartError::help`] says.
 #[derive(Debug, thiserror::Error)]
@@ -196,6 +200,7 @@ impl Agent {
         let (sets, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
         publish_certificates(&sets, certificates(settings));
         let (resync, resyncs) = mpsc::channel(1);
+        let (commands, ordered) = mpsc::channel(COMMANDS_MAX);
         let stops = Stops::default();
         let monitored = monitored(settings, &admin);
         let channels = Channels {
@@ -203,6 +208,7 @@ impl Agent {
             start_config,
             certificates: certificate_sets,
             resync: resyncs,
+            commands: ordered,
             status,
             metrics: Arc::clone(&monitored.metrics),
             stop: stops.reconcile.clone(),
@@ -223,7 +229,9 @@ impl Agent {
             ("reconcile", Ok(()))
         });
         tasks.spawn(task("supervise", supervised, AgentError::Supervise));
-        spawn_status(&mut tasks, settings, &statuses, &monitored, &stops);
+        spawn_status(
+            &mut tasks, settings, &statuses, &monitored, commands, &stops,
+        );
         tasks.spawn(async move {
             watch_certificates(watched, sets, stop).await;
             ("certificates", Ok(()))
@@ -244,17 +252,23 @@ impl Agent {
     }
 }
 
-/// Serves the status on its socket, and over TCP where that is asked for.
+/// Serves the status on its socket, and over TCP where that is asked for; and takes orders.
 fn spawn_status(
     tasks: &mut JoinSet<Outcome>,
     settings: &Settings,
     statuses: &watch::Receiver<Arc<Status>>,
     monitored: &Monitored,
+    commands: mpsc::Sender<Command>,
     stops: &Stops,
 ) {
-    let (socket, latest) = (settings.status_socket(), statuses.clone());
-    let (stop, watched) = (stops.status.clone(), monitored.clone());
-    let served = async move { serve(&socket, latest, watched, stop).await };
+    let (socket, control) = (settings.status_socket(), settings.control_socket());
+    let (latest, watched) = (statuses.clone(), monitored.clone());
+    let stop = stops.status.clone();
+    let served = async move {
+        let status = serve(&socket, latest, watched, stop.clone());
+        let orders = serve_control(&control, commands, stop);
+        tokio::try_join!(status, orders).map(drop)
+    };
     tasks.spawn(task("status", served, AgentError::Status));
     let Some(options) = settings.status.clone() else {
         return;

@@ -197,6 +197,7 @@ where
             self.state.absent = built.absent.clone();
             self.save();
         }
+        self.forget_halts(built);
         self.overdue.note(&built.addressless, Instant::now());
     }
 

@@ -64,11 +64,14 @@ where
     }
 
     pub(super) fn on_saved(&mut self, saved: Result<(), StateError>) {
-        if let Err(error) = saved {
-            warn!(error = %chain(&error), "Claims and last good routes were not saved; a restart may forget the newest.");
+        let error = saved.err().map(|error| chain(&error));
+        if let Some(error) = &error {
+            warn!(%error, "Claims and last good routes were not saved; a restart may forget the newest.");
         }
         if self.save_wanted {
             self.save();
+        } else {
+            self.tell_saved(error.as_deref());
         }
     }
 }

@@ -2,6 +2,8 @@
 //! being ready opens a waiting socket. Neither is a load.
 
 mod found;
+mod halted;
+mod pool;
 mod pools;
 mod redeploys;
 
@@ -15,15 +17,16 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use self::found::{Found, found};
+use self::pool::PoolState;
 use self::pools::Pools;
 use self::redeploys::Redeploys;
 use crate::access::Access;
 use crate::metrics::Metrics;
-use crate::model::PoolKey;
-use crate::routes::{Pool, RouteTable};
+use crate::model::{Halts, PoolKey};
+use crate::routes::RouteTable;
 use crate::slots::{
-    Assignment, Content, Demand, Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Replica,
-    Slot, SlotCount, SlotFiles, SlotsError, Target, assign,
+    Demand, Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Notices, NoticesError,
+    Replica, Slot, SlotFiles, SlotsError, assign,
 };
 use crate::telemetry::chain;
 
@@ -39,6 +42,9 @@ pub struct Slots {
     runtime_dir: PathBuf,
     files: SlotFiles,
     hold: Hold,
+    notices: Notices,
+    /// The apps whose requests do not reach their containers.
+    halts: Arc<Halts>,
     /// The pools of the newest table.
     wanted: Pools,
     pools: BTreeMap<PoolKey, PoolState>,
@@ -56,20 +62,6 @@ pub struct Slots {
     metrics: Arc<Metrics>,
 }
 
-#[derive(Debug)]
-struct PoolState {
-    count: SlotCount,
-    assignment: Assignment,
-    /// The waiting socket, while nobody is ready.
-    gap: Option<Gap>,
-    /// Until when requests wait for a return: counted from the moment the last ready one was lost.
-    hold_until: Instant,
-    /// How long one request waits at most.
-    hold: Duration,
-    /// When the number of its slots changes by itself, as it is noted.
-    due: Option<Instant>,
-}
-
 /// Why slots cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotsStartError {
@@ -79,6 +71,9 @@ pub enum SlotsStartError {
     /// The folder of the sockets.
     #[error(transparent)]
     Hold(#[from] HoldError),
+    /// The folder of what is said of halted apps.
+    #[error(transparent)]
+    Notices(#[from] NoticesError),
 }
 
 impl Slots {
@@ -101,6 +96,8 @@ impl Slots {
                 bounds,
                 ..HoldOptions::new(runtime_dir)
             })?,
+            notices: Notices::open(runtime_dir, access)?,
+            halts: Arc::default(),
             runtime_dir: runtime_dir.to_owned(),
             wanted: Pools::default(),
             pools: BTreeMap::new(),
@@ -151,30 +148,35 @@ impl Slots {
     }
 
     fn settle_pool(&mut self, key: PoolKey, now: Instant) -> Result<(), String> {
-        let Some(pool) = self.wanted.get(key) else {
+        let Some((app, pool)) = self.wanted.get(key) else {
             self.plan(key, None);
-            return Ok(());
+            let forgotten = self.notices.set(key, None);
+            return forgotten.map_err(|error| chain(&error));
         };
+        let halt = self.halts.get(app).map(|halt| &halt.kind);
         let ready = Replica::of(pool);
         let found = &mut self.found;
         let state = { self.pools.entry(key) }.or_insert_with(|| match found.remove(&key) {
             Some(found) => found.into_state(&ready, pool.hold, now),
             None => PoolState::new(pool, now),
         });
-        if state.is_ready() {
-            state.hold_until = now + pool.hold;
-        }
+        state.note_ready(&ready, pool.hold, now);
         state.count.update(Demand::of(pool), now);
         let count = state.count.get();
-        state.assignment = assign(&state.assignment, &ready, count);
-        let opened = state.open_gap(key, pool, &mut self.hold, now);
+        // Of a halted app nobody is ready for requests.
+        let reached = if halt.is_some() { Vec::new() } else { ready };
+        state.assignment = assign(&state.assignment, &reached, count);
+        // What is said must be there before anybody can ask.
+        let noticed = self.notices.set(key, halt);
+        let opened = state.open_gap(key, pool, halt, &mut self.hold, now);
         let written = state.write(key, &mut self.files, &self.metrics);
-        if let Some(gap) = state.close_gap(&ready) {
+        if let Some(gap) = state.close_gap(&reached) {
             self.redeploys.note(pool, &gap);
         }
         self.plan(key, Some(count));
         opened.map_err(|error| chain(&error))?;
-        written.map_err(|error| chain(&error))
+        written.map_err(|error| chain(&error))?;
+        noticed.map_err(|error| chain(&error))
     }
 
     /// Notes how many slots a pool has, and when that changes by itself.
@@ -250,7 +252,10 @@ impl Slots {
             .flat_map(slots)
             .collect();
         let removed = self.files.remove_stale(&keep);
-        self.note(removed.err().map(|error| chain(&error)));
+        let removed = removed.map_err(|error| chain(&error)).map(drop);
+        let cleared = self.notices.remove_others();
+        let cleared = cleared.map_err(|error| chain(&error));
+        self.note(removed.and(cleared).err());
         self.hold.remove_left();
         self.found.clear();
     }
@@ -273,7 +278,9 @@ impl Slots {
                     "Slots were missing from the runtime directory and were written again."
                 );
             }
-            self.note(repaired.err().map(|error| chain(&error)));
+            let repaired = repaired.map_err(|error| chain(&error)).map(drop);
+            let noticed = self.notices.repair().map_err(|error| chain(&error));
+            self.note(repaired.and(noticed).err());
             let is_lost = |gap: &Gap| !gap.is_reachable();
             for (key, state) in &mut self.pools {
                 if state.gap.take_if(|gap| is_lost(gap)).is_some() {
@@ -299,87 +306,6 @@ impl Slots {
             Some(error) => debug!(%error, "Slots still cannot be written."),
             None => self.is_failing = false,
         }
-    }
-}
-
-impl PoolState {
-    fn new(pool: &Pool, now: Instant) -> Self {
-        Self {
-            count: SlotCount::first(Demand::of(pool)),
-            assignment: Assignment::default(),
-            gap: None,
-            hold_until: now,
-            hold: pool.hold,
-            due: None,
-        }
-    }
-
-    fn is_ready(&self) -> bool {
-        self.assignment
-            .targets()
-            .any(|target| *target != Target::Hold)
-    }
-
-    /// Opens the waiting socket when nobody is ready, and says for how long to wait.
-    fn open_gap(
-        &mut self,
-        key: PoolKey,
-        pool: &Pool,
-        hold: &mut Hold,
-        now: Instant,
-    ) -> Result<(), HoldError> {
-        if self.is_ready() {
-            return Ok(());
-        }
-        let state = match (pool.is_starting, now < self.hold_until) {
-            _ if pool.hold.is_zero() => GapState::GivenUp,
-            (true, _) => GapState::Waiting { until: None },
-            (false, true) => GapState::Waiting {
-                until: Some(self.hold_until),
-            },
-            (false, false) => GapState::GivenUp,
-        };
-        self.hold = pool.hold;
-        self.set_gap(key, hold, state)
-    }
-
-    fn set_gap(&mut self, key: PoolKey, hold: &mut Hold, state: GapState) -> Result<(), HoldError> {
-        match &self.gap {
-            Some(gap) => gap.set(state),
-            None => self.gap = Some(hold.open(key, self.hold, state)?),
-        }
-        Ok(())
-    }
-
-    fn write(
-        &self,
-        key: PoolKey,
-        files: &mut SlotFiles,
-        metrics: &Metrics,
-    ) -> Result<(), SlotsError> {
-        for (number, target) in self.assignment.targets().enumerate() {
-            let content = match (target, &self.gap) {
-                (Target::Container { address, .. }, _) => Content::Address(*address),
-                (Target::Hold, Some(gap)) => Content::Socket(gap.path().to_owned()),
-                // No socket could be made; what the slot said before stands.
-                (Target::Hold, None) => continue,
-            };
-            if files.write(Slot { pool: key, number }, &content)? {
-                metrics.slot_writes.increment();
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets those who wait through to the ready ones, after the slots lead there already.
-    fn close_gap(&mut self, ready: &[Replica]) -> Option<Gap> {
-        if ready.is_empty() {
-            return None;
-        }
-        let gap = self.gap.take()?;
-        let addresses = ready.iter().map(|replica| replica.address).collect();
-        gap.set(GapState::Ready(addresses));
-        Some(gap)
     }
 }
 

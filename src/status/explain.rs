@@ -8,7 +8,7 @@
 mod answer;
 mod asked;
 mod chain;
-mod find;
+pub(super) mod find;
 mod later;
 mod steps;
 mod table;

@@ -1,5 +1,7 @@
-//! Read-only HTTP: on a Unix socket in the runtime directory, and over TCP where that is asked for.
+//! HTTP for people and machines: read-only on a Unix socket in the runtime directory, and over TCP
+//! where that is asked for; and for orders on another socket, which only the agent's user may use.
 
+mod control;
 mod live;
 mod pages;
 mod tcp;
@@ -20,6 +22,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use self::control::Peer;
+pub use self::control::serve_control;
 use self::live::LISTENERS_MAX;
 pub use self::tcp::serve_tcp;
 use super::explain::{Explanation, explain};
@@ -30,11 +34,11 @@ use crate::slots::contents;
 /// From one look whether the socket is still there to the next.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why the status cannot be served.
+/// Why the status cannot be served, or orders not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
     /// The socket could not be made.
-    #[error("cannot listen on the status socket `{path}`")]
+    #[error("cannot listen on the socket `{path}`")]
     Bind {
         /// Where.
         path: PathBuf,
@@ -115,15 +119,27 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), StatusError> {
     let runtime_dir = path.parent().unwrap_or(Path::new("/"));
+    let router = |closing: CancellationToken| {
+        let (status, counted) = (latest.clone(), monitored.clone());
+        Served::new(runtime_dir, status, counted, closing).router()
+    };
+    serve_at(path, router, stop).await
+}
+
+/// Serves what `router` makes at this socket until asked to stop; its token ends answers that would
+/// go on for ever.
+async fn serve_at(
+    path: &Path,
+    router: impl Fn(CancellationToken) -> Router,
+    stop: CancellationToken,
+) -> Result<(), StatusError> {
     let mut listener = bind(path).map_err(|source| StatusError::Bind {
         path: path.to_owned(),
         source,
     })?;
     loop {
         let (watched, closing) = (path.to_owned(), stop.child_token());
-        let (status, counted) = (latest.clone(), monitored.clone());
-        let served = Served::new(runtime_dir, status, counted, closing.clone());
-        let router = served.router();
+        let router = router(closing.clone()).into_make_service_with_connect_info::<Peer>();
         let ends = async move {
             closing.run_until_cancelled(gone(&watched)).await;
             closing.cancel();
@@ -164,7 +180,7 @@ async fn bound_again(path: &Path) -> UnixListener {
     loop {
         match bind(path) {
             Ok(listener) => return listener,
-            Err(error) => debug!(%error, "Cannot listen on the status socket again."),
+            Err(error) => debug!(%error, "Cannot listen on the socket again."),
         }
         sleep(LOOK_INTERVAL).await;
     }

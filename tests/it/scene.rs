@@ -18,6 +18,7 @@ use sh0_agent::routes::{Built, Inputs, Refused, build};
 use sh0_agent::settings::Settings;
 use sh0_agent::slots::HoldBounds;
 use sh0_agent::status::Status;
+use sh0_agent::status::control::Command;
 use sh0_agent::supervise::{ExitCause, Phase, StartConfig};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -61,6 +62,7 @@ pub(crate) struct Scene {
     pub(crate) began: Instant,
     pub(crate) status: watch::Receiver<Arc<Status>>,
     pub(crate) resync: mpsc::Sender<()>,
+    pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) metrics: Arc<Metrics>,
     crash: Arc<Notify>,
     stop: CancellationToken,
@@ -133,6 +135,7 @@ impl Scene {
         let (certificates, certificate_sets) = watch::channel(Arc::new(CertificateSet::default()));
         let (status, statuses) = watch::channel(Arc::new(Status::default()));
         let (resync, resyncs) = mpsc::channel(1);
+        let (commands, ordered) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let metrics = Arc::new(Metrics::default());
         let channels = Channels {
@@ -140,6 +143,7 @@ impl Scene {
             start_config,
             certificates: certificate_sets,
             resync: resyncs,
+            commands: ordered,
             status,
             metrics: Arc::clone(&metrics),
             stop: stop.clone(),
@@ -175,6 +179,7 @@ impl Scene {
             began,
             status: statuses,
             resync,
+            commands,
             metrics,
             crash,
             stop,

@@ -59,9 +59,12 @@ impl Found {
                     address,
                 })
         };
+        let assignment = Assignment::of(self.contents.into_iter().map(target));
+        let had_ready = { assignment.targets() }.any(|target| *target != Target::Hold);
         PoolState {
             count: SlotCount::found(count),
-            assignment: Assignment::of(self.contents.into_iter().map(target)),
+            assignment,
+            had_ready,
             gap: None,
             hold_until: now + hold.saturating_sub(waited),
             hold,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{PoolKey, changes};
+use crate::model::{AppKey, PoolKey, changes};
 use crate::routes::{Pool, RouteKey, RouteTable};
 
 /// The pools of a table.
@@ -38,9 +38,15 @@ impl Pools {
         changed
     }
 
-    /// The pool with this key.
-    pub(super) fn get(&self, key: PoolKey) -> Option<&Pool> {
+    /// The pool with this key, and whose it is.
+    pub(super) fn get(&self, key: PoolKey) -> Option<(&AppKey, &Pool)> {
         let route = self.table.routes.get(self.routes.get(&key)?.last()?);
-        route.map(|route| &route.pool)
+        route.map(|route| (&route.id.app, &route.pool))
+    }
+
+    /// All pools, by whose they are.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&AppKey, PoolKey)> {
+        let keys = self.routes.keys();
+        keys.filter_map(|key| Some((self.get(*key)?.0, *key)))
     }
 }

@@ -5,7 +5,7 @@ use crate::model::{
     AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, RouteId, RouteName, Scheme,
     Weight,
 };
-use crate::routes::{PoolHealth, Route, RouteKey, Timeouts, Upstream};
+use crate::routes::{Pool, PoolHealth, Route, RouteKey, Timeouts, Upstream};
 
 fn key(host: &str) -> PoolKey {
     PoolKey::new(&app(host), Scheme::Http, "80")

@@ -127,7 +127,8 @@ pub(super) fn nearest_hosts(status: &Status, name: &str) -> Vec<String> {
     closest(hosts, name)
 }
 
-fn closest(names: BTreeSet<String>, name: &str) -> Vec<String> {
+/// Those of these names that are most like this one, fit to be shown.
+pub(in crate::status) fn closest(names: BTreeSet<String>, name: &str) -> Vec<String> {
     let name = name.to_lowercase();
     if name.len() > COMPARED_BYTES_MAX {
         return Vec::new();
