@@ -15,6 +15,7 @@ mod run;
 mod settings;
 mod style;
 mod trust;
+mod verbs;
 
 use std::process::ExitCode;
 
@@ -88,6 +89,15 @@ enum Command {
     Routes(routes::RoutesArgs),
     /// Say why a container, a host or a URL is served or not, or what a code such as E001 means.
     Explain(Box<explain::ExplainArgs>),
+    /// Let an app's requests wait, without touching its containers; `resume` lets them through.
+    #[command(after_help = verbs::AFTER_HELP)]
+    Pause(verbs::PauseArgs),
+    /// Let the requests of a paused or stopped app through to its containers.
+    #[command(after_help = verbs::AFTER_HELP)]
+    Resume(verbs::ResumeArgs),
+    /// Answer an app's requests with a maintenance page, without touching its containers.
+    #[command(after_help = verbs::AFTER_HELP)]
+    Stop(verbs::StopArgs),
     /// Check whether this machine has what the agent needs, and say what to type where it lacks it.
     Doctor(Box<doctor::DoctorArgs>),
     /// Say what is wrong with the labels in compose files, without Docker and without an agent.
@@ -116,6 +126,9 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(*args),
         Command::Routes(args) => routes::routes(&args),
         Command::Explain(args) => explain::explain(*args),
+        Command::Pause(args) => verbs::pause(&args),
+        Command::Resume(args) => verbs::resume(&args),
+        Command::Stop(args) => verbs::stop(&args),
         Command::Doctor(args) => doctor::doctor(*args),
         Command::Check(args) => return ended(check::check(*args)),
         Command::Plan(args) => return ended(plan::plan(*args)),

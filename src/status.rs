@@ -10,6 +10,7 @@ pub mod control;
 pub mod explain;
 pub mod exposition;
 mod guard;
+mod halted;
 mod history;
 mod monitored;
 mod page;
@@ -22,10 +23,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
-use crate::model::{AppKey, Halt};
 use crate::routes::{RouteTable, Row};
 
 pub use guard::TcpOptions;
+pub use halted::{Halted, halt_of};
 pub use history::{Happening, HappeningKind, History, LoadRun};
 pub use monitored::{CaddyMetrics, Monitored};
 pub use page::{Search, home, site};
@@ -57,16 +58,6 @@ pub struct Status {
     /// The routes of the newest config.
     #[serde(skip)]
     pub table: Arc<RouteTable>,
-}
-
-/// An app whose requests a person holds back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Halted {
-    /// Which.
-    pub app: AppKey,
-    /// How.
-    #[serde(flatten)]
-    pub halt: Halt,
 }
 
 /// The settings that others must know to say what is wrong.

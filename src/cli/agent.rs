@@ -1,7 +1,7 @@
-//! Asks the running agent, and says how to start one when none runs.
+//! Asks the running agent or tells it what to do, and says how to start one when none runs.
 
 use std::future::Future;
-use std::io::Error;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,18 +40,31 @@ pub(crate) async fn explanation(runtime_dir: &Path, asked: &str) -> Result<Vec<u
     answer(&socket, client::ask_about(&socket, asked)).await
 }
 
-fn socket(runtime_dir: &Path) -> PathBuf {
-    let settings = Settings {
-        runtime_dir: runtime_dir.to_owned(),
-        ..Settings::default()
-    };
-    settings.status_socket()
+/// Tells the agent of this runtime directory what to do; whether it was done, and its answer as JSON.
+pub(crate) async fn order(
+    runtime_dir: &Path,
+    verb: &str,
+    body: &[u8],
+) -> Result<(bool, Vec<u8>), Failed> {
+    let socket = settings(runtime_dir).control_socket();
+    answer(&socket, client::order(&socket, verb, body)).await
 }
 
-async fn answer(
+fn socket(runtime_dir: &Path) -> PathBuf {
+    settings(runtime_dir).status_socket()
+}
+
+fn settings(runtime_dir: &Path) -> Settings {
+    Settings {
+        runtime_dir: runtime_dir.to_owned(),
+        ..Settings::default()
+    }
+}
+
+async fn answer<T>(
     socket: &Path,
-    asked: impl Future<Output = Result<Vec<u8>, Error>>,
-) -> Result<Vec<u8>, Failed> {
+    asked: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Failed> {
     let asked = tokio::time::timeout(ANSWER_WAIT, asked).await;
     let socket = socket.display();
     let answer = asked.map_err(|_| {
@@ -60,6 +73,12 @@ async fn answer(
         let help = "it may be stuck: see its log, and start it again";
         Failed::new(Exit::Unavailable, error, help)
     })?;
+    let is_closed = { answer.as_ref() }.is_err_and(|e| e.kind() == ErrorKind::PermissionDenied);
+    if is_closed {
+        let error = anyhow::anyhow!("this user may not use the agent's socket `{socket}`");
+        let help = "only the agent's user and root may: type it again with `sudo`";
+        return Err(Failed::new(Exit::Failure, error, help));
+    }
     let answer = answer.with_context(|| format!("no agent answers at `{socket}`"));
     answer.map_err(|error| {
         let help = "start it with `sh0-agent run`, or name its `--runtime-dir`";

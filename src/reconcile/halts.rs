@@ -62,7 +62,7 @@ where
             by,
             answer,
         } = command;
-        let done = app(&self.status, &asked).and_then(|app| self.done(&app, verb, by));
+        let done = app(&self.status, &asked).and_then(|app| self.done(&app, verb, &by));
         match done {
             Ok(done) if done.is_change() => {
                 self.unsaved.push(Unsaved { done, answer });
@@ -72,7 +72,7 @@ where
         }
     }
 
-    fn done(&mut self, app: &AppKey, verb: Verb, by: String) -> Result<Done, Refusal> {
+    fn done(&mut self, app: &AppKey, verb: Verb, by: &str) -> Result<Done, Refusal> {
         let before = self.state.halts.get(app).cloned();
         let halt = match verb {
             Verb::Resume => None,
@@ -82,7 +82,7 @@ where
                 Some(_) | None => Some(Halt {
                     kind,
                     since: (self.world.wall_clock)(),
-                    by: by.clone(),
+                    by: by.to_owned(),
                 }),
             },
         };
@@ -100,9 +100,10 @@ where
             return Ok(done);
         }
         self.note_halt(app, done.halt.clone());
-        match &done.halt {
-            Some(halt) => info!(%app, by, "The app is {}.", halt.in_full()),
-            None => info!(%app, by, waiting, "The app takes requests again."),
+        if let Some(halt) = &done.halt {
+            info!(%app, by, "The app is {}.", halt.in_full());
+        } else {
+            info!(%app, by, waiting, "The app takes requests again.");
         }
         Ok(Done {
             warning: self.unwritten(),

@@ -1,4 +1,4 @@
-//! Asks a running agent for its status.
+//! Asks a running agent for its status, and tells it what to do.
 
 use std::io::{Error, ErrorKind};
 use std::path::Path;
@@ -36,25 +36,53 @@ pub(super) fn segment(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
+/// Tells the agent behind this control socket what to do; the body is JSON. Gives whether it was
+/// done, and the answer as JSON: a [`Done`] or a [`Refusal`].
+///
+/// [`Done`]: super::control::Done
+/// [`Refusal`]: super::control::Refusal
+///
+/// # Errors
+/// When nobody answers, or not in HTTP; also when this user may not connect.
+pub async fn order(socket: &Path, verb: &str, body: &[u8]) -> Result<(bool, Vec<u8>), Error> {
+    let head = format!(
+        "POST /{verb} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    exchange(socket, &[head.as_bytes(), body].concat()).await
+}
+
 async fn get(socket: &Path, target: &str) -> Result<Vec<u8>, Error> {
+    let request = format!("GET {target} HTTP/1.0\r\n\r\n");
+    match exchange(socket, request.as_bytes()).await? {
+        (true, body) => Ok(body),
+        (false, _) => Err(unusable("the answer is not 200")),
+    }
+}
+
+/// Whether the answer is 200, and its body.
+async fn exchange(socket: &Path, request: &[u8]) -> Result<(bool, Vec<u8>), Error> {
     let mut stream = UnixStream::connect(socket).await?;
     // HTTP/1.0: the answer ends with the connection and is never chunked (RFC 9112, section 6.3).
-    let request = format!("GET {target} HTTP/1.0\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
+    stream.write_all(request).await?;
     let mut answer = Vec::new();
     stream
         .take(ANSWER_BYTES_MAX)
         .read_to_end(&mut answer)
         .await?;
-    let unusable = |what: &str| Error::new(ErrorKind::InvalidData, what.to_owned());
     let body = answer
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
         .map(|at| at + 4);
     let body = body.ok_or_else(|| unusable("the answer is not HTTP"))?;
     let head = answer.get(..body).unwrap_or_default();
-    if !head.starts_with(b"HTTP/1.0 200") && !head.starts_with(b"HTTP/1.1 200") {
-        return Err(unusable("the answer is not 200"));
+    if !head.starts_with(b"HTTP/1.") {
+        return Err(unusable("the answer is not HTTP"));
     }
-    Ok(answer.split_off(body))
+    let is_ok = head.get(8..12) == Some(b" 200".as_slice());
+    Ok((is_ok, answer.split_off(body)))
+}
+
+fn unusable(what: &str) -> Error {
+    Error::new(ErrorKind::InvalidData, what.to_owned())
 }

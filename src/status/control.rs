@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::Halted;
 use crate::model::{Halt, HaltKind};
 
 /// What is to become of an app.
@@ -95,11 +94,4 @@ impl Refusal {
             kind,
         }
     }
-}
-
-/// The halt of an app among these.
-#[must_use]
-pub fn halt_of<'a>(halted: &'a [Halted], app: &crate::model::AppKey) -> Option<&'a Halt> {
-    let found = halted.iter().find(|halted| halted.app == *app);
-    found.map(|halted| &halted.halt)
 }

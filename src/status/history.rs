@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Status;
+use super::{Status, halted};
 use crate::model::changes;
 use crate::routes::{Route, RouteTable, Serving};
 
@@ -107,6 +107,7 @@ impl Status {
     /// Tells its history what is different from the status before.
     pub fn tell(&mut self, before: &Self, at: u64) {
         let mut told = machine(before, self);
+        told.extend(halted::told(&before.halts, &self.halts));
         let is_served = self.applied == Some(self.generation);
         let is_new = is_served && !Arc::ptr_eq(&self.history.told, &self.table);
         if is_new {

@@ -40,6 +40,7 @@ mod caddy_admin;
 mod chain;
 mod check;
 mod compose_text;
+mod control;
 mod crashes;
 mod docker_server;
 mod docker_socket;
@@ -50,6 +51,7 @@ mod fake_engine;
 mod fenced;
 mod fuzz;
 mod groups;
+mod halts;
 mod health;
 mod hostile;
 #[path = "../contract/hostile.rs"]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    AppKey, ContainerId, ContainerRef, Hostname, LbPolicy, Owner, RouteId, RouteName, Scheme,
-    Weight,
+    AppKey, ContainerId, ContainerRef, Halt, HaltKind, Hostname, LbPolicy, Owner, RouteId,
+    RouteName, Scheme, Weight,
 };
 use crate::routes::{Pool, PoolHealth, Route, RouteKey, Timeouts, Upstream};
 
@@ -233,4 +233,69 @@ async fn the_next_agent_goes_on_with_the_slots_that_it_finds() {
         }
         next.shutdown().await;
     }
+}
+
+/// A client of the socket that the one slot leads to.
+async fn client(folder: &Path) -> tokio::net::UnixStream {
+    let text = files(folder).into_values().next().expect("one slot");
+    let socket = text.strip_prefix("unix/").expect("a socket");
+    let connected = tokio::net::UnixStream::connect(socket).await;
+    connected.expect("it listens")
+}
+
+async fn is_closed(client: &mut tokio::net::UnixStream) {
+    let mut byte = [0; 1];
+    let read = tokio::io::AsyncReadExt::read(client, &mut byte);
+    let read = tokio::time::timeout(Duration::from_secs(10), read).await;
+    assert!(!read.expect("it is closed").is_ok_and(|length| length > 0));
+}
+
+#[tokio::test]
+async fn requests_of_a_paused_app_wait_for_its_end_and_those_of_a_stopped_one_do_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut slots = Slots::open(folder.path(), HoldBounds::default(), Access::default())
+        .expect("the folder is ours");
+    let container = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let container = container.expect("a free port");
+    let address = container.local_addr().expect("bound").to_string();
+    let served = table(&[("a.example", &[&address])]);
+    let now = Instant::now();
+    let mut settle = |kind: Option<HaltKind>| {
+        let halts: Halts = { kind.into_iter() }
+            .map(|kind| {
+                let (since, by) = (0, "root".to_owned());
+                (app("a.example"), Halt { kind, since, by })
+            })
+            .collect();
+        slots.halt(&Arc::new(halts));
+        slots.settle(&served, now);
+        slots.waiting_for(&app("a.example"))
+    };
+    let paused = |max_millis| Some(HaltKind::Paused { max_millis });
+    settle(paused(60_000));
+    let mut waits = client(folder.path()).await;
+    while settle(paused(60_000)) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // The time is that of who comes after it was said.
+    settle(paused(1));
+    is_closed(&mut client(folder.path()).await).await;
+    assert_eq!(settle(paused(1)), 1);
+    settle(None);
+    let (mut passed, _) = container.accept().await.expect("it is dialled");
+    tokio::io::AsyncWriteExt::write_all(&mut passed, b"x")
+        .await
+        .expect("sent");
+    let read = tokio::io::AsyncReadExt::read(&mut waits, &mut [0; 1]).await;
+    assert_eq!(read.expect("it lives"), 1);
+
+    settle(paused(60_000));
+    let mut waits = client(folder.path()).await;
+    while settle(paused(60_000)) == 0 {
+        tokio::task::yield_now().await;
+    }
+    settle(Some(HaltKind::Stopped { message: None }));
+    is_closed(&mut waits).await;
+    is_closed(&mut client(folder.path()).await).await;
+    slots.shutdown().await;
 }

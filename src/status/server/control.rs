@@ -31,7 +31,7 @@ const NAME_CHARS_MAX: usize = 32;
 /// Longest body, in bytes: a message of four bytes a character with every one escaped, twice over.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 /// How long one order may take, its body and the write of the state file included.
-const ORDER_TIME_MAX: Duration = Duration::from_secs(10);
+const ORDER_TIME_MAX: Duration = Duration::from_secs(4);
 
 /// Who is at the other end of the socket.
 #[derive(Debug, Clone)]
