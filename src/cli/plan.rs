@@ -12,9 +12,10 @@ use super::style::{Look, Tone};
 use super::{Exit, Failed, agent, print, runtime};
 use crate::check::{Change, Planned, RouteChange, Rules, Running, RunningRow, changes};
 use crate::diagnostic::Severity;
-use crate::model::shown;
+use crate::model::{Halt, shown};
 use crate::plan::remembered;
 use crate::settings::Settings;
+use crate::status::Halted;
 
 /// Characters of a host and path, or of a reason, that are shown.
 const TEXT_CHARS_MAX: usize = 400;
@@ -54,6 +55,9 @@ have errors; 64 a wrong flag, or a file that cannot be read; 69 no agent answers
 #[derive(Debug, Deserialize)]
 struct Asked {
     rows: Vec<RunningRow>,
+    /// Not of agents that knew none.
+    #[serde(default)]
+    halts: Vec<Halted>,
 }
 
 /// Says what would change.
@@ -86,10 +90,15 @@ pub(crate) fn plan(args: PlanArgs) -> Result<Exit, Failed> {
         &remembered(&settings),
         &asked.rows,
     );
+    let is_planned = |halted: &Halted| {
+        let app = halted.app.to_string();
+        planned.changes.iter().any(|route| route.app == app)
+    };
+    let halts: Vec<Halted> = asked.halts.into_iter().filter(is_planned).collect();
     let said = if args.json {
-        json(&planned)
+        json(&planned, &halts)
     } else {
-        human(&planned, Look::of_stdout())
+        human(&planned, &halts, Look::of_stdout())
     };
     print(&said)?;
     let findings = planned.checked.findings.iter();
@@ -106,10 +115,13 @@ fn count(planned: &Planned, change: Change) -> usize {
     changes.filter(|route| route.change == change).count()
 }
 
-fn human(planned: &Planned, style: Look) -> String {
+fn human(planned: &Planned, halts: &[Halted], style: Look) -> String {
     let mut text = String::new();
     for route in &planned.changes {
         text.push_str(&line(route, style));
+    }
+    for halted in halts {
+        text.push_str(&stays_halted(halted, style));
     }
     if text.lines().next().is_some() {
         text.push('\n');
@@ -160,18 +172,31 @@ fn line(route: &RouteChange, style: Look) -> String {
     line
 }
 
+/// What a person told the agent holds for the containers to come, too.
+fn stays_halted(Halted { app, halt }: &Halted, style: Look) -> String {
+    let sign = style.paint(Tone::Warning, "!");
+    let text = format!(
+        "{app} stays {}; {} ends that",
+        halt.in_short(),
+        Halt::help(app)
+    );
+    format!("{sign} {}\n", style.broken(&text, 2, 4))
+}
+
 #[derive(Serialize)]
 struct Json<'a> {
     project: &'a str,
     routes: &'a [RouteChange],
+    halts: &'a [Halted],
     #[serde(flatten)]
     report: Report<'a>,
 }
 
-fn json(planned: &Planned) -> String {
+fn json(planned: &Planned, halts: &[Halted]) -> String {
     let json = Json {
         project: &planned.project,
         routes: &planned.changes,
+        halts,
         report: Report::of(std::slice::from_ref(&planned.checked)),
     };
     let json = serde_json::to_string_pretty(&json).expect("texts and numbers are JSON");

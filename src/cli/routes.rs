@@ -12,8 +12,9 @@ use super::style::Look;
 use super::{Failed, runtime};
 use crate::clock::wall_clock;
 use crate::diagnostic::Diagnostic;
+use crate::model::Halt;
 use crate::routes::RowState;
-use crate::status::{BlockedRequest, RememberedStatus};
+use crate::status::{BlockedRequest, Halted, RememberedStatus, halt_of};
 
 /// What `routes` takes.
 #[derive(Debug, Args)]
@@ -36,6 +37,9 @@ struct Shown {
     generation: u64,
     rows: Vec<ShownRow>,
     diagnostics: Vec<Diagnostic>,
+    /// Not of agents that knew none.
+    #[serde(default)]
+    halts: Vec<Halted>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,6 +65,9 @@ struct ShownRow {
     address: Option<String>,
     state: RowState,
     reason: Option<String>,
+    /// Why it takes no requests, whatever its state.
+    #[serde(skip)]
+    halt: Option<Halt>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,16 +87,32 @@ pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
             serde_json::from_slice(&answer).map_err(agent::unreadable)?;
         return super::print(&format!("{value:#}\n"));
     }
-    let shown: Shown = serde_json::from_slice(&answer).map_err(agent::unreadable)?;
+    let shown = read(&answer)?;
     super::print(&report(&shown, Look::of_stdout()))
+}
+
+/// What the agent answered.
+fn read(answer: &[u8]) -> Result<Shown, Failed> {
+    let shown: Shown = serde_json::from_slice(answer).map_err(agent::unreadable)?;
+    Ok(shown.with_halts())
+}
+
+impl Shown {
+    /// Lets each row know whether a person holds its requests back.
+    fn with_halts(mut self) -> Self {
+        for row in self.rows.iter_mut().filter(|row| !row.host.is_empty()) {
+            let halt = { row.app.as_ref() }.and_then(|app| halt_of(&self.halts, app));
+            row.halt = halt.cloned();
+        }
+        self
+    }
 }
 
 /// The routes as a table; above it what is wrong with the machine, below it with the labels.
 fn report(shown: &Shown, look: Look) -> String {
     let mut text = String::new();
     for warning in warnings(shown) {
-        text.push_str("! ");
-        text.push_str(&warning);
+        text.push_str(&look.broken(&format!("! {warning}"), 0, 2));
         text.push('\n');
     }
     if shown.rows.is_empty() {
@@ -126,6 +149,13 @@ fn warnings(shown: &Shown) -> Vec<String> {
         ));
     }
     warnings.extend(shown.docker.remembered.map(remembered));
+    for Halted { app, halt } in &shown.halts {
+        let has_row = shown.rows.iter().any(|row| row.app.as_ref() == Some(app));
+        if !has_row {
+            let halt = halt.in_short();
+            warnings.push(format!("{app}, which has no container now, is {halt}"));
+        }
+    }
     if shown.docker.network_missing {
         warnings.push(
             "the routing network does not exist; create it with `docker network create`".to_owned(),

@@ -161,6 +161,19 @@ pub const METRICS: &[Metric] = &[
         read: containers,
     },
     Metric {
+        name: "sh0_apps_halted",
+        kind: Kind::Gauge,
+        labels: &["state"],
+        help: "Apps whose requests a person holds back with `sh0-agent pause` or `sh0-agent stop`",
+        read: |seen, out| {
+            for state in ["paused", "stopped"] {
+                let halts = seen.status.halts.iter();
+                let of_state = halts.filter(|halted| halted.halt.kind.as_str() == state);
+                out.with(&[state], of_state.count());
+            }
+        },
+    },
+    Metric {
         name: "sh0_diagnostics",
         kind: Kind::Gauge,
         labels: &["code", "severity"],

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect_file;
+use sh0_agent::model::{AppKey, Halt, HaltKind, HaltMessage, Owner};
 use sh0_agent::status::explain::{Answer, Explanation, explain};
-use sh0_agent::status::{SettingsStatus, Status};
+use sh0_agent::status::{Halted, SettingsStatus, Status};
 use tokio::time::Instant;
 
 use crate::fixture::{Agent, snapshot};
@@ -152,6 +153,36 @@ fn trouble_of_the_agent_comes_before_that_of_a_container() {
         ask(&refused, "shop-web-1"),
     ];
     check("agent", &explanations);
+}
+
+#[test]
+fn what_a_person_told_the_agent_comes_before_all_else() {
+    let mut status = status(SHOP);
+    let halted = |project: &str, name: &str, kind| Halted {
+        app: AppKey {
+            owner: Owner::Project(project.into()),
+            name: name.into(),
+        },
+        halt: Halt {
+            kind,
+            since: 1_764_158_769,
+            by: "root".to_owned(),
+        },
+    };
+    let message = HaltMessage::parse("Back at five.").ok();
+    let paused = || HaltKind::Paused { max_millis: 30_000 };
+    status.halts = Arc::new(vec![
+        halted("shop", "web", HaltKind::Stopped { message }),
+        halted("shop", "api", paused()),
+        halted("shop", "admin", paused()),
+    ]);
+    let asked = [
+        "shop/web",
+        "shop/api",
+        "shop-admin-1",
+        "https://app.example.com/x",
+    ];
+    check_all("halted", &status, &asked);
 }
 
 #[test]

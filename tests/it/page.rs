@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::{expect, expect_file};
-use sh0_agent::model::{Labels, Snapshot};
+use sh0_agent::model::{Halt, HaltKind, HaltMessage, Labels, Snapshot};
 use sh0_agent::status::explain::explain;
 use sh0_agent::status::{
-    BlockedRequest, Happening, HappeningKind, History, LoadRun, RememberedStatus, Search, Status,
-    home, site,
+    BlockedRequest, Halted, Happening, HappeningKind, History, LoadRun, RememberedStatus, Search,
+    Status, home, site,
 };
 use tokio::time::Instant;
 
@@ -104,6 +104,25 @@ fn where_nothing_is_wrong_it_says_so() {
     assert!(html.contains("Nothing has happened"), "{html}");
     let html = all(&status(""));
     assert!(html.contains("No container asks for a route."), "{html}");
+}
+
+#[test]
+fn an_app_that_a_person_halted_is_said_first_and_at_its_sites() {
+    let mut status = status(SHOP);
+    let app = { status.rows.iter() }.find_map(|row| {
+        let app = row.app.clone();
+        app.filter(|app| app.to_string() == "shop/web")
+    });
+    let halt = Halt {
+        kind: HaltKind::Stopped {
+            message: HaltMessage::parse("<b>Back</b> at five.").ok(),
+        },
+        since: NOW,
+        by: "root".to_owned(),
+    };
+    let app = app.expect("it has rows");
+    status.halts = Arc::new(vec![Halted { app, halt }]);
+    check("halted", &all(&status));
 }
 
 #[test]

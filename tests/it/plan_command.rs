@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use expect_test::{expect, expect_file};
 use serde_json::Value;
-use sh0_agent::model::Snapshot;
+use sh0_agent::model::{AppKey, Halt, HaltKind, Owner, Snapshot};
 use sh0_agent::state::{State, StateFile, Store};
-use sh0_agent::status::{Monitored, Status, serve};
+use sh0_agent::status::{Halted, Monitored, Status, serve};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -73,7 +73,20 @@ impl Host {
             .save(&state)
             .await
             .unwrap();
+        let halt = Halt {
+            kind: HaltKind::Paused { max_millis: 30_000 },
+            since: 1_764_158_769,
+            by: "root".to_owned(),
+        };
+        let halts = ["web", "not-of-the-project"].map(|name| Halted {
+            app: AppKey {
+                owner: Owner::Project("shop".into()),
+                name: name.into(),
+            },
+            halt: halt.clone(),
+        });
         let status = Status {
+            halts: Arc::new(halts.into()),
             rows: built.rows,
             ..Status::default()
         };

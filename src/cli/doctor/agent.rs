@@ -6,11 +6,14 @@ use serde::Deserialize;
 
 use super::Finding;
 use crate::cli::agent::status;
+use crate::model::Halt;
 use crate::routes::RowState;
 use crate::settings::Settings;
-use crate::status::SettingsStatus;
+use crate::status::{Halted, SettingsStatus};
 
 const TOPIC: &str = "agent";
+/// Apps that are paused or stopped and named; the table of routes has all.
+const HALTS_SHOWN_MAX: usize = 10;
 
 /// What counts of a running agent's status.
 #[derive(Debug, Deserialize)]
@@ -18,6 +21,9 @@ pub(super) struct Running {
     settings: SettingsStatus,
     caddy: Caddy,
     rows: Vec<Row>,
+    /// Not of agents that knew none.
+    #[serde(default)]
+    halts: Vec<Halted>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,10 +102,42 @@ pub(super) fn findings(settings: &Settings, running: Option<&Running>) -> Vec<Fi
             "see the agent's log; it is tried again",
         ));
     }
+    findings.extend(running.halts.iter().take(HALTS_SHOWN_MAX).map(halted));
     if refused > 0 {
         let text = format!("{refused} routes of containers are refused");
         let help = "`sh0-agent routes` says which, and what to type";
         findings.push(Finding::warning(TOPIC, text, help));
     }
     findings
+}
+
+/// What a person told the agent, and perhaps forgot.
+fn halted(Halted { app, halt }: &Halted) -> Finding {
+    let text = format!("{app} is {}", halt.in_short());
+    Finding::warning(TOPIC, text, Halt::help(app))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_app_that_a_person_halted_is_a_warning() {
+        let halted = json!([{"app": {"owner": {"project": "shop"}, "name": "web"}, "state": "stopped",
+            "message": null, "since": 1_764_158_769, "by": "root"}]);
+        let status = json!({
+            "settings": SettingsStatus::default(), "rows": [], "halts": halted,
+            "caddy": {"phase": "up", "pid": 1, "load_error": null},
+        });
+        let running: Running = serde_json::from_value(status).expect("it is of the status' form");
+        let found = findings(&Settings::default(), Some(&running));
+        let last = found.last().expect("it is said");
+        assert!(
+            last.text.starts_with("shop/web is stopped since"),
+            "{last:?}"
+        );
+        assert_eq!(last.help.as_deref(), Some("`sh0-agent resume shop/web`"));
+    }
 }

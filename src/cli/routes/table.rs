@@ -56,14 +56,15 @@ pub(super) fn table(rows: &[&ShownRow], look: Look, ends: Ends) -> String {
         Tone::Strong,
     );
     for (cells, row) in cells.iter().zip(rows) {
-        lines.extend(line(cells, &layout, look, ends, tone(row.state)));
+        lines.extend(line(cells, &layout, look, ends, tone(row)));
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
-fn tone(state: RowState) -> Tone {
-    match state {
+fn tone(row: &ShownRow) -> Tone {
+    match row.state {
+        RowState::Routed if row.halt.is_some() => Tone::Warning,
         RowState::Routed => Tone::Good,
         RowState::Waiting => Tone::Warning,
         RowState::Refused => Tone::Bad,
@@ -200,6 +201,11 @@ fn cells(row: &ShownRow) -> Cells {
     let state = match &row.reason {
         Some(reason) => format!("{}: {}", row.state.as_str(), reason.replace('\n', " ")),
         None => row.state.as_str().to_owned(),
+    };
+    let state = match (&row.halt, row.state) {
+        (None, _) => state,
+        (Some(halt), RowState::Routed) => halt.in_short(),
+        (Some(halt), _) => format!("{}; {state}", halt.in_short()),
     };
     [
         or_dash(&row.host),

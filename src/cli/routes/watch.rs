@@ -11,8 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use super::table::{Ends, table};
-use super::{Shown, warnings};
-use crate::cli::agent::{self, unreadable};
+use super::{Shown, read, warnings};
+use crate::cli::agent;
 use crate::cli::style::{Look, Tone, terminal_rows};
 use crate::cli::{Exit, Failed};
 use crate::routes::RowState;
@@ -77,7 +77,7 @@ async fn end([interrupt, terminate]: &mut [Signal; 2]) {
 
 async fn shown(runtime_dir: &Path) -> Result<Shown, Failed> {
     let answer = agent::status(runtime_dir).await?;
-    serde_json::from_slice(&answer).map_err(unreadable)
+    read(&answer)
 }
 
 /// The terminal's other screen; dropping it brings the first one back.
@@ -158,7 +158,7 @@ fn text(latest: &Result<Shown, String>, look: Look, rows_max: Option<usize>) -> 
     let mut rows: Vec<&super::ShownRow> = shown.rows.iter().collect();
     let hidden = room.map_or(0, |room| all.saturating_sub(room));
     if hidden > 0 {
-        rows.sort_by_key(|row| urgency(row.state));
+        rows.sort_by_key(|row| (urgency(row.state), row.halt.is_none()));
         rows.truncate(all - hidden);
     }
     let table = table(&rows, look, Ends::Cut);
@@ -181,7 +181,15 @@ fn urgency(state: RowState) -> u8 {
 }
 
 fn summary(shown: &Shown) -> String {
-    let count = |state| shown.rows.iter().filter(|row| row.state == state).count();
+    let count = |state| {
+        let rows = shown.rows.iter();
+        rows.filter(|row| row.state == state && row.halt.is_none())
+            .count()
+    };
+    let halted = match shown.rows.iter().filter(|row| row.halt.is_some()).count() {
+        0 => String::new(),
+        some => format!(", {some} paused or stopped"),
+    };
     let (routed, waiting) = (count(RowState::Routed), count(RowState::Waiting));
     let refused = count(RowState::Refused);
     let findings = match shown.diagnostics.len() {
@@ -190,7 +198,7 @@ fn summary(shown: &Shown) -> String {
         more => format!(", {more} findings"),
     };
     format!(
-        "{routed} routed, {waiting} waiting, {refused} refused{findings}; config {}",
+        "{routed} routed, {waiting} waiting, {refused} refused{halted}{findings}; config {}",
         shown.generation
     )
 }

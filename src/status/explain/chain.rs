@@ -2,12 +2,12 @@
 
 use std::cell::OnceCell;
 
-use super::later::later_links;
+use super::later::{halted_links, later_links};
 use super::table::{ByHost, by_host};
 use super::{Link, LinkState, NAME_CHARS_MAX, Request, Step, docker_silent, steps};
-use crate::model::{PoolKey, shown};
+use crate::model::{AppKey, Halt, PoolKey, shown};
 use crate::routes::{Awaited, Obstacle, Row, RowState};
-use crate::status::Status;
+use crate::status::{Status, halt_of};
 
 /// What is read by all links.
 pub(super) struct Context<'a> {
@@ -42,7 +42,10 @@ pub(super) fn route_of(row: &Row) -> String {
 /// All links of a row.
 pub(super) fn row_links(context: &Context<'_>, row: &Row) -> Chain {
     let status = context.status;
-    let mut links = vec![seen(status, row)];
+    let halt = row.app.as_ref().and_then(|app| halted(status, app));
+    let is_halted = halt.is_some();
+    let mut links: Vec<Link> = halt.into_iter().collect();
+    links.push(seen(status, row));
     for step in [labels, network, ready, owner] {
         if links
             .last()
@@ -55,12 +58,23 @@ pub(super) fn row_links(context: &Context<'_>, row: &Row) -> Chain {
     let is_cut = links
         .last()
         .is_some_and(|link| link.state >= LinkState::Waiting);
-    let later = later_links(context, row, is_cut);
+    let later = if is_halted {
+        halted_links(context, row)
+    } else {
+        later_links(context, row, is_cut)
+    };
     links.extend(later.links);
     Chain {
         links,
         request: later.request,
     }
+}
+
+/// What a person told the agent to do with the app, where its requests are held back.
+pub(super) fn halted(status: &Status, app: &AppKey) -> Option<Link> {
+    let halt = halt_of(&status.halts, app)?;
+    let link = Link::broken(Step::Asked, halt.in_full(), Halt::help(app));
+    Some(link)
 }
 
 fn name(row: &Row) -> String {

@@ -3,8 +3,9 @@
 use super::chain::{Chain, Context, blamed, or_warning};
 use super::table::lookup;
 use super::{Expected, Link, Request, Step, listener};
-use crate::model::{Hostname, PathMatch};
+use crate::model::{HaltKind, Hostname, PathMatch};
 use crate::routes::{HostPolicy, Route, RouteKey, Row, RowState, Serving};
+use crate::status::halt_of;
 
 /// What stands for the first label of a wildcard in a request of ours.
 const ANY_LABEL: &str = "any";
@@ -49,6 +50,25 @@ pub(super) fn later_links(context: &Context<'_>, row: &Row, is_cut: bool) -> Cha
     Chain {
         links,
         request: request(context, placed, expected),
+    }
+}
+
+/// The links of a row whose app takes no requests, whoever is ready.
+pub(super) fn halted_links(context: &Context<'_>, row: &Row) -> Chain {
+    let placed = placed(context, row);
+    let halt = { row.app.as_ref() }.and_then(|app| halt_of(&context.status.halts, app));
+    let (Some((key, _)), Some(halt)) = (placed, halt) else {
+        return Chain::default();
+    };
+    let text = format!("of `{key}`, {}", halt.kind);
+    let request = match halt.kind {
+        // It would wait, too.
+        HaltKind::Paused { .. } => None,
+        HaltKind::Stopped { .. } => request(context, placed, Expected::Unavailable),
+    };
+    Chain {
+        links: vec![Link::note(Step::Route, text)],
+        request,
     }
 }
 

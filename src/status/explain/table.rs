@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::asked::Url;
-use super::chain::{Chain, Context, row_links};
+use super::chain::{Chain, Context, halted, row_links};
 use super::{
     Expected, Explanation, Link, LinkState, NAME_CHARS_MAX, Request, Step, did_you_mean,
     docker_silent, find, listener, steps,
@@ -196,6 +196,7 @@ fn of_route(
         links.push(Link::new(Step::Asked, LinkState::Warning, text));
     }
     let Some(row) = best else {
+        links.extend(halted(context.status, &route.id.app));
         links.push(gone(route));
         return Explanation::new(subject.to_owned(), links, None);
     };

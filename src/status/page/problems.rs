@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{count, help, marked, text};
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::status::client::segment;
-use crate::status::{RememberedStatus, Status};
+use crate::status::{Halted, RememberedStatus, Status};
 
 /// Findings that are shown at a time; a search shows others.
 const FINDINGS_SHOWN_MAX: usize = 25;
@@ -54,6 +54,7 @@ pub(super) fn problems<'a>(status: &'a Status, search: &str) -> Problems<'a> {
     let others = status.diagnostics.len() - findings.len();
     let mut machine = docker(status);
     machine.extend(caddy(status));
+    machine.extend(status.halts.iter().map(halted));
     Problems {
         machine,
         findings,
@@ -133,6 +134,16 @@ fn caddy(status: &Status) -> Vec<Problem> {
         ));
     }
     problems
+}
+
+/// What a person told the agent, and perhaps forgot.
+fn halted(Halted { app, halt }: &Halted) -> Problem {
+    Problem {
+        severity: Severity::Warning,
+        title: format!("{app} is {}", halt.kind.as_str()),
+        text: format!("it is {}", halt.in_full()),
+        help: format!("sh0-agent resume {app}"),
+    }
 }
 
 /// All of it as a section, or that there is nothing.

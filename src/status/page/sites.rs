@@ -1,13 +1,15 @@
 //! The sites: what each host and path is served by, or why it is not.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
 use super::{Search, count, marked, text};
+use crate::model::Halt;
 use crate::routes::{Row, RowState};
-use crate::status::Status;
 use crate::status::client::segment;
+use crate::status::{Status, halt_of};
 
 /// Sites on one page: a few screens.
 const PAGE_SIZE: usize = 50;
@@ -17,6 +19,8 @@ const REPLICAS_SHOWN_MAX: usize = 4;
 /// The containers of one host and path, or one container that has none.
 pub(super) struct Site<'a> {
     state: RowState,
+    /// Why it takes no requests, whoever is ready.
+    halt: Option<&'a Halt>,
     /// Host and path; empty where a container has none.
     route: String,
     rows: Vec<&'a Row>,
@@ -37,11 +41,14 @@ impl Site<'_> {
     }
 
     /// Why it is not served, or not by all.
-    fn reason(&self) -> Option<&str> {
+    fn reason(&self) -> Option<Cow<'_, str>> {
+        if let Some(halt) = self.halt {
+            return Some(Cow::Owned(halt.in_short()));
+        }
         let worst = { self.rows.iter() }
             .filter(|row| row.state == self.state && row.reason.is_some())
             .chain(self.rows.iter().filter(|row| row.reason.is_some()));
-        { worst }.find_map(|row| row.reason.as_deref())
+        { worst }.find_map(|row| row.reason.as_deref().map(Cow::Borrowed))
     }
 
     fn has(&self, search: &str) -> bool {
@@ -75,40 +82,47 @@ pub(super) fn sites(status: &Status) -> Vec<Site<'_>> {
     }
     let by_route = by_route.into_iter();
     let mut sites: Vec<Site<'_>> = by_route
-        .map(|((host, path, _), rows)| of_rows(host, path, rows))
+        .map(|((host, path, _), rows)| of_rows(status, host, path, rows))
         .collect();
     // Stable, so that the order of the names stays.
-    sites.sort_by_key(|site| urgency(site.state));
+    sites.sort_by_key(urgency);
     sites
 }
 
-fn of_rows<'a>(host: &str, path: &str, rows: Vec<&'a Row>) -> Site<'a> {
-    let states = || rows.iter().map(|row| row.state);
+fn of_rows<'a>(status: &'a Status, host: &str, path: &str, rows: Vec<&'a Row>) -> Site<'a> {
+    let mut apps = rows.iter().filter_map(|row| row.app.as_ref());
+    let halt = apps.find_map(|app| halt_of(&status.halts, app));
+    let each = || rows.iter().map(|row| row.state);
     // A site is as well as its best container.
-    let state = states().min().unwrap_or(RowState::Off);
+    let state = each().min().unwrap_or(RowState::Off);
     Site {
         state,
+        halt: halt.filter(|_| !host.is_empty()),
         route: format!("{host}{path}"),
         rows,
     }
 }
 
-fn urgency(state: RowState) -> u8 {
-    match state {
+fn urgency(site: &Site<'_>) -> u8 {
+    match site.state {
         RowState::Refused => 0,
         RowState::Waiting => 1,
-        RowState::Routed => 2,
-        RowState::Off => 3,
+        RowState::Routed if site.halt.is_some() => 2,
+        RowState::Routed => 3,
+        RowState::Off => 4,
     }
 }
 
 /// Everything in one line.
 pub(super) fn summary(sites: &[Site<'_>], problems: usize) -> String {
-    let of = |state| sites.iter().filter(|site| site.state == state).count();
+    let is_so = |site: &&Site<'_>, state| site.state == state && site.halt.is_none();
+    let of = |state| sites.iter().filter(|site| is_so(site, state)).count();
+    let halted = sites.iter().filter(|site| site.halt.is_some()).count();
     let mut parts = vec![count(of(RowState::Routed), "site live", "sites live")];
     for (number, word) in [
         (of(RowState::Waiting), "waiting"),
         (of(RowState::Refused), "refused"),
+        (halted, "paused or stopped"),
     ] {
         if number > 0 {
             parts.push(format!("{number} {word}"));
@@ -185,7 +199,7 @@ fn row(site: &Site<'_>) -> Markup {
     html! {
         tr role="row" data-key {
             th role="rowheader" scope="row" { a href=(address) { bdi { (text(site.name())) } } }
-            td role="cell" { (badge(site.state)) }
+            td role="cell" { (badge(site)) }
             td role="cell" class="number" data-name="Ready" { (site.ready()) " of " (site.rows.len()) }
             td role="cell" data-name="Served by" {
                 ul class="upstreams" {
@@ -199,18 +213,19 @@ fn row(site: &Site<'_>) -> Markup {
                 }
             }
             td role="cell" {
-                @if let Some(reason) = site.reason() { (marked(reason)) }
+                @if let Some(reason) = site.reason() { (marked(&reason)) }
             }
         }
     }
 }
 
-fn badge(state: RowState) -> Markup {
-    let (class, word) = match state {
-        RowState::Routed => ("badge good", "live"),
-        RowState::Waiting => ("badge wait", "waiting"),
-        RowState::Refused => ("badge bad", "refused"),
-        RowState::Off => ("badge off", "off"),
+fn badge(site: &Site<'_>) -> Markup {
+    let (class, word) = match (site.halt, site.state) {
+        (Some(halt), _) => ("badge wait", halt.kind.as_str()),
+        (None, RowState::Routed) => ("badge good", "live"),
+        (None, RowState::Waiting) => ("badge wait", "waiting"),
+        (None, RowState::Refused) => ("badge bad", "refused"),
+        (None, RowState::Off) => ("badge off", "off"),
     };
     html! { span class=(class) { (word) } }
 }

@@ -30,11 +30,19 @@ fn shown() -> Shown {
             row("app.example.com", "/api", ("shop", "api"), None, "waiting", Some(starting)),
             row("a-long-name.of-a-customer.example.com", "/with/a/path", ("customer", "frontend"),
                 None, "refused", Some(off)),
+            row("cart.example.com", "", ("shop", "cart"), Some("172.20.0.5:80"), "routed", none),
             row("", "", ("shop", "job"), None, "off", Some("it is a one-off container (`run`)")),
         ],
         "diagnostics": [],
+        "halts": [
+            {"app": {"owner": {"project": "shop"}, "name": "cart"}, "state": "stopped",
+                "message": "Back at five.", "since": 1_764_158_769, "by": "root"},
+            {"app": {"owner": {"project": "blog"}, "name": "web"}, "state": "paused",
+                "max_millis": 30_000, "since": 1_764_158_769, "by": "root"},
+        ],
     });
-    serde_json::from_value(status).expect("it is of the status' form")
+    let shown: Shown = serde_json::from_value(status).expect("it is of the status' form");
+    shown.with_halts()
 }
 
 fn check(name: &str, text: &str, width: Option<usize>) {
@@ -71,7 +79,10 @@ fn where_not_all_rows_fit_those_that_need_somebody_come_first() {
         colour: false,
         width: Some(80),
     };
-    let screen = text(&Ok(shown()), look, Some(6));
+    let mut shown = shown();
+    shown.halts.clear();
+    shown.rows.retain(|row| row.halt.is_none());
+    let screen = text(&Ok(shown), look, Some(6));
     assert_eq!(screen.lines().count(), 6, "{screen}");
     assert!(
         screen.contains("refused:") && screen.contains("waiting:"),
