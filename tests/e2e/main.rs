@@ -88,5 +88,6 @@ mod startup;
 mod supervise;
 mod tls;
 mod traffic;
+mod verbs;
 mod watch;
 mod wrong_input;

@@ -213,6 +213,7 @@ fn has_what_it_needs_and_no_more(agent: &Agent, key: &Path) {
         &state.join("state.json"),
         &state.join("containers.json"),
         &runtime.join("agent.lock"),
+        &runtime.join("control.sock"),
         &runtime.join("status.sock"),
         &runtime.join("caddy.json"),
         key,

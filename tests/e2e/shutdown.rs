@@ -42,7 +42,7 @@ async fn is_ended(agent: &mut Agent, caddy: Option<u32>, asked: Instant, within:
     let files = std::fs::read_dir(agent.runtime_dir()).expect("it was made");
     let mut files: Vec<_> = files.map(|f| f.expect("readable").file_name()).collect();
     // The folders may not have been made yet.
-    let folders = ["hold", "slots", "caddy"];
+    let folders = ["hold", "notices", "slots", "caddy"];
     files.retain(|file| !folders.iter().any(|folder| file == folder));
     assert_eq!(files, ["agent.lock"], "no socket is left");
     for folder in ["hold", "caddy"] {

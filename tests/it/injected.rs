@@ -57,6 +57,9 @@ const OURS: &[&str] = &[
     "http.request.hostport",
     "http.request.orig_method",
     "http.request.orig_uri",
+    // What a pattern of ours took from the name of a waiting socket, and the file of that name.
+    "http.matchers.file.relative",
+    "http.regexp.1",
     "http.request.orig_uri.query",
     "http.request.scheme",
     "http.request.tls.server_name",

@@ -147,6 +147,8 @@ fn odd_files(scene: &Scene<'_>) -> Vec<String> {
         "agent.lock",
         "caddy.json",
         "caddy.taken",
+        "control.sock",
+        "notices",
         "status.sock",
         "slots",
         "hold",
