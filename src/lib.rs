@@ -35,7 +35,7 @@
 //! | [`state`] | what must outlive the agent |
 //! | [`certificates`] | the directory of a person's own certificates |
 //! | [`on_demand`] | the endpoint where Caddy asks about names at their first handshake |
-//! | [`status`] | what the agent knows, as plain data, why something is served or not, the page and the socket that show both |
+//! | [`status`] | what the agent knows, as plain data, why something is served or not, the page and the socket that show both, and the socket that takes orders |
 //! | [`reconcile`] | the loop |
 //! | [`compose`] | compose files: services, their labels, and where each is written |
 //! | [`check`] | what the agent would say of files, without an agent |
@@ -52,6 +52,8 @@
 //!   one serves at a start without Docker, decides nothing, and gives no site another's address.
 //! - Events carry no data that is trusted: whoever gets one looks again. A lost or doubled event
 //!   does no harm, and a periodic look repairs what was missed.
+//! - What a person orders of an app changes what becomes of its requests, never a container, and makes
+//!   no route less protected.
 //! - What Caddy serves is only ever known from its own answer. State is committed after success.
 //! - Ordered maps everywhere: the same containers in any order give the same bytes.
 //! - One bad label spoils one route. One bad route spoils nothing else.

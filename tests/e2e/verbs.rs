@@ -332,3 +332,37 @@ async fn it_is_shown_everywhere_and_only_the_owner_says_it() {
     scene.agent.logs("The app takes requests again.").await;
     assert!(scene.agent.get(&scene.host, "/").await.is_from("web"));
 }
+
+/// Caddy counts what a waiting socket closes as a failure, and leaves a slot out after the first.
+#[tokio::test]
+async fn replicas_with_passive_checks_are_stopped_with_a_page_and_resumed() {
+    let passive = |app: App| app.label("sh0.health.fail_for", "30s");
+    let scene = Scene::with(passive).await;
+    let other = App::named("web-two").of_project(scene.engine.run_id(), "web");
+    let other = scene.engine.run(passive(other.host(&scene.host))).await;
+    scene.agent.routed(&other).await;
+    let slots = || std::fs::read_dir(scene.agent.runtime_dir().join("slots"));
+    until("both have a slot", patience(), async || {
+        let count = slots().map_or(0, Iterator::count);
+        (count == 2).then_some(()).ok_or(count.to_string())
+    })
+    .await;
+    scene.agent.settled().await;
+    scene
+        .does(&["stop", &scene.app, "--message", "Back at five."])
+        .await;
+    for number in 0..4 {
+        let answer = scene.agent.get(&scene.host, "/").await;
+        assert_eq!(answer.status, 503, "{number}: {answer:?}");
+        assert_eq!(answer.header("retry-after"), "30", "{number}: {answer:?}");
+        assert!(
+            answer.body.contains("Back at five."),
+            "{number}: {answer:?}"
+        );
+    }
+    scene.does(&["resume", &scene.app]).await;
+    for _ in 0..4 {
+        let answer = scene.agent.get(&scene.host, "/").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}

@@ -3,13 +3,16 @@
 use serde::Serialize;
 
 use super::Hidden;
-use super::http::{HeaderOps, Route};
+use super::http::{Errors, HeaderOps, Route};
 
 /// Routes within a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subroute {
     /// All that match, in order.
     pub routes: Vec<Route>,
+    /// For requests that ended in an error there; `None` leaves those to who has routes around it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Errors>,
 }
 
 /// Who may go on.

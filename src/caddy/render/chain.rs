@@ -107,6 +107,7 @@ pub(super) fn gate(matchers: Vec<Matcher>, answer: Handler) -> Handler {
             handle: vec![answer],
             terminal: true,
         }],
+        errors: None,
     })
 }
 

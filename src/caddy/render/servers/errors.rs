@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::list::Ordered;
 use super::notices;
-use crate::caddy::config::{Errors, Handler, Matcher, Pattern, Route};
+use crate::caddy::config::{Errors, Handler, Matcher, Pattern, Route, Subroute};
 use crate::caddy::render::paths::matcher;
 use crate::caddy::render::{RenderOptions, auth, body, handlers};
 use crate::model::{Hostname, Protection};
@@ -13,19 +13,25 @@ use crate::routes::{RouteKey, Serving};
 /// A request that a waiting socket closed gets 503 instead of Caddy's 502, and is told what a person
 /// said who halted its app; one for which passive checks left nobody is passed on all the same.
 pub(super) fn errors(ordered: &Ordered<'_>, options: &RenderOptions) -> Option<Errors> {
-    let held = options.slots.as_ref().map(|slots| Route {
-        id: None,
-        matchers: vec![slots.held()],
-        handle: vec![handlers::held_in_vain()],
-        terminal: false,
-    });
-    let noticed = options.slots.as_ref().map(notices::route);
     let routes: Vec<Route> = pages(ordered)
-        .chain(noticed)
-        .chain(held)
+        .chain(held(options))
         .chain(last_resorts(ordered, options))
         .collect();
     (!routes.is_empty()).then_some(Errors { routes })
+}
+
+/// What those are told whose requests a waiting socket closed.
+fn held(options: &RenderOptions) -> impl Iterator<Item = Route> {
+    let told = options.slots.as_ref().map(|slots| {
+        let in_vain = Route {
+            id: None,
+            matchers: vec![slots.held()],
+            handle: vec![handlers::held_in_vain()],
+            terminal: false,
+        };
+        [notices::route(slots), in_vain]
+    });
+    told.into_iter().flatten()
 }
 
 /// Where requests that nobody answered are passed on all the same: by their own route only. One
@@ -49,7 +55,7 @@ fn last_resorts(ordered: &Ordered<'_>, options: &RenderOptions) -> Vec<Route> {
             routes.push(Route {
                 id: None,
                 matchers: unanswered(key, route),
-                handle,
+                handle: told(handle, options),
                 terminal: true,
             });
             let openness = behind.map_or(0, |(_, openness)| openness);
@@ -58,6 +64,25 @@ fn last_resorts(ordered: &Ordered<'_>, options: &RenderOptions) -> Vec<Route> {
     }
     routes.reverse();
     routes
+}
+
+/// These handlers; who is sent to a waiting socket by them is told so as well, which takes errors of
+/// their own, because Caddy looks at no other ones while it handles an error.
+fn told(handle: Vec<Handler>, options: &RenderOptions) -> Vec<Handler> {
+    let routes: Vec<Route> = held(options).collect();
+    if routes.is_empty() {
+        return handle;
+    }
+    let passed_on = Route {
+        id: None,
+        matchers: Vec::new(),
+        handle,
+        terminal: false,
+    };
+    vec![Handler::Subroute(Subroute {
+        routes: vec![passed_on],
+        errors: Some(Errors { routes }),
+    })]
 }
 
 /// Pages for requests that a route turned away by an error of Caddy's own; they stand first, for

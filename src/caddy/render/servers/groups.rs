@@ -252,7 +252,10 @@ fn branch<'h>(part: &[Host<'h>], within: impl Fn(&[Host<'h>]) -> Vec<Grouped>) -
         route: ConfigRoute {
             id: None,
             matchers: vec![matching_hosts(&hosts)],
-            handle: vec![Handler::Subroute(Subroute { routes })],
+            handle: vec![Handler::Subroute(Subroute {
+                routes,
+                errors: None,
+            })],
             terminal: false,
         },
         keys,

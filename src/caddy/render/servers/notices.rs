@@ -38,7 +38,10 @@ pub(super) fn route(slots: &SlotOptions) -> Route {
     Route {
         id: None,
         matchers: vec![slots.held_by_pool()],
-        handle: vec![Handler::Subroute(Subroute { routes })],
+        handle: vec![Handler::Subroute(Subroute {
+            routes,
+            errors: None,
+        })],
         terminal: false,
     }
 }
