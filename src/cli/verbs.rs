@@ -20,9 +20,9 @@ const ROUTE_CHARS_MAX: usize = 400;
 
 /// What all three have in common, for `--help`.
 pub(crate) const AFTER_HELP: &str = "\
-It holds for requests that come from now on; those under way and websockets are not cut. It holds \
-until the other verb is said, also over a new start of the agent and for new containers of the app. \
-`sh0-agent routes` shows it.
+What is said holds for requests that come from now on; those under way and websockets are not cut. \
+`pause` and `stop` hold until `resume`, also over a new start of the agent and for new containers of \
+the app; `sh0-agent routes` shows it.
 
 Exit codes: 0 it holds; 1 no such app, or it cannot be done; 64 a wrong flag; 69 no agent answers.";
 

@@ -282,8 +282,8 @@ async fn requests_of_a_paused_app_wait_for_its_end_and_those_of_a_stopped_one_do
     is_closed(&mut client(folder.path()).await).await;
     assert_eq!(settle(paused(1)), 1);
     settle(None);
-    let (mut passed, _) = container.accept().await.expect("it is dialled");
-    tokio::io::AsyncWriteExt::write_all(&mut passed, b"x")
+    let (mut behind, _) = container.accept().await.expect("it is dialled");
+    tokio::io::AsyncWriteExt::write_all(&mut behind, b"x")
         .await
         .expect("sent");
     let read = tokio::io::AsyncReadExt::read(&mut waits, &mut [0; 1]).await;
