@@ -1,4 +1,5 @@
-//! What one event costs in allocations: a container moves, and the table follows.
+//! What containers cost in allocations: an event, in which a container moves and the table follows;
+//! and the memory that a list of all and the table take.
 //!
 //! `cargo bench --bench allocations`. Counts do not depend on the machine, or on what else it does.
 
@@ -7,31 +8,43 @@ mod sites;
 
 use std::sync::Arc;
 
+use allocation_counter::{AllocationInfo, measure};
+use serde_json::json;
+use sh0_agent::caddy::render::render;
+use sh0_agent::discovery::wire;
 use sh0_agent::labels::TlsSetting;
-use sh0_agent::model::Snapshot;
+use sh0_agent::model::{Container, Snapshot};
 use sh0_agent::routes::Builder;
+use sh0_agent::settings::Settings;
 
 use self::sites::{built_by, container, moved};
 
-#[expect(clippy::print_stdout, reason = "the figures of a benchmark")]
+const SIZES: [u32; 4] = [10, 100, 1_000, 10_000];
+
 fn main() {
+    changes();
+    memory();
+}
+
+#[expect(clippy::print_stdout, reason = "the figures of a benchmark")]
+fn changes() {
     println!("| containers | allocations for one that moves | bytes | for all, from nothing |");
     println!("|---:|---:|---:|---:|");
-    for size in [10, 100, 1_000, 10_000] {
+    for size in SIZES {
         let snapshot = Snapshot::new((0..size).map(container));
         let mut builder = Builder::default();
         let mut claims = Arc::default();
         let mut all = 0;
         // The second time what the first said about claims is known.
         for _ in 0..2 {
-            let measured = allocation_counter::measure(|| {
+            let measured = measure(|| {
                 let before = built_by(&mut builder, &snapshot, &claims, TlsSetting::Off);
                 claims = before.claims;
             });
             all = all.max(measured.count_total);
         }
         let table = built_by(&mut builder, &snapshot, &claims, TlsSetting::Off).table;
-        let one = allocation_counter::measure(|| {
+        let one = measure(|| {
             let next = moved(&snapshot, size / 2, 1);
             let built = built_by(&mut builder, &next, &claims, TlsSetting::Off);
             assert!(
@@ -44,4 +57,71 @@ fn main() {
             one.count_total, one.bytes_total
         );
     }
+}
+
+/// In KiB, what stays and what is there at most on the way.
+#[expect(clippy::print_stdout, reason = "the figures of a benchmark")]
+fn memory() {
+    let options = Settings::default().render_options();
+    println!("\n| KiB | list | its snapshot | at most | table | at most | config | at most |");
+    println!("|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for size in SIZES {
+        let list = list((0..size).map(container));
+        let (mut snapshot, mut built, mut rendered) = (Snapshot::default(), None, None);
+        let of_snapshot = measure(|| {
+            snapshot = wire::snapshot(list.as_bytes(), "sh0").expect("a list");
+        });
+        let mut builder = Builder::default();
+        let of_table = measure(|| {
+            let claims = Arc::default();
+            built = Some(built_by(&mut builder, &snapshot, &claims, TlsSetting::Off));
+        });
+        let of_config = measure(|| {
+            let table = &built.as_ref().expect("it was built").table;
+            let config = render(table, &options);
+            rendered = Some((config.json, config.places));
+        });
+        let figures = [of_snapshot, of_table, of_config].map(|one| stays_and_peak(&one));
+        println!(
+            "| {size} | {} | {} |",
+            list.len() / 1024,
+            figures.join(" | ")
+        );
+    }
+}
+
+fn stays_and_peak(measured: &AllocationInfo) -> String {
+    let stays = measured.bytes_current / 1024;
+    format!("{stays} | {}", measured.bytes_max / 1024)
+}
+
+/// The list of these containers as Docker writes it.
+fn list(containers: impl Iterator<Item = Container>) -> String {
+    let others = (0..9).map(|n| {
+        (
+            format!("com.docker.compose.other-{n}"),
+            "0123456789".repeat(4),
+        )
+    });
+    let others: Vec<(String, String)> = others.collect();
+    let entry = |one: Container| {
+        let own = one
+            .labels
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()));
+        let labels: std::collections::BTreeMap<_, _> = own.chain(others.clone()).collect();
+        let endpoint = json!({
+            "IPAMConfig": null, "NetworkID": "n".repeat(64), "EndpointID": "e".repeat(64),
+            "Gateway": "172.18.0.1", "IPPrefixLen": 16, "GlobalIPv6Address": "",
+            "IPAddress": one.networks["sh0-net"].ipv4, "MacAddress": "02:42:ac:12:00:02",
+        });
+        json!({
+            "Id": one.id, "Names": [format!("/{}", one.name)], "Image": "shop", "ImageID": "i".repeat(71),
+            "Command": "/web", "Created": one.created, "Labels": labels,
+            "Ports": [{"PrivatePort": 8080, "Type": "tcp"}],
+            "State": "running", "Status": "Up 3 minutes", "HostConfig": {"NetworkMode": "sh0-net"},
+            "NetworkSettings": {"Networks": {"sh0-net": endpoint}}, "Mounts": [],
+        })
+    };
+    serde_json::Value::from_iter(containers.map(entry)).to_string()
 }

@@ -7,55 +7,66 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerSummary, ContainerSummaryHealthStatusEnum,
-    ContainerSummaryStateEnum, EndpointSettings, EventMessage, EventMessageTypeEnum, PortSummary,
-    PortSummaryTypeEnum,
+    ContainerInspectResponse, ContainerSummaryHealthStatusEnum, ContainerSummaryStateEnum,
+    EventMessage, EventMessageTypeEnum, PortSummaryTypeEnum,
 };
 
+use super::listed::{Listed, ListedEndpoint, ListedPort, Pairs, Text};
 use super::{StopRule, signal};
 use crate::model::{
     Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, is_read,
 };
 
-/// A list entry that names no container.
+/// Why an entry of the list is no container.
 #[derive(Debug, thiserror::Error)]
-#[error("expected an `Id` in every entry of the container list, found none in one of them")]
-pub(super) struct NoId;
+pub(super) enum NotListed {
+    /// It is not of the form that the API promises.
+    #[error("an entry of the container list cannot be read")]
+    Form(#[source] serde_json::Error),
+    /// It names none.
+    #[error("expected an `Id` in every entry of the container list, found none in one of them")]
+    NoId,
+}
 
 /// An entry of the container list, with the labels that are read where our own begin with
 /// `<prefix>.`: most of what a list holds is labels of others.
-pub(super) fn container(summary: ContainerSummary, prefix: &str) -> Result<Container, NoId> {
-    let id = ContainerId::new(summary.id.unwrap_or_default()).ok_or(NoId)?;
-    let status = summary.status.unwrap_or_default();
-    let told = summary.health.and_then(|health| health.status);
-    let mode = summary.host_config.and_then(|config| config.network_mode);
-    let networks = summary.network_settings.and_then(|all| all.networks);
+pub(super) fn container(entry: &[u8], prefix: &str) -> Result<Container, NotListed> {
+    let listed: Listed<'_> = serde_json::from_slice(entry).map_err(NotListed::Form)?;
+    let id = listed.id.and_then(|Text(id)| ContainerId::new(id));
+    let id = id.ok_or(NotListed::NoId)?;
+    let status = listed
+        .status
+        .map_or_else(Default::default, |Text(text)| text);
+    let told = listed.health.and_then(|health| health.status);
+    let mode = listed.host_config.and_then(|config| config.network_mode);
+    let networks = listed.network_settings.and_then(|all| all.networks);
+    let labels = listed.labels.map_or_else(Vec::new, |Pairs(labels)| labels);
     Ok(Container {
-        name: name(summary.names.unwrap_or_default(), &id).into(),
+        name: name(&listed.names.unwrap_or_default(), &id).into(),
         id,
-        labels: { summary.labels.unwrap_or_default().into_iter() }
-            .filter(|(key, _)| is_read(key, prefix))
+        labels: { labels.into_iter() }
+            .filter(|(Text(key), _)| is_read(key, prefix))
+            .map(|(Text(key), Text(value))| (key.into_owned(), value.into_owned()))
             .collect(),
-        state: state(summary.state),
+        state: state(listed.state),
         health: told.map_or_else(|| health_of_status(&status), health),
-        created: summary.created.unwrap_or_default(),
-        network_mode: network_mode(&mode.unwrap_or_default()),
-        networks: networks
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(name, endpoint)| (name, address(&endpoint)))
+        created: listed.created.unwrap_or_default(),
+        network_mode: mode.map_or(NetworkMode::Attached, |Text(mode)| network_mode(&mode)),
+        networks: { networks.into_iter() }
+            .flat_map(|Pairs(networks)| networks)
+            .map(|(Text(name), endpoint)| (name.into_owned(), address(&endpoint)))
             .collect(),
-        ports: tcp_ports(&summary.ports.unwrap_or_default()),
+        ports: tcp_ports(&listed.ports.unwrap_or_default()),
     })
 }
 
 /// A container's own name. Legacy links add names such as `/other/alias`.
-fn name(names: Vec<String>, id: &ContainerId) -> String {
+fn name(names: &[Text<'_>], id: &ContainerId) -> String {
     names
-        .into_iter()
-        .map(|name| name.trim_start_matches('/').to_owned())
+        .iter()
+        .map(|Text(name)| name.trim_start_matches('/'))
         .find(|name| !name.is_empty() && !name.contains('/'))
-        .unwrap_or_else(|| id.to_string())
+        .map_or_else(|| id.to_string(), str::to_owned)
 }
 
 fn state(told: Option<ContainerSummaryStateEnum>) -> ContainerState {
@@ -111,19 +122,19 @@ fn network_mode(mode: &str) -> NetworkMode {
 }
 
 /// The engine shows a network without addresses while a container is not running.
-fn address(endpoint: &EndpointSettings) -> Address {
-    let parse = |text: &Option<String>| text.as_ref().map(|text| text.parse());
+fn address(endpoint: &ListedEndpoint<'_>) -> Address {
+    let ipv4 = endpoint.ip_address.as_ref();
     let ipv6 = endpoint.global_ipv6_address.as_ref();
     Address {
-        ipv4: parse(&endpoint.ip_address).and_then(Result::ok),
-        ipv6: ipv6.and_then(|text| text.parse().ok()),
+        ipv4: ipv4.and_then(|Text(text)| text.parse().ok()),
+        ipv6: ipv6.and_then(|Text(text)| text.parse().ok()),
     }
 }
 
-fn tcp_ports(ports: &[PortSummary]) -> BTreeSet<u16> {
+fn tcp_ports(ports: &[ListedPort]) -> BTreeSet<u16> {
     ports
         .iter()
-        .filter(|port| port.typ == Some(PortSummaryTypeEnum::TCP) && port.private_port != 0)
+        .filter(|port| port.protocol == Some(PortSummaryTypeEnum::TCP) && port.private_port != 0)
         .map(|port| port.private_port)
         .collect()
 }
@@ -212,8 +223,7 @@ mod tests {
     use super::*;
 
     fn listed(entry: serde_json::Value) -> Container {
-        let summary = serde_json::from_value(entry).expect("a list entry");
-        container(summary, "sh0").expect("an id")
+        container(entry.to_string().as_bytes(), "sh0").expect("a list entry")
     }
 
     #[test]
@@ -266,7 +276,10 @@ mod tests {
 
     #[test]
     fn an_entry_without_an_id_is_an_error() {
-        assert!(container(ContainerSummary::default(), "sh0").is_err());
+        for entry in ["{}", r#"{"Id":null}"#, r#"{"Id":""}"#] {
+            let error = container(entry.as_bytes(), "sh0").expect_err("no id");
+            assert!(matches!(error, NotListed::NoId), "{entry}");
+        }
     }
 
     #[test]

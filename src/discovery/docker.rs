@@ -2,11 +2,12 @@
 //!
 //! Owns the requests, their time limits and the negotiated API version. Deliberately keeps no
 //! connection: every request dials the endpoint anew by its path, because a socket may be
-//! recreated under the same name. Answers are collected whole in memory, as bollard does; their
-//! bound is the time limit.
+//! recreated under the same name. The container list is read as it comes; all other answers are
+//! short, and collected whole in memory, as bollard does.
 
 mod about;
 mod events;
+mod listing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,7 +17,6 @@ use std::time::Duration;
 use bollard::ClientVersion;
 use bollard::errors::Error;
 use bollard::models::ContainerInspectResponse;
-use bollard::query_parameters::{ListContainersOptions, ListContainersOptionsBuilder};
 use futures::future::{join, join_all};
 use futures::stream::BoxStream;
 use tokio::time::timeout;
@@ -132,8 +132,7 @@ impl Docker {
 
 impl Engine for Docker {
     async fn snapshot(&self) -> Result<Snapshot, EngineError> {
-        let options = ListContainersOptionsBuilder::new().all(true).build();
-        let mut containers = self.inner.list(options, LIST_LIMIT).await?;
+        let mut containers = self.inner.list(&listing::all(), LIST_LIMIT).await?;
         self.inner.memory().exposed.keep_only(&containers);
         self.inner.complete_ports(&mut containers).await;
         let snapshot = Snapshot::new(containers);
@@ -143,13 +142,7 @@ impl Engine for Docker {
     }
 
     async fn look_at(&self, ids: &BTreeSet<ContainerId>) -> Result<Snapshot, EngineError> {
-        let asked: Vec<&str> = ids.iter().map(ContainerId::as_str).collect();
-        let filters = BTreeMap::from([("id", asked)]).into_iter().collect();
-        let options = ListContainersOptionsBuilder::new()
-            .all(true)
-            .filters(&filters)
-            .build();
-        let mut containers = self.inner.list(options, LOOK_AT_LIMIT).await?;
+        let mut containers = self.inner.list(&listing::of(ids), LOOK_AT_LIMIT).await?;
         // Engines also find containers by parts of their ids.
         containers.retain(|container| ids.contains(&container.id));
         self.inner.complete_ports(&mut containers).await;
@@ -213,20 +206,6 @@ impl Engine for Docker {
 }
 
 impl Inner {
-    async fn list(
-        &self,
-        options: ListContainersOptions,
-        limit: Duration,
-    ) -> Result<Vec<Container>, EngineError> {
-        let request = self.request(DockerRequest::List, limit);
-        let list = self.call(request, |docker| async move {
-            docker.list_containers(Some(options)).await
-        });
-        let convert = |summary| convert::container(summary, &self.label_prefix);
-        let containers: Result<_, _> = list.await?.into_iter().map(convert).collect();
-        containers.map_err(|error| request.broken(error))
-    }
-
     /// Adds the ports that only an inspect tells. A failed inspect is no failed look.
     async fn complete_ports(&self, containers: &mut [Container]) {
         let wanted = self.memory().exposed.wanted(containers, &self.label_prefix);
@@ -265,11 +244,7 @@ impl Inner {
     {
         let version = self.version().await?;
         let answer = self.ask(request, version, ask).await;
-        if let Err(error) = &answer
-            && !error.is_answer()
-        {
-            self.forget_version();
-        }
+        self.note_silence(answer.as_ref().err());
         answer
     }
 
@@ -286,12 +261,27 @@ impl Inner {
             .way
             .dial(version, BOLLARD_LIMIT_SECS)
             .map_err(|error| request.failed(error))?;
-        let answer = match timeout(request.limit, ask(docker)).await {
-            Ok(answer) => answer.map_err(|error| request.failed(error)),
-            Err(_elapsed) => Err(request.timed_out()),
-        };
+        let answer = async { ask(docker).await.map_err(|error| request.failed(error)) };
+        self.within(request, answer).await
+    }
+
+    /// Waits for the answer to a request, with a limit on the whole of it.
+    async fn within<T>(
+        &self,
+        request: Request<'_>,
+        answer: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        let answer = timeout(request.limit, answer).await;
+        let answer = answer.unwrap_or_else(|_elapsed| Err(request.timed_out()));
         self.note_access(request.operation, answer.as_ref().err());
         answer
+    }
+
+    /// The version holds until a request fails: the engine that answers next may be another one.
+    fn note_silence(&self, error: Option<&EngineError>) {
+        if error.is_some_and(|error| !error.is_answer()) {
+            self.forget_version();
+        }
     }
 
     /// Remembers whether a request was let through, where its end says so.
@@ -356,12 +346,17 @@ impl Inner {
 /// A name as one segment of a path: Docker lets networks have any name, `a/b` too. The dots cannot
 /// be written so that they stay a name.
 fn path_segment(name: &str) -> Option<String> {
+    (!matches!(name, "" | "." | "..")).then(|| percent_encoded(name))
+}
+
+/// A text as it may stand anywhere in a URL.
+fn percent_encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
         _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
     };
-    (!matches!(name, "" | "." | "..")).then(|| name.bytes().map(encode).collect())
+    text.bytes().map(encode).collect()
 }
 
 #[cfg(test)]

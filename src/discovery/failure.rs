@@ -1,4 +1,4 @@
-//! What bollard's errors mean to us.
+//! What the errors of a request mean to us.
 //!
 //! Pure but for one look at a socket file that bollard reports as missing: it says the same of one
 //! that we may not see.
@@ -10,7 +10,7 @@ use std::time::Duration;
 use bollard::errors::Error;
 
 use super::endpoint::Endpoint;
-use super::tls::TlsFailure;
+use super::http::NoAnswer;
 use super::{DockerRequest, EngineError};
 use crate::certificates::WrongFile;
 
@@ -73,8 +73,8 @@ impl<'a> Request<'a> {
             return self.refused(*status_code, message);
         }
         if let Error::IOError { err } = error {
-            return match err.downcast::<TlsFailure>() {
-                Ok(failure) => self.no_tls(failure),
+            return match err.downcast::<NoAnswer>() {
+                Ok(why) => self.unanswered(why),
                 Err(err) => self.broken(err),
             };
         }
@@ -88,7 +88,8 @@ impl<'a> Request<'a> {
         self.broken(error)
     }
 
-    fn refused(self, status: u16, message: &str) -> EngineError {
+    /// The answer has a status that says no.
+    pub(super) fn refused(self, status: u16, message: &str) -> EngineError {
         let operation = self.operation;
         let line = one_bounded_line(message);
         // The engine names what it does not have. Who does not let the path through says nothing
@@ -108,15 +109,16 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn no_tls(self, failure: TlsFailure) -> EngineError {
-        match failure {
-            TlsFailure::File(WrongFile { path, problem }) => EngineError::File { path, problem },
-            TlsFailure::Dial(cause) => self.not_connected(cause),
-            TlsFailure::Tls(problem) => EngineError::Tls {
+    /// There is no answer.
+    pub(super) fn unanswered(self, why: NoAnswer) -> EngineError {
+        match why {
+            NoAnswer::File(WrongFile { path, problem }) => EngineError::File { path, problem },
+            NoAnswer::Dial(cause) => self.not_connected(cause),
+            NoAnswer::Tls(problem) => EngineError::Tls {
                 endpoint: self.endpoint.to_string(),
                 problem,
             },
-            TlsFailure::Exchange(error) => self.broken(error),
+            NoAnswer::Exchange(error) => self.broken(error),
         }
     }
 

@@ -8,25 +8,22 @@ use std::error::Error as StdError;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::BollardRequest;
 use bollard::errors::Error;
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderValue};
-use hyper::{Response, Uri};
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, ClientConfig};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::http::{Connections, NoAnswer};
 use crate::certificates::{ClientFiles, WrongFile};
 
 /// To dial and to shake hands takes a few round trips; the engine may be on another continent.
@@ -38,26 +35,7 @@ const OTHERS: u32 = 0o077;
 #[derive(Debug)]
 pub(super) struct Tls {
     files: ClientFiles,
-    /// The connections under way; each ends with its answer. A lock, because requests run in tasks
-    /// of their own; held for a few instructions.
-    connections: Mutex<JoinSet<()>>,
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum TlsFailure {
-    /// A file cannot be used.
-    #[error("{} {}", .0.path.display(), .0.problem)]
-    File(WrongFile),
-    /// Nobody is there.
-    #[error(transparent)]
-    Dial(io::Error),
-    /// There is no agreement on a protected connection.
-    #[error(transparent)]
-    Tls(TlsProblem),
-    /// The connection broke.
-    #[error(transparent)]
-    Exchange(hyper::Error),
+    connections: Connections,
 }
 
 /// Why there is no protected connection to an engine.
@@ -138,7 +116,7 @@ impl Tls {
     pub(super) fn new(certificates: Option<PathBuf>) -> Self {
         Self {
             files: ClientFiles::in_directory(certificates.unwrap_or_else(default_directory)),
-            connections: Mutex::default(),
+            connections: Connections::default(),
         }
     }
 
@@ -149,23 +127,24 @@ impl Tls {
         (mode & OTHERS != 0).then_some((key, mode & 0o777))
     }
 
-    /// Makes one request of `host:port`, on a connection of its own.
+    /// Makes one request of `host:port`, as bollard has it made.
     pub(super) async fn request(
         self: Arc<Self>,
         authority: String,
         request: BollardRequest,
     ) -> Result<Response<Incoming>, Error> {
-        let answer = self.exchange(&authority, request).await;
+        let answer = self.send(&authority, request).await;
         answer.map_err(|failure| Error::IOError {
             err: io::Error::other(failure),
         })
     }
 
-    async fn exchange(
+    /// Makes one request of `host:port`, on a connection of its own.
+    pub(super) async fn send(
         &self,
         authority: &str,
-        mut request: BollardRequest,
-    ) -> Result<Response<Incoming>, TlsFailure> {
+        request: BollardRequest,
+    ) -> Result<Response<Incoming>, NoAnswer> {
         let (connector, has_certificate) = self.connector().await?;
         let host = authority
             .rsplit_once(':')
@@ -176,52 +155,28 @@ impl Tls {
         };
         let connect = connect(authority, host, &connector);
         let stream = match timeout(CONNECT_LIMIT, connect).await {
-            Err(_elapsed) => return Err(TlsFailure::Dial(io::ErrorKind::TimedOut.into())),
+            Err(_elapsed) => return Err(NoAnswer::Dial(io::ErrorKind::TimedOut.into())),
             Ok(stream) => stream?,
         };
         let stream = stream.map_err(|error| {
             let known = problem(&error);
-            TlsFailure::Tls(known.unwrap_or_else(|| TlsProblem::Failed(error.into())))
+            NoAnswer::Tls(known.unwrap_or_else(|| TlsProblem::Failed(error.into())))
         })?;
         // With TLS 1.3 a refusal of our certificate comes only after the handshake.
         let broken = |error: hyper::Error| match problem(&error) {
-            Some(problem) => TlsFailure::Tls(problem),
-            None => TlsFailure::Exchange(error),
+            Some(problem) => NoAnswer::Tls(problem),
+            None => NoAnswer::Exchange(error),
         };
-        let (mut sender, connection) =
-            { http1::handshake(TokioIo::new(stream)).await }.map_err(broken)?;
-        let (tell, end) = oneshot::channel();
-        // Nobody listens any more when there was an answer.
-        self.keep(async { drop(tell.send(connection.await.err())) });
-        if let Ok(host) = HeaderValue::from_str(authority) {
-            request.headers_mut().insert(HOST, host);
-        }
-        let path = request.uri().path_and_query().cloned();
-        *request.uri_mut() = path.map_or_else(Uri::default, Uri::from);
-        let answer = sender.send_request(request).await;
-        drop(sender);
-        match answer {
-            Ok(answer) => Ok(answer),
-            Err(error) if problem(&error).is_some() => Err(broken(error)),
-            // A refusal that came before the request is known to the connection alone.
-            Err(error) => Err(broken(end.await.ok().flatten().unwrap_or(error))),
-        }
-    }
-
-    /// Keeps a connection going until its end.
-    fn keep(&self, connection: impl Future<Output = ()> + Send + 'static) {
-        let connections = self.connections.lock();
-        let mut connections = connections.unwrap_or_else(PoisonError::into_inner);
-        while connections.try_join_next().is_some() {}
-        connections.spawn(connection);
+        let answer = self.connections.exchange(stream, authority, request);
+        answer.await.map_err(broken)
     }
 
     /// What shakes hands, and whether it has a certificate to show.
-    async fn connector(&self) -> Result<(TlsConnector, bool), TlsFailure> {
+    async fn connector(&self) -> Result<(TlsConnector, bool), NoAnswer> {
         let files = self.files.clone();
         let loaded = spawn_blocking(move || files.load()).await;
-        let loaded = loaded.map_err(|error| TlsFailure::Dial(io::Error::other(error)))?;
-        let loaded = loaded.map_err(TlsFailure::File)?;
+        let loaded = loaded.map_err(|error| NoAnswer::Dial(io::Error::other(error)))?;
+        let loaded = loaded.map_err(NoAnswer::File)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -231,7 +186,7 @@ impl Tls {
         let config = match loaded.pair {
             None => config.with_no_client_auth(),
             Some((chain, key)) => config.with_client_auth_cert(chain, key).map_err(|error| {
-                TlsFailure::File(WrongFile {
+                NoAnswer::File(WrongFile {
                     path: self.files.certificate(),
                     problem: error.to_string(),
                 })
@@ -299,11 +254,11 @@ async fn connect(
     authority: &str,
     host: &str,
     connector: &TlsConnector,
-) -> Result<io::Result<TlsStream<TcpStream>>, TlsFailure> {
+) -> Result<io::Result<TlsStream<TcpStream>>, NoAnswer> {
     let name = ServerName::try_from(host.to_owned());
-    let name = name.map_err(|error| TlsFailure::Dial(io::Error::other(error)))?;
+    let name = name.map_err(|error| NoAnswer::Dial(io::Error::other(error)))?;
     let stream = TcpStream::connect(authority).await;
-    let stream = stream.map_err(TlsFailure::Dial)?;
+    let stream = stream.map_err(NoAnswer::Dial)?;
     Ok(connector.connect(name, stream).await)
 }
 

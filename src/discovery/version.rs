@@ -16,11 +16,20 @@ pub(super) fn with_version(mut request: BollardRequest, version: ClientVersion) 
         && !uri.path().starts_with("/v1.")
         && let (Some(scheme), Some(authority), Some(path)) =
             (uri.scheme_str(), uri.authority(), uri.path_and_query())
-        && let Ok(versioned) = format!("{scheme}://{authority}/v{version}{path}").parse()
+        && let path = versioned(path.as_str(), version)
+        && let Ok(uri) = format!("{scheme}://{authority}{path}").parse()
     {
-        *request.uri_mut() = versioned;
+        *request.uri_mut() = uri;
     }
     request
+}
+
+/// This path of the API in this version.
+pub(super) fn versioned(path: &str, version: ClientVersion) -> String {
+    if version == UNVERSIONED {
+        return path.to_owned();
+    }
+    format!("/v{version}{path}")
 }
 
 /// The newest version that both sides speak, where the engine's newest is this.

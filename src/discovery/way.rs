@@ -5,12 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bollard::errors::Error;
-use bollard::{ClientVersion, Docker};
+use bollard::{ClientVersion, Docker, body_full};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use tokio::net::{TcpStream, UnixStream};
 
 use super::EngineError;
 use super::endpoint::Endpoint;
+use super::http::{Connections, NoAnswer};
 use super::tls::Tls;
 use super::version::with_version;
+
+/// The host that a request on a Unix socket names: HTTP/1.1 wants one.
+const HOST_OF_SOCKET: &str = "localhost";
 
 /// An endpoint with what is needed to reach it.
 #[derive(Debug)]
@@ -18,6 +25,8 @@ pub(super) struct Way {
     endpoint: Endpoint,
     /// Used for an endpoint with TLS alone.
     tls: Arc<Tls>,
+    /// Used for one without TLS, where bollard is not.
+    connections: Connections,
 }
 
 impl Way {
@@ -33,6 +42,7 @@ impl Way {
         Ok(Self {
             endpoint: Endpoint::parse(endpoint, tls)?,
             tls: Arc::new(Tls::new(certificates)),
+            connections: Connections::default(),
         })
     }
 
@@ -64,6 +74,28 @@ impl Way {
             }
         };
         Ok(docker?.with_request_modifier(move |request| with_version(request, version)))
+    }
+
+    /// Makes one request, whose answer is read as it comes, on a connection of its own. `path` is
+    /// whole, with the version.
+    pub(super) async fn send(&self, path: &str) -> Result<Response<Incoming>, NoAnswer> {
+        let request = { Request::get(path).body(body_full(Bytes::new())) }
+            .expect("the path has no characters but those of a URL");
+        let connections = &self.connections;
+        let answer = match &self.endpoint {
+            Endpoint::Unix(path) => {
+                let stream = UnixStream::connect(path).await.map_err(NoAnswer::Dial)?;
+                connections.exchange(stream, HOST_OF_SOCKET, request).await
+            }
+            Endpoint::Http(authority) => {
+                let stream = TcpStream::connect(authority)
+                    .await
+                    .map_err(NoAnswer::Dial)?;
+                connections.exchange(stream, authority, request).await
+            }
+            Endpoint::Https(authority) => return self.tls.send(authority, request).await,
+        };
+        answer.map_err(NoAnswer::Exchange)
     }
 
     /// What is not safe about it.

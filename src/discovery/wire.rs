@@ -1,12 +1,13 @@
 //! What becomes of an engine's bytes, without an engine, for tests that make the bytes up.
 //!
-//! Owns nothing that the agent itself uses: it reads answers as bollard does, and hands them to the
-//! same functions as the adapter does. Deliberately without sockets, time and tasks.
+//! Owns nothing that the agent itself uses: it hands answers to the same functions as the adapter
+//! does. Deliberately without sockets, time and tasks.
 
 use std::collections::BTreeSet;
 
 use bollard::models::EventMessage;
 
+use super::list::List;
 use super::relevance::{Known, Relevance};
 use super::{Notice, StopRule, convert};
 use crate::model::Snapshot;
@@ -15,10 +16,9 @@ use crate::model::Snapshot;
 /// had whole.
 #[must_use]
 pub fn snapshot(list: &[u8], prefix: &str) -> Option<Snapshot> {
-    let entries: Vec<_> = serde_json::from_slice(list).ok()?;
-    let convert = |entry| convert::container(entry, prefix);
-    let containers: Result<Vec<_>, _> = entries.into_iter().map(convert).collect();
-    containers.map(Snapshot::new).ok()
+    let mut containers = List::new(prefix);
+    containers.push(list).ok()?;
+    containers.end().map(Snapshot::new).ok()
 }
 
 /// How an inspected container is stopped, and its exposed ports; `None` when it is no inspect.

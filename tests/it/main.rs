@@ -42,6 +42,7 @@ mod check;
 mod compose_text;
 mod control;
 mod crashes;
+mod docker_list;
 mod docker_server;
 mod docker_socket;
 mod docker_tls;

@@ -146,9 +146,15 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
 pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("bollard", &["src/discovery/"]),
     ("reqwest", &["src/caddy/admin.rs"]),
-    ("hyper", &["src/probe/http.rs", "src/discovery/tls.rs"]),
-    ("hyper_util", &["src/probe/http.rs", "src/discovery/tls.rs"]),
-    ("http_body_util", &["src/probe/http.rs"]),
+    ("hyper", &["src/probe/http.rs", "src/discovery/"]),
+    (
+        "hyper_util",
+        &["src/probe/http.rs", "src/discovery/http.rs"],
+    ),
+    (
+        "http_body_util",
+        &["src/probe/http.rs", "src/discovery/docker/listing.rs"],
+    ),
     (
         "tokio::process",
         &["src/supervise/child.rs", "src/supervise/version.rs"],
