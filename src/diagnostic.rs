@@ -9,6 +9,8 @@ mod render;
 
 pub use code::{Code, Severity};
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::ContainerRef;
@@ -17,9 +19,9 @@ use crate::model::ContainerRef;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LabelRef {
     /// The whole key, prefix included.
-    pub key: String,
+    pub key: Arc<str>,
     /// The value, whole; it is cut only when shown.
-    pub value: String,
+    pub value: Arc<str>,
 }
 
 /// One finding about one container. `Ord` sorts by container, then by what is wrong there, so that

@@ -6,6 +6,7 @@
 mod app;
 mod changes;
 mod container;
+mod few;
 mod halt;
 mod handling;
 mod health;
@@ -24,6 +25,7 @@ pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, NetworkMode, Snapshot,
 };
 pub(crate) use container::{has_prefix, is_read};
+pub use few::Few;
 pub use halt::{Halt, HaltKind, HaltMessage, Halts};
 pub(crate) use handling::is_path;
 pub use handling::{

@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::labels::{HostRules, TlsSetting};
     use crate::model::{
-        Address, AppKey, Container, ContainerId, ContainerState, Halt, HaltKind, Health, Hostname,
+        Address, AppKey, Container, ContainerId, ContainerState, Few, Halt, HaltKind, Health, Hostname,
         Labels, NetworkMode, Owner, RouteId, RouteName,
     };
     use crate::routes::Claim;
@@ -244,7 +244,7 @@ mod tests {
             health: Health::Healthy,
             created: 5,
             network_mode: NetworkMode::Container(web.clone()),
-            networks: BTreeMap::from([("sh0-net".to_owned(), Address::default())]),
+            networks: Few::from([("sh0-net".to_owned(), Address::default())]),
             ports: [80].into(),
         };
         Remembered {

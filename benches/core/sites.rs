@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Snapshot,
+    Address, Container, ContainerId, ContainerState, Few, Health, Labels, NetworkMode, Snapshot,
 };
 use sh0_agent::routes::{Absent, Builder, Built, Claims, Gates, Inputs, LastGood, Refused};
 
@@ -27,7 +27,7 @@ pub(crate) fn container(n: u32) -> Container {
         health: Health::None,
         created: i64::from(n),
         network_mode: NetworkMode::Attached,
-        networks: BTreeMap::from([(
+        networks: Few::from([(
             "sh0-net".to_owned(),
             Address {
                 ipv4: Some(address),
@@ -68,7 +68,7 @@ pub(crate) fn built_by(
 /// The containers with one of them at another address.
 pub(crate) fn moved(snapshot: &Snapshot, number: u32, last: u8) -> Snapshot {
     let mut one = container(number);
-    for address in one.networks.values_mut() {
+    if let Some(address) = one.networks.get_mut("sh0-net") {
         address.ipv4 = Some([192, 168, 0, last].into());
     }
     let mut next = snapshot.clone();

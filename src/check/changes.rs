@@ -1,6 +1,7 @@
 //! What starting a project would change on a host: its routes there now, against those to come.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -205,7 +206,7 @@ impl Comparison<'_> {
         else {
             return differences;
         };
-        let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let keys: BTreeSet<&Arc<str>> = old.keys().chain(new.keys()).collect();
         let keys = keys.into_iter().filter(|key| self.counts(key, &id.route));
         for key in keys {
             let (old, new) = (old.get(key), new.get(key));
@@ -216,11 +217,11 @@ impl Comparison<'_> {
         differences
     }
 
-    fn difference(&self, key: &str, old: Option<&String>, new: Option<&String>) -> String {
-        let label = |value: &String| {
+    fn difference(&self, key: &Arc<str>, old: Option<&Arc<str>>, new: Option<&Arc<str>>) -> String {
+        let label = |value: &Arc<str>| {
             let label = LabelRef {
-                key: key.to_owned(),
-                value: value.clone(),
+                key: Arc::clone(key),
+                value: Arc::clone(value),
             };
             let is_secret = is_secret(key, &self.rules.prefix);
             let label = if is_secret { label.hidden() } else { label };

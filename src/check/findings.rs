@@ -141,7 +141,7 @@ impl<'a> Findings<'a> {
     /// What the agent says of the service's container.
     pub(super) fn diagnostic(&mut self, diagnostic: &Diagnostic, service: &Service) {
         let blamed = diagnostic.label.as_ref();
-        let blamed = blamed.and_then(|label| Some((label, service.labels.get(&label.key)?)));
+        let blamed = blamed.and_then(|label| Some((label, service.labels.get(&*label.key)?)));
         let is_unknown = |(_, label): &(&LabelRef, &Label)| label.unset.is_some();
         if diagnostic.code == Code::BadValue && blamed.as_ref().is_some_and(is_unknown) {
             return;

@@ -1,6 +1,7 @@
 //! Labels in JSON: a list of containers, as `render` takes it, or the labels of one container.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -87,7 +88,7 @@ fn service(container: &Container, outline: Option<&Outline>, at: Option<&str>) -
         let path: Vec<&str> = at.into_iter().chain(rest.iter().copied()).collect();
         outline.and_then(|outline| outline.find(&path))
     };
-    let label = |(key, value): (&String, &String)| {
+    let label = |(key, value): (&Arc<str>, &Arc<str>)| {
         let path: &[&str] = if at.is_some() {
             &["labels", key]
         } else {
@@ -95,12 +96,12 @@ fn service(container: &Container, outline: Option<&Outline>, at: Option<&str>) -
         };
         let (key_place, value_place) = find(path).unwrap_or_default();
         let label = Label {
-            value: value.clone(),
+            value: value.to_string(),
             key_place,
             value_place,
             unset: None,
         };
-        (key.clone(), label)
+        (key.to_string(), label)
     };
     Service {
         name: container.name.to_string(),

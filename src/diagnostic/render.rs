@@ -14,7 +14,7 @@ impl LabelRef {
     #[must_use]
     pub fn hidden(self) -> Self {
         Self {
-            value: "(hidden)".to_owned(),
+            value: "(hidden)".into(),
             ..self
         }
     }
@@ -75,8 +75,8 @@ mod tests {
             },
             code: Code::BadValue,
             label: Some(LabelRef {
-                key: "sh0.port".to_owned(),
-                value: value.to_owned(),
+                key: "sh0.port".into(),
+                value: value.into(),
             }),
             message: "`sh0.port` takes a number from 1 to 65535, found not a number".to_owned(),
             help: "write for example `sh0.port=8080`".to_owned(),
@@ -118,8 +118,8 @@ mod tests {
     #[test]
     fn a_hostile_value_is_escaped_and_cut() {
         let label = LabelRef {
-            key: "\u{1b}[31m\n".repeat(100),
-            value: "\u{1b}[31m\n".repeat(100),
+            key: "\u{1b}[31m\n".repeat(100).into(),
+            value: "\u{1b}[31m\n".repeat(100).into(),
         };
         for shown in [label.shown_key(), label.shown_value()] {
             assert!(!shown.contains('\u{1b}') && !shown.contains('\n'));

@@ -4,6 +4,7 @@
 //! an id is an error, because leaving it out would make the list look whole when it is not.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models::{
@@ -28,9 +29,28 @@ pub(super) enum NotListed {
     NoId,
 }
 
+/// The names that many entries of one list have in common: labels' keys and networks.
+#[derive(Debug, Default)]
+pub(super) struct Common(BTreeSet<Arc<str>>);
+
+impl Common {
+    fn share(&mut self, name: &str) -> Arc<str> {
+        if let Some(shared) = self.0.get(name) {
+            return Arc::clone(shared);
+        }
+        let shared: Arc<str> = name.into();
+        self.0.insert(Arc::clone(&shared));
+        shared
+    }
+}
+
 /// An entry of the container list, with the labels that are read where our own begin with
 /// `<prefix>.`: most of what a list holds is labels of others.
-pub(super) fn container(entry: &[u8], prefix: &str) -> Result<Container, NotListed> {
+pub(super) fn container(
+    entry: &[u8],
+    prefix: &str,
+    common: &mut Common,
+) -> Result<Container, NotListed> {
     let listed: Listed<'_> = serde_json::from_slice(entry).map_err(NotListed::Form)?;
     let id = listed.id.and_then(|Text(id)| ContainerId::new(id));
     let id = id.ok_or(NotListed::NoId)?;
@@ -46,7 +66,7 @@ pub(super) fn container(entry: &[u8], prefix: &str) -> Result<Container, NotList
         id,
         labels: { labels.into_iter() }
             .filter(|(Text(key), _)| is_read(key, prefix))
-            .map(|(Text(key), Text(value))| (key.into_owned(), value.into_owned()))
+            .map(|(Text(key), Text(value))| (common.share(&key), value))
             .collect(),
         state: state(listed.state),
         health: told.map_or_else(|| health_of_status(&status), health),
@@ -54,7 +74,7 @@ pub(super) fn container(entry: &[u8], prefix: &str) -> Result<Container, NotList
         network_mode: mode.map_or(NetworkMode::Attached, |Text(mode)| network_mode(&mode)),
         networks: { networks.into_iter() }
             .flat_map(|Pairs(networks)| networks)
-            .map(|(Text(name), endpoint)| (name.into_owned(), address(&endpoint)))
+            .map(|(Text(name), endpoint)| (common.share(&name), address(&endpoint)))
             .collect(),
         ports: tcp_ports(&listed.ports.unwrap_or_default()),
     })
@@ -202,7 +222,7 @@ pub(super) fn event(message: EventMessage) -> Event {
     let actor = message.actor.unwrap_or_default();
     let attributes: Labels = actor.attributes.unwrap_or_default().into_iter().collect();
     let container = match subject {
-        Subject::Container => actor.id,
+        Subject::Container => actor.id.map(Arc::from),
         Subject::Network => attributes.get("container").cloned(),
         Subject::Other => None,
     };
@@ -216,14 +236,14 @@ pub(super) fn event(message: EventMessage) -> Event {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::json;
 
     use super::*;
+    use crate::model::Few;
 
     fn listed(entry: serde_json::Value) -> Container {
-        container(entry.to_string().as_bytes(), "sh0").expect("a list entry")
+        let entry = entry.to_string();
+        container(entry.as_bytes(), "sh0", &mut Common::default()).expect("a list entry")
     }
 
     #[test]
@@ -258,7 +278,7 @@ mod tests {
             ipv4: "172.18.0.2".parse().ok(),
             ipv6: "fd00::2".parse().ok(),
         };
-        let networks = BTreeMap::from([
+        let networks: Few<Address> = Few::from([
             ("sh0-net".to_owned(), address),
             ("other".to_owned(), Address::default()),
         ]);
@@ -277,7 +297,8 @@ mod tests {
     #[test]
     fn an_entry_without_an_id_is_an_error() {
         for entry in ["{}", r#"{"Id":null}"#, r#"{"Id":""}"#] {
-            let error = container(entry.as_bytes(), "sh0").expect_err("no id");
+            let error = container(entry.as_bytes(), "sh0", &mut Common::default());
+            let error = error.expect_err("no id");
             assert!(matches!(error, NotListed::NoId), "{entry}");
         }
     }

@@ -103,7 +103,7 @@ fn is_untold(container: &Container, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Health, Labels};
+    use crate::model::{Few, Health, Labels};
 
     fn guest(id: &str) -> Container {
         Container {
@@ -114,7 +114,7 @@ mod tests {
             health: Health::None,
             created: 0,
             network_mode: NetworkMode::Host,
-            networks: BTreeMap::new(),
+            networks: Few::default(),
             ports: BTreeSet::new(),
         }
     }

@@ -4,7 +4,7 @@
 //! taken apart into its entries as its bytes come, and each becomes a container of ours at once.
 //! Pure: the bytes are fed in. Owns what makes a list whole; a part of one is never handed out.
 
-use super::convert::{self, NotListed};
+use super::convert::{self, Common, NotListed};
 use crate::model::Container;
 
 /// More than this is no entry that an engine made: the labels of a container are a few KB. The
@@ -43,6 +43,7 @@ pub(super) enum ListError {
 pub(super) struct List<'a> {
     prefix: &'a str,
     entries: Entries,
+    common: Common,
     containers: Vec<Container>,
 }
 
@@ -53,6 +54,7 @@ impl<'a> List<'a> {
         Self {
             prefix,
             entries: Entries::default(),
+            common: Common::default(),
             containers: Vec::new(),
         }
     }
@@ -62,9 +64,15 @@ impl<'a> List<'a> {
     /// # Errors
     /// When this can no longer become a list.
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<(), ListError> {
-        let (prefix, containers) = (self.prefix, &mut self.containers);
-        self.entries.push(piece, |entry| {
-            containers.push(convert::container(entry, prefix).map_err(ListError::Entry)?);
+        let Self {
+            prefix,
+            entries,
+            common,
+            containers,
+        } = self;
+        entries.push(piece, |entry| {
+            let container = convert::container(entry, prefix, common);
+            containers.push(container.map_err(ListError::Entry)?);
             Ok(())
         })
     }

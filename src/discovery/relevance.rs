@@ -138,7 +138,7 @@ impl Relevance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ContainerState, Health, Labels, NetworkMode};
+    use crate::model::{ContainerState, Few, Health, Labels, NetworkMode};
 
     fn id(text: &str) -> ContainerId {
         ContainerId::new(text).expect("not empty")
@@ -153,7 +153,7 @@ mod tests {
             health: Health::None,
             created: 0,
             network_mode,
-            networks: BTreeMap::new(),
+            networks: Few::default(),
             ports: BTreeSet::new(),
         }
     }

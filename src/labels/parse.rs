@@ -113,7 +113,7 @@ impl Reader<'_> {
             self.container
                 .labels
                 .get(key)
-                .map(String::as_str)
+                .map(|value| &**value)
                 .filter(|value| !value.is_empty())
         };
         let name: Arc<str> = (label.map(Token::as_str))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::changes::changes;
+use super::few::Few;
 use super::labels::Labels;
 use super::shown::shown;
 
@@ -176,7 +177,7 @@ pub struct Container {
     pub network_mode: NetworkMode,
     /// Its addresses by network name.
     #[serde(default)]
-    pub networks: BTreeMap<String, Address>,
+    pub networks: Few<Address>,
     /// The TCP ports that its image or its run command exposes.
     #[serde(default)]
     pub ports: BTreeSet<u16>,
@@ -224,8 +225,12 @@ pub(crate) fn is_read(key: &str, prefix: &str) -> bool {
 }
 
 /// Whether any of the keys begins with `<prefix>.`.
-pub(crate) fn has_prefix<'a>(keys: impl IntoIterator<Item = &'a String>, prefix: &str) -> bool {
+pub(crate) fn has_prefix<'a, K: AsRef<str> + 'a>(
+    keys: impl IntoIterator<Item = &'a K>,
+    prefix: &str,
+) -> bool {
     keys.into_iter().any(|key| {
+        let key = key.as_ref();
         key.strip_prefix(prefix)
             .is_some_and(|rest| rest.starts_with('.'))
     })

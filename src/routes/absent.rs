@@ -9,7 +9,8 @@ use super::forms::Form;
 use super::part::Member;
 use crate::labels::{Standing, parse};
 use crate::model::{
-    AppKey, Container, ContainerId, ContainerState, Health, Hostname, Labels, NetworkMode, RouteId,
+    AppKey, Container, ContainerId, ContainerState, Few, Health, Hostname, Labels, NetworkMode,
+    RouteId,
 };
 
 /// How long a route outlives its app's last container where requests can wait, in seconds: a
@@ -89,7 +90,7 @@ fn removed(id: &RouteId, labels: &Labels) -> Container {
         health: Health::None,
         created: 0,
         network_mode: NetworkMode::Attached,
-        networks: BTreeMap::new(),
+        networks: Few::default(),
         ports: BTreeSet::new(),
     }
 }

@@ -1,5 +1,7 @@
 //! Which label Caddy's refusal of a route is about.
 
+use std::sync::Arc;
+
 use crate::diagnostic::LabelRef;
 use crate::labels::is_secret;
 use crate::model::{Labels, RouteName};
@@ -38,10 +40,10 @@ pub(super) fn label(
     let own = |beginning: &str| {
         let beginning = format!("{scope}{beginning}");
         labels.iter().filter(move |(key, _)| {
-            *key == &beginning || beginning.ends_with('.') && key.starts_with(&beginning)
+            ***key == *beginning || beginning.ends_with('.') && key.starts_with(&beginning)
         })
     };
-    let shown = |(key, value): (&String, &String)| {
+    let shown = |(key, value): (&Arc<str>, &Arc<str>)| {
         let label = LabelRef {
             key: key.clone(),
             value: value.clone(),
@@ -72,7 +74,8 @@ mod tests {
     fn named(words: &str, pairs: &[(&str, &str)]) -> Option<String> {
         let pairs = pairs.iter();
         let labels = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        label(words, &labels.collect(), "sh0", &RouteName::Default).map(|label| label.key)
+        let label = label(words, &labels.collect(), "sh0", &RouteName::Default);
+        label.map(|label| label.key.to_string())
     }
 
     #[test]

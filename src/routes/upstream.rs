@@ -163,7 +163,7 @@ fn network_address(
     if let Some(address) = lender.networks.get(&network) {
         address.preferred().ok_or(NotReady::NoAddress { network })
     } else {
-        let attached = lender.networks.keys().cloned().collect();
+        let attached = lender.networks.keys().map(ToString::to_string).collect();
         let is_lent = lender.id != container.id;
         Err(NotReady::NotOnNetwork {
             network,

@@ -86,7 +86,7 @@ async fn a_started_container_is_seen_whole(engine: &impl Engine, world: &mut imp
     let id = start_labelled(world).await;
     let container = seen(engine, &id, |c| c.state == ContainerState::Running).await;
     let label = format!("{}.host", world.prefix());
-    assert_eq!(container.labels[&label], "contract.example");
+    assert_eq!(&*container.labels[&label], "contract.example");
     assert_eq!(container.ports, BTreeSet::from([EXPOSED_PORT]));
     assert!(container.networks[&world.network()].preferred().is_some());
     assert!(!container.name.starts_with('/'));

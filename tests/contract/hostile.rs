@@ -5,10 +5,10 @@
 //! stands before it; `@name` is the container's name. A row without a host gets one of its own, and
 //! is of the project `evil` unless it says another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode,
+    Address, Container, ContainerId, ContainerState, Few, Health, Labels, NetworkMode,
 };
 
 /// The files, as they are in the repository.
@@ -40,9 +40,9 @@ pub(crate) fn container(row: &str, place: usize, host: &str) -> Container {
         let (key, value) = (unescaped(key), unescaped(value));
         has_host |= key.ends_with("host") || key.starts_with(':');
         match (key.strip_prefix(':'), key.as_str()) {
-            (Some(whole), _) => drop(labels.insert(whole.to_owned(), value)),
+            (Some(whole), _) => labels.insert(whole.to_owned(), value),
             (None, "@name") => name = value,
-            (None, key) => drop(labels.insert(format!("sh0.{key}"), value)),
+            (None, key) => labels.insert(format!("sh0.{key}"), value),
         }
     }
     if !has_host {
@@ -65,7 +65,7 @@ pub(crate) fn of(place: usize, name: String, labels: Labels) -> Container {
         health: Health::None,
         created: 100 + i64::try_from(place).expect("few"),
         network_mode: NetworkMode::Attached,
-        networks: BTreeMap::from([("sh0-net".to_owned(), address)]),
+        networks: Few::from([("sh0-net".to_owned(), address)]),
         ports: BTreeSet::from(["1".parse().expect("a port")]),
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use sh0_agent::caddy::render::{RenderOptions, render};
 use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, FileName, Health, Labels, NetworkMode,
+    Address, Container, ContainerId, ContainerState, Few, FileName, Health, Labels, NetworkMode,
     Snapshot,
 };
 use sh0_agent::routes::{Absent, Built, Gates, Inputs, Refused, RouteTable, build};
@@ -41,7 +41,7 @@ pub(crate) fn container<'a>(
         health: Health::None,
         created: 1,
         network_mode: NetworkMode::Attached,
-        networks: BTreeMap::from([("sh0-net".to_owned(), ip)]),
+        networks: Few::from([("sh0-net".to_owned(), ip)]),
         ports: BTreeSet::new(),
     }
 }

@@ -4,12 +4,11 @@
 //! unless `:` stands before it, and `\n` is the end of a line. A first line that begins with `#`
 //! says what labels may ask for.
 
-use std::collections::BTreeMap;
-
 use sh0_agent::caddy::render::Rendered;
 use sh0_agent::labels::{Permits, parse};
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Owner, Snapshot,
+    Address, Container, ContainerId, ContainerState, Few, Health, Labels, NetworkMode, Owner,
+    Snapshot,
 };
 use sh0_agent::routes::Built;
 use sh0_agent::state::State;
@@ -71,8 +70,8 @@ fn beside_victim(strangers: Vec<Container>, permits: &Permits) {
 fn stranger(row: &str, place: u8) -> Container {
     let mut container = container(row, place, "evil");
     let project = container.labels.get_mut(PROJECT).expect("it has one");
-    if project == "shop" || project.is_empty() {
-        "evil".clone_into(project);
+    if **project == *"shop" || project.is_empty() {
+        *project = "evil".into();
     }
     container
 }
@@ -101,7 +100,7 @@ fn container(row: &str, place: u8, project: &str) -> Container {
         health: Health::None,
         created: i64::from(place),
         network_mode: NetworkMode::Attached,
-        networks: BTreeMap::from([("sh0-net".to_owned(), address)]),
+        networks: Few::from([("sh0-net".to_owned(), address)]),
         ports: [80].into(),
     }
 }

@@ -3,11 +3,9 @@
 //! The input is one file. What is read is the same after it was written, and an agent that goes on
 //! from there has a table as it must be.
 
-use std::collections::BTreeMap;
-
 use sh0_agent::labels::Permits;
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Snapshot,
+    Address, Container, ContainerId, ContainerState, Few, Health, Labels, NetworkMode, Snapshot,
 };
 use sh0_agent::state::stored::{parse, print};
 use sh0_agent::state::{State, remembered};
@@ -56,7 +54,7 @@ fn asking() -> Container {
         health: Health::None,
         created: 5,
         network_mode: NetworkMode::Attached,
-        networks: BTreeMap::from([("sh0-net".to_owned(), address)]),
+        networks: Few::from([("sh0-net".to_owned(), address)]),
         ports: [80].into(),
     }
 }

@@ -83,7 +83,7 @@ async fn containers_are_listed_whole_and_the_calls_counted() {
     let snapshot = docker.snapshot().await.unwrap();
     let found = snapshot.get(&id(&web)).unwrap();
     assert_eq!(&*found.name, "site-1-web-1");
-    let read: Vec<&str> = found.labels.keys().map(String::as_str).collect();
+    let read: Vec<&str> = found.labels.keys().map(|key| &**key).collect();
     let own = [
         "com.docker.compose.oneoff",
         "com.docker.compose.project",

@@ -258,13 +258,13 @@ networks:
     } else {
         (web, api)
     };
-    assert_eq!(web.labels["sh0.host"], "app.example.com");
-    assert_eq!(web.labels["sh0.path"], "/a#b");
+    assert_eq!(&*web.labels["sh0.host"], "app.example.com");
+    assert_eq!(&*web.labels["sh0.path"], "/a#b");
     assert_eq!(web.ports, BTreeSet::from([8080, 9090]));
     assert_eq!(
-        web.networks.keys().collect::<Vec<_>>(),
+        web.networks.keys().map(|name| &**name).collect::<Vec<_>>(),
         ["sh0-net", "shop_own"]
     );
-    assert_eq!(api.labels["sh0.host"], "*.example.com");
-    assert_eq!(api.labels["sh0.auth"], "a: $1 # {}");
+    assert_eq!(&*api.labels["sh0.host"], "*.example.com");
+    assert_eq!(&*api.labels["sh0.auth"], "a: $1 # {}");
 }

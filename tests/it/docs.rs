@@ -169,7 +169,8 @@ pub(crate) fn container(name: &str, service: &str, labels: Labels) -> Container 
     container
         .networks
         .extend(own.map(|network| (network, address)));
-    container.labels.extend(labels);
+    let labels = labels.iter();
+    (container.labels).extend(labels.map(|(key, value)| (key.clone(), value.clone())));
     container
 }
 

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use sh0_agent::labels::{HostPattern, Permits, TlsSetting};
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, FileName, Health, Hostname, Labels,
+    Address, Container, ContainerId, ContainerState, Few, FileName, Health, Hostname, Labels,
     NetworkMode, Snapshot,
 };
 use sh0_agent::routes::{
@@ -254,7 +254,7 @@ fn container(line: &str, place: usize) -> Container {
     }
 }
 
-fn networks(nets: Option<&str>, ip: Option<&str>, place: usize) -> BTreeMap<String, Address> {
+fn networks(nets: Option<&str>, ip: Option<&str>, place: usize) -> Few<Address> {
     let default = format!("10.0.0.{place}");
     let ip = ip.unwrap_or(&default);
     let address = Address {

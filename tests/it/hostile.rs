@@ -155,8 +155,9 @@ fn ten_thousand_labels_and_very_long_ones_are_only_the_writers_trouble() {
             ("com.docker.compose.project", "evil"),
             ("sh0.host", "evil.example"),
         ];
-        let all = (0..10_000).map(label).chain(labels(own));
-        of(1, "evil-1".to_owned(), all.collect())
+        let all = (0..10_000).map(label);
+        let own = own.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        of(1, "evil-1".to_owned(), all.chain(own).collect())
     };
     for evil in [
         many(&|n| (format!("sh0.routes.r{n}.path"), format!("/{n}"))),

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use sh0_agent::labels::{keys, parse};
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, Labels, NetworkMode, Owner, Snapshot,
+    Address, Container, ContainerId, ContainerState, Few, Health, Labels, NetworkMode, Owner,
+    Snapshot,
 };
 use sh0_agent::routes::Built;
 
@@ -274,7 +275,7 @@ proptest! {
             health: Health::None,
             created: 0,
             network_mode: NetworkMode::Attached,
-            networks: BTreeMap::new(),
+            networks: Few::default(),
             ports: [80].into(),
         };
         let parsed = parse(&container, "sh0");

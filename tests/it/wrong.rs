@@ -110,7 +110,7 @@ fn check(info: &KeyInfo, value: &str, found: &[Diagnostic]) {
     let name = label(info);
     let own = found.iter().find(|d| d.code.severity() == Severity::Error);
     let own = own.unwrap_or_else(|| panic!("{name}={value:?} is taken: {found:?}"));
-    let blamed = own.label.as_ref().map(|label| label.key.as_str());
+    let blamed = own.label.as_ref().map(|label| &*label.key);
     assert_eq!(blamed, Some(name.as_str()), "{own}");
     assert!(own.message.contains(&format!("`{name}")), "{own}");
     assert!(

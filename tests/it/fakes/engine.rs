@@ -11,7 +11,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use sh0_agent::discovery::{DockerRequest, Engine, EngineError, EngineProcess, Notice, StopRule};
 use sh0_agent::model::{
-    Address, Container, ContainerId, ContainerState, Health, NetworkMode, Snapshot,
+    Address, Container, ContainerId, ContainerState, Few, Health, NetworkMode, Snapshot,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -90,7 +90,7 @@ impl FakeEngine {
             health: Health::None,
             created: 1_700_000_000 + i64::from(n),
             network_mode: NetworkMode::Attached,
-            networks: BTreeMap::from([("sh0-net".to_owned(), address(n))]),
+            networks: Few::from([("sh0-net".to_owned(), address(n))]),
             ports: BTreeSet::from([EXPOSED_PORT]),
         }
     }
