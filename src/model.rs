@@ -34,7 +34,7 @@ pub use handling::{
 };
 pub use health::{HealthCheck, HealthRules, PassiveChecks, StatusSet};
 pub use labels::Labels;
-pub use matching::{Matching, Method, PathMatch, QueryName, TextMatch};
+pub use matching::{Conditions, Matching, Method, PathMatch, QueryName, TextMatch};
 pub(crate) use moment::utc;
 pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{

@@ -3,8 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Cidr, ExactPath, FOUND_CHARS_MAX, NameError, PathPrefix, PathRegexp, Token, shown};
 
@@ -194,6 +196,63 @@ impl Matching {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count() == 0
+    }
+}
+
+static NO_CONDITIONS: Matching = Matching {
+    methods: BTreeSet::new(),
+    headers: BTreeMap::new(),
+    queries: BTreeMap::new(),
+    client_ips: BTreeSet::new(),
+};
+
+/// A [`Matching`] that takes no memory where there are no conditions, as of most routes.
+#[derive(Clone, Default)]
+pub struct Conditions(Option<Arc<Matching>>);
+
+impl From<Matching> for Conditions {
+    fn from(matching: Matching) -> Self {
+        Self((!matching.is_empty()).then(|| Arc::new(matching)))
+    }
+}
+
+impl Deref for Conditions {
+    type Target = Matching;
+
+    fn deref(&self) -> &Matching {
+        self.0.as_deref().unwrap_or(&NO_CONDITIONS)
+    }
+}
+
+impl fmt::Debug for Conditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl Serialize for Conditions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Matching::serialize(self, serializer)
+    }
+}
+
+impl PartialEq for Conditions {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Conditions {}
+
+impl Ord for Conditions {
+    fn cmp(&self, other: &Self) -> Ordering {
+        Matching::cmp(self, other)
+    }
+}
+
+impl PartialOrd for Conditions {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

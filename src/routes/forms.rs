@@ -189,8 +189,10 @@ pub(super) fn of_app(
             share: chosen.share,
         })
     };
-    let forms = names.into_iter().filter_map(|route| form(route, found));
-    forms.collect()
+    // Mostly there is one, and room for four takes a KB.
+    let mut forms = Vec::with_capacity(names.len());
+    forms.extend(names.into_iter().filter_map(|route| form(route, found)));
+    forms
 }
 
 pub(super) fn port(container: &Container, spec: &RouteSpec) -> Option<Port> {

@@ -14,9 +14,9 @@ use crate::model::{ContainerId, ContainerRef, HealthCheck, Hostname, RouteId, Sc
 /// After which time a container that is not ready is said, unless its labels say another.
 pub const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// By container, the routes whose requests it took when the table was last built, and where. Only
-/// containers whose health is known are named.
-pub type ReadyLast = BTreeMap<ContainerId, BTreeSet<(RouteId, SocketAddr)>>;
+/// By container, the routes whose requests it took when the table was last built, and where, sorted.
+/// Only containers whose health is known are named.
+pub type ReadyLast = BTreeMap<ContainerId, Vec<(RouteId, SocketAddr)>>;
 
 /// What keeps a running container from taking requests, or lets it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -65,9 +65,15 @@ pub(super) fn ready_last(forms: &[Form]) -> ReadyLast {
         for member in form.members.iter().filter(|member| member.is_watched) {
             if let Ok(address) = member.address {
                 let of_container = last.entry(member.container.id.clone()).or_default();
-                of_container.insert((form.id.clone(), address));
+                // Mostly it is the only one.
+                of_container.reserve_exact(1);
+                of_container.push((form.id.clone(), address));
             }
         }
+    }
+    for of_container in last.values_mut() {
+        of_container.sort_unstable();
+        of_container.dedup();
     }
     last
 }

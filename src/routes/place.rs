@@ -112,7 +112,7 @@ pub(super) fn keys<'a>(
         host: host.clone(),
         path,
         priority: spec.matching.priority,
-        matching: spec.matching.conditions.clone(),
+        matching: spec.matching.conditions.clone().into(),
     })
 }
 
@@ -246,7 +246,7 @@ impl Placed {
         let is_served = reason.is_none();
         let handling = form.spec.handling.clone();
         let serving = if is_served {
-            Serving::Passed(Box::new(Passed { handling, asked }))
+            Serving::passed(Passed { handling, asked })
         } else {
             Serving::Closed
         };
@@ -332,7 +332,9 @@ fn upstreams(members: &[Member]) -> Vec<Upstream> {
             weight: member.weight,
         })
     });
-    let mut upstreams: Vec<Upstream> = ready.collect();
+    // Mostly all are ready.
+    let mut upstreams = Vec::with_capacity(members.len());
+    upstreams.extend(ready);
     upstreams.sort();
     upstreams.dedup_by_key(|upstream| upstream.address);
     upstreams

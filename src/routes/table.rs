@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::model::{
-    ContainerRef, FileName, Handling, Hostname, LbPolicy, Matching, NewPath, PassiveChecks,
+    Conditions, ContainerRef, FileName, Handling, Hostname, LbPolicy, NewPath, PassiveChecks,
     PathMatch, PoolKey, Port, RouteId, Scheme, TlsVersion, Weight,
 };
 
@@ -26,7 +26,7 @@ pub struct RouteKey {
     /// What stands first among the routes of one host: the higher. 0 by default.
     pub priority: i32,
     /// What else must hold.
-    pub matching: Matching,
+    pub matching: Conditions,
 }
 
 impl Ord for RouteKey {
@@ -58,7 +58,7 @@ impl RouteKey {
             host,
             path: PathMatch::Every,
             priority: 0,
-            matching: Matching::default(),
+            matching: Conditions::default(),
         }
     }
 
@@ -70,7 +70,7 @@ impl RouteKey {
             0 => String::new(),
             priority => format!(" priority={priority}"),
         };
-        format!("{}{}{priority}", self.path, self.matching)
+        format!("{}{}{priority}", self.path, *self.matching)
     }
 }
 
@@ -234,15 +234,29 @@ pub struct PoolHealth {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Serving {
     /// They are passed on, after all of this.
-    Passed(Box<Passed>),
+    Passed(Arc<Passed>),
     /// All are answered 503: the route cannot be protected as its labels ask.
     Closed,
+}
+
+/// What happens to the requests of most routes: one for all of them.
+static PLAIN: LazyLock<Arc<Passed>> = LazyLock::new(Arc::default);
+
+impl Serving {
+    /// Passed on, after this.
+    #[must_use]
+    pub fn passed(passed: Passed) -> Self {
+        if passed == **PLAIN {
+            return Self::default();
+        }
+        Self::Passed(Arc::new(passed))
+    }
 }
 
 impl Default for Serving {
     /// Passed on as they are.
     fn default() -> Self {
-        Self::Passed(Box::default())
+        Self::Passed(Arc::clone(&PLAIN))
     }
 }
 
@@ -331,7 +345,7 @@ mod tests {
             path: { PathPrefix::parse(path).expect("a path") }
                 .map_or(PathMatch::Every, PathMatch::Prefix),
             priority: 0,
-            matching: Matching::default(),
+            matching: Conditions::default(),
         };
         let mut keys = [
             key("*", "/"),

@@ -99,7 +99,8 @@ impl Assignment {
 /// A container that is named twice in `ready` counts once, with what is said of it first.
 #[must_use]
 pub fn assign(before: &Assignment, ready: &[Replica], slots: NonZeroUsize) -> Assignment {
-    let mut next: Vec<Slot> = before.slots.iter().take(slots.get()).cloned().collect();
+    let mut next = Vec::with_capacity(slots.get());
+    next.extend(before.slots.iter().take(slots.get()).cloned());
     next.resize_with(slots.get(), || Slot {
         target: Target::Hold,
         owner: None,

@@ -73,7 +73,8 @@ fn kind(n: u16, port: u16) -> Vec<Site> {
             posts.key.matching = Matching {
                 methods: [Method::parse("POST").expect("a method")].into(),
                 ..Matching::default()
-            };
+            }
+            .into();
             vec![posts, guarded(whole())]
         }
     }

@@ -55,19 +55,19 @@ pub(super) fn guarded(mut site: Site) -> Site {
         accounts: vec![Account::parse(BCRYPT).expect("an account")],
         ..Protection::default()
     };
-    site.route.serving = Serving::Passed(Box::new(Passed {
+    site.route.serving = Serving::passed(Passed {
         handling: Handling {
             protection,
             ..Handling::default()
         },
         asked: None,
-    }));
+    });
     site
 }
 
 fn served(place: &str, handling: Handling, asked: Option<Asked>) -> Site {
     let mut site = site(place, &format!("{A} {B}"));
-    site.route.serving = Serving::Passed(Box::new(Passed { handling, asked }));
+    site.route.serving = Serving::passed(Passed { handling, asked });
     site
 }
 

@@ -179,7 +179,8 @@ fn matching(base: &RenderOptions) -> (RouteTable, RenderOptions) {
             (QueryName::parse("any").expect("a name"), TextMatch::Any),
         ]),
         client_ips: BTreeSet::from([Cidr::parse("10.0.0.0/8").expect("a range")]),
-    };
+    }
+    .into();
     let mut moved = site("app.example.com/old", A);
     moved.route.rewrite = NewPath::parse("/new$1").ok();
     moved.route.pool.timeouts.response = Some(Duration::from_secs(30));

@@ -11,7 +11,7 @@ use sh0_agent::caddy::render::{
     AcmeOptions, ClientLimits, DnsProvider, Grouping, RenderOptions, Rendered, render,
     render_unavailable,
 };
-use sh0_agent::model::{Method, PassiveChecks};
+use sh0_agent::model::{Matching, Method, PassiveChecks};
 use sh0_agent::routes::{HostPolicy, TlsMode};
 
 use crate::tables::{Site, samples, site, table};
@@ -88,7 +88,11 @@ fn a_wildcard_is_ordered_by_the_dns_provider_alone() {
 #[test]
 fn a_last_resort_is_for_the_methods_of_its_route_only() {
     let mut posted = site("a.example.com", "10.0.0.1:80 10.0.0.2:80");
-    posted.key.matching.methods = [Method::parse("POST").expect("a method")].into();
+    posted.key.matching = Matching {
+        methods: [Method::parse("POST").expect("a method")].into(),
+        ..Matching::default()
+    }
+    .into();
     posted.route.pool.health.passive = Some(PassiveChecks {
         fail_for: Duration::from_secs(10),
         max_fails: 1,

@@ -29,7 +29,7 @@ pub(super) fn matcher(key: &RouteKey) -> Option<Matcher> {
         headers,
         queries,
         client_ips,
-    } = &key.matching;
+    } = &*key.matching;
     let fields = headers.iter();
     let fields = fields.map(|(name, value)| (name.as_str().to_owned(), whole(value)));
     let query = queries.iter();

@@ -41,6 +41,14 @@ impl Island {
     }
 }
 
+/// Adds an item to a list. Most islands have one of each, and a `Vec` takes room for four at once.
+pub(super) fn add_one<T>(list: &mut Vec<T>, item: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(item);
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Islands {
@@ -62,7 +70,7 @@ impl Islands {
         }
         for mut island in islands {
             let own = island.hosts.iter().filter_map(|host| keys.get(host));
-            island.keys = own.flatten().map(|key| (*key).clone()).collect();
+            { own.flatten() }.for_each(|key| add_one(&mut island.keys, (*key).clone()));
             if !island.is_gone(part) {
                 let is_timed = island.is_timed(part);
                 self.add(island, is_timed);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::islands::{Island, Islands};
+use super::islands::{Island, Islands, add_one};
 use super::side_by_side;
 use super::touched::Touched;
 use crate::diagnostic::Diagnostic;
@@ -159,7 +159,7 @@ impl<'a> Search<'a, '_> {
             Reading::Asks(candidate) => {
                 let app = candidate.spec.app.clone();
                 let (candidates, wrong) = self.candidates.entry(app.clone()).or_default();
-                candidates.push(candidate);
+                add_one(candidates, candidate);
                 wrong.append(&mut found);
                 self.meet_app(app);
             }
@@ -206,14 +206,16 @@ fn components(
         let Some(Component { island, own }) = components.get_mut(groups.first(place)) else {
             continue;
         };
-        island.containers.extend(member.containers());
+        for id in member.containers() {
+            add_one(&mut island.containers, id);
+        }
         island.consults_last_good |= member.consults_last_good;
-        island.apps.push(app.clone());
-        own.push((app, member));
+        add_one(&mut island.apps, app.clone());
+        add_one(own, (app, member));
     }
     for (host, place) in hosts {
         if let Some(component) = components.get_mut(groups.first(place)) {
-            component.island.hosts.push(host);
+            add_one(&mut component.island.hosts, host);
         }
     }
     let is_any = |one: &Component<'_>| !one.own.is_empty() || !one.island.hosts.is_empty();

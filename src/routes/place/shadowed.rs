@@ -26,16 +26,16 @@ pub(super) fn say(
     for (key, form) in winners {
         let host = &key.host;
         let same_or_all = [
-            (host, &key.path, &key.matching),
+            (host, &key.path, &*key.matching),
             (host, &key.path, &any),
-            (host, &every, &key.matching),
+            (host, &every, &*key.matching),
             (host, &every, &any),
         ];
         let first = same_or_all.into_iter().find_map(|asked| seen.get(&asked));
         if let Some((first, by)) = first {
             found.push(diagnostic(key, form, first, by, inputs));
         }
-        seen.entry((host, &key.path, &key.matching))
+        seen.entry((host, &key.path, &*key.matching))
             .or_insert((key, form));
     }
 }

@@ -17,7 +17,7 @@ use super::matching_hosts;
 use crate::caddy::config::{Handler, Map, Mapping, Route as ConfigRoute, Subroute};
 use crate::caddy::render::chain::{self, Last};
 use crate::caddy::render::{Grouping, RenderOptions, handlers};
-use crate::model::{Hostname, LbPolicy, Matching, PathMatch};
+use crate::model::{Hostname, LbPolicy, PathMatch};
 use crate::routes::{Route, RouteKey};
 
 /// So many hosts are in a top-level route: of `map`, which compares one by one, and of the matcher
@@ -167,9 +167,8 @@ fn is_served_alike(a: &Route, b: &Route) -> bool {
 /// where an operator wrote handlers, which Caddy may refuse for one host only.
 fn only_upstream(key: &RouteKey, route: &Route, options: &RenderOptions) -> Option<String> {
     // The placeholder has an IPv6 address without its brackets.
-    let is_plain = key.path == PathMatch::Every
-        && key.matching == Matching::default()
-        && !key.host.as_str().contains(':');
+    let is_plain =
+        key.path == PathMatch::Every && key.matching.is_empty() && !key.host.as_str().contains(':');
     let is_counted = route.pool.policy != LbPolicy::default();
     if !is_plain || is_counted || chain::has_raw(route) {
         return None;
