@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 /// Upper bounds of the buckets of all durations, in seconds: from a file's write to a slow start of
@@ -32,8 +33,8 @@ pub trait Word: Copy + 'static {
 macro_rules! words {
     ($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $doc:literal])+ $word:ident = $text:literal,)+ }) => {
         $(#[doc = $about])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $($(#[doc = $doc])+ $word,)+ }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum $name { $($(#[doc = $doc])+ #[serde(rename = $text)] $word,)+ }
 
         impl Word for $name {
             const ALL: &'static [Self] = &[$(Self::$word,)+];

@@ -27,7 +27,7 @@ use crate::routes::{RouteTable, Row};
 
 pub use guard::TcpOptions;
 pub use halted::{Halted, halt_of};
-pub use history::{Happening, HappeningKind, History, LoadRun};
+pub use history::{Happening, HappeningKind, History, Load};
 pub use monitored::{CaddyMetrics, Monitored};
 pub use page::{Search, home, site};
 pub use readiness::missing;
@@ -146,18 +146,5 @@ pub struct CaddyStatus {
     /// Why the last load failed; `None` after a success.
     pub load_error: Option<String>,
     /// The last load that ended; `None` before the first.
-    pub last_load: Option<LastLoad>,
-}
-
-/// A config that was sent to Caddy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastLoad {
-    /// When it was sent, in seconds since 1970.
-    pub at: u64,
-    /// How long Caddy took.
-    pub millis: u64,
-    /// Why it was sent, in a word: one of [`crate::metrics::LoadReason`].
-    pub reason: String,
-    /// What came of it, in a word: one of [`crate::metrics::LoadResult`].
-    pub result: String,
+    pub last_load: Option<Arc<Load>>,
 }

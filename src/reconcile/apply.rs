@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
-use super::measure::PickedUp;
 use super::rendered::Sendable;
 use super::report::say_changes;
 use super::slots::Counts;
@@ -332,9 +331,12 @@ where
         self.loads.rejected = None;
         self.loads.adopted = None;
         self.status.caddy.load_error = None;
-        self.status.applied = Some(desired.generation);
-        let picked_up = self.count_pickups(Way::Load, &desired.built.table);
-        self.say_config(&desired, &picked_up);
+        let changed = self.put_in_force(&desired, Way::Load);
+        let (generation, routes) = (desired.generation, desired.built.table.routes.len());
+        info!(
+            generation,
+            routes, changed, "Caddy serves the newest config."
+        );
         if let Some(slots) = &mut self.world.slots {
             let next = self
                 .desired
@@ -342,8 +344,6 @@ where
                 .map_or(&desired.slots, |next| &next.slots);
             slots.keep_only(&[&desired.slots, next]);
         }
-        self.remember_good(&desired);
-        self.accepted = Some(desired);
         self.offer_start_config();
     }
 
@@ -351,33 +351,27 @@ where
     /// the slots.
     fn accept_slots(&mut self, desired: &Arc<Desired>) {
         let is_served = { self.loads.serving.as_ref() }.is_some_and(|(_, id)| *id == desired.id());
-        if !is_served || self.loads.in_flight.is_some() {
-            return;
+        if is_served && self.loads.in_flight.is_none() {
+            self.put_in_force(desired, Way::Slot);
         }
-        let picked_up = self.count_pickups(Way::Slot, &desired.built.table);
-        let before = self
-            .accepted
-            .as_ref()
-            .map(|accepted| &*accepted.built.table);
-        let waits = self.world.slots.is_some();
-        say_changes(before, &desired.built.table, waits, &picked_up);
-        self.status.applied = Some(desired.generation);
-        self.remember_good(desired);
-        self.accepted = Some(Arc::clone(desired));
     }
 
-    fn say_config(&self, desired: &Desired, picked_up: &PickedUp) {
-        let before = self
-            .accepted
-            .as_ref()
-            .map(|accepted| &*accepted.built.table);
-        let waits = self.world.slots.is_some();
-        let changed = say_changes(before, &desired.built.table, waits, picked_up);
-        let (generation, routes) = (desired.generation, desired.built.table.routes.len());
-        info!(
-            generation,
-            routes, changed, "Caddy serves the newest config."
-        );
+    /// This table is in force instead of the accepted one: the one place where it is found out what
+    /// became of which route. Gives how many those are.
+    fn put_in_force(&mut self, desired: &Arc<Desired>, way: Way) -> usize {
+        let before = self.accepted.replace(Arc::clone(desired));
+        let before = { before.as_ref() }.map_or_else(Arc::default, |b| Arc::clone(&b.built.table));
+        let table = &desired.built.table;
+        let changes = table.changes_since(&before);
+        let picked_up = self.count_pickups(way, &changes);
+        say_changes(&changes, self.world.slots.is_some(), &picked_up);
+        if !changes.is_empty() {
+            let history = Arc::make_mut(&mut self.status.history);
+            history.tell(&changes, table.routes.len(), (self.world.wall_clock)());
+        }
+        self.status.applied = Some(desired.generation);
+        self.remember_good(desired);
+        changes.len()
     }
 
     /// Allows a config that was refused as a whole to be tried once more.

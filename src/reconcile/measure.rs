@@ -12,12 +12,12 @@ use tokio::time::Instant;
 use super::Loop;
 use crate::caddy::admin::{Admin, AdminError, Disposition};
 use crate::discovery::Engine;
-use crate::metrics::{LoadReason, LoadResult, Way, Word};
-use crate::model::{Container, ContainerId, ContainerState, changes};
+use crate::metrics::{LoadReason, LoadResult, Way};
+use crate::model::{Container, ContainerId, ContainerState};
 use crate::probe::Probe;
-use crate::routes::{RouteKey, RouteTable};
+use crate::routes::{Became, RouteKey};
 use crate::state::Store;
-use crate::status::{LastLoad, LoadRun};
+use crate::status::Load;
 use crate::telemetry::chain;
 
 /// So many containers are waited for at once: a host starts some hundred at a time.
@@ -27,7 +27,7 @@ const AWAITED_MAX: usize = 10_000;
 const PICKUP_MAX: Duration = Duration::from_mins(10);
 
 /// How long it took from a container's event to its route being in force.
-pub(super) type PickedUp = BTreeMap<RouteKey, Duration>;
+pub(super) type PickedUp<'a> = BTreeMap<&'a RouteKey, Duration>;
 
 /// What is being measured.
 #[derive(Debug, Default)]
@@ -105,19 +105,16 @@ where
         let metrics = &self.channels.metrics;
         metrics.loads.of(reason).of(result).increment();
         metrics.load_duration.observe(took);
-        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let history = Arc::make_mut(&mut self.status.history);
-        history.add_load(LoadRun {
-            at: (self.world.wall_clock)(),
-            milliseconds: millis,
+        let load = Arc::new(Load {
+            at,
+            millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            reason,
+            result,
             error: loaded.as_ref().err().map(|error| chain(error)),
         });
-        self.status.caddy.last_load = Some(LastLoad {
-            at,
-            millis,
-            reason: reason.as_str().to_owned(),
-            result: result.as_str().to_owned(),
-        });
+        let history = Arc::make_mut(&mut self.status.history);
+        history.add_load(Arc::clone(&load));
+        self.status.caddy.last_load = Some(load);
     }
 
     /// Something happened to a container.
@@ -158,23 +155,24 @@ where
         container.is_some_and(may)
     }
 
-    /// This table is in force instead of the accepted one: counts the containers of which something
-    /// was heard and that take requests from now on.
-    /// Gives how long that took for each of their routes.
-    pub(super) fn count_pickups(&mut self, way: Way, table: &RouteTable) -> PickedUp {
+    /// These routes are in force: counts the containers of which something was heard and that take
+    /// requests from now on. Gives how long that took for each of their routes.
+    pub(super) fn count_pickups<'a>(
+        &mut self,
+        way: Way,
+        changes: &[(&'a RouteKey, Became<'a>)],
+    ) -> PickedUp<'a> {
         let mut picked_up = PickedUp::new();
         if self.measured.awaited.is_empty() {
             return picked_up;
         }
-        let none = RouteTable::default();
-        let before = { self.accepted.as_ref() }.map_or(&none, |before| &before.built.table);
-        for (key, _, new) in changes(&before.routes, &table.routes) {
-            for upstream in new.iter().flat_map(|route| &route.pool.upstreams) {
+        for (key, became) in changes {
+            for upstream in { became.route().iter() }.flat_map(|route| &route.pool.upstreams) {
                 let heard = self.measured.awaited.remove(&upstream.container.id);
                 let took = heard.map(|heard| heard.elapsed());
                 if let Some(took) = took.filter(|took| *took < PICKUP_MAX) {
                     self.channels.metrics.pickup.of(way).observe(took);
-                    picked_up.insert(key.clone(), took);
+                    picked_up.insert(key, took);
                 }
             }
         }

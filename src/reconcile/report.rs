@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::field::Value;
 use tracing::{error, info, warn};
 
 use super::measure::PickedUp;
@@ -13,9 +14,9 @@ use crate::caddy::admin::Admin;
 use crate::certificates::CertificateSet;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::discovery::Engine;
-use crate::model::{ContainerId, ContainerRef, changes};
+use crate::model::{ContainerId, ContainerRef};
 use crate::probe::Probe;
-use crate::routes::{Route, RouteTable, Serving};
+use crate::routes::{Became, Route, RouteKey};
 use crate::state::Store;
 use crate::status::SettingsStatus;
 use crate::supervise::Phase;
@@ -80,16 +81,20 @@ pub(super) fn settings(options: &Options, slots: bool) -> SettingsStatus {
     }
 }
 
-/// Logs what is served differently from now on; how many routes that are. `waits` is whether
-/// requests can wait, `picked_up` how long it took since the containers' events.
+/// Logs what is served differently from now on. `waits` is whether requests can wait, `picked_up`
+/// how long it took since the containers' events.
 pub(super) fn say_changes(
-    before: Option<&RouteTable>,
-    after: &RouteTable,
+    changes: &[(&RouteKey, Became<'_>)],
     waits: bool,
-    picked_up: &PickedUp,
-) -> usize {
-    let empty = RouteTable::default();
-    let before = before.unwrap_or(&empty);
+    picked_up: &PickedUp<'_>,
+) {
+    for (key, became) in changes.iter().take(LOGGED_CHANGES_MAX) {
+        let took = picked_up.get(key).map(tracing::field::debug);
+        say_change(key, *became, waits, took);
+    }
+}
+
+fn say_change(route: &RouteKey, became: Became<'_>, waits: bool, took: Option<impl Value>) {
     let for_now = |new: &Route| {
         if waits && !new.pool.hold.is_zero() {
             "requests wait"
@@ -99,54 +104,27 @@ pub(super) fn say_changes(
     };
     let addresses = |route: &Route| {
         let upstreams = route.pool.upstreams.iter();
-        upstreams
-            .map(|u| format!("{} {}", u.container.name, u.address))
-            .collect::<Vec<_>>()
+        let each = upstreams.map(|u| format!("{} {}", u.container.name, u.address));
+        each.collect::<Vec<_>>().join(", ")
     };
-    let all = changes(&before.routes, &after.routes);
-    let all = all.map(|(key, old, new)| (key, old.map(|old| &**old), new.map(|new| &**new)));
-    let changed: Vec<_> = all
-        .filter(|(_, old, new)| !is_served_alike(*old, *new))
-        .collect();
-    for (key, old, new) in changed.iter().take(LOGGED_CHANGES_MAX) {
-        let upstreams = new.map(addresses).unwrap_or_default();
-        let (route, upstreams) = (key.to_string(), upstreams.join(", "));
-        let took = picked_up.get(key).map(tracing::field::debug);
-        let was_live = old.is_some_and(|old| !old.pool.upstreams.is_empty());
-        match (old, new) {
-            (_, None) => info!(%route, "Route removed."),
-            (_, Some(new)) if matches!(new.serving, Serving::Closed) => {
-                info!(%route, app = %new.id.app, "Route closed; it answers 503.");
-            }
-            (None, Some(new)) if new.pool.upstreams.is_empty() => {
-                info!(%route, app = %new.id.app, meanwhile = for_now(new), "Route added; no container is ready.");
-            }
-            (Some(_), Some(new)) if new.pool.upstreams.is_empty() => {
-                info!(%route, app = %new.id.app, meanwhile = for_now(new), "No container is ready.");
-            }
-            (_, Some(new)) if was_live => {
-                info!(%route, app = %new.id.app, %upstreams, took, "Route changed.");
-            }
-            (_, Some(new)) => {
-                info!(%route, app = %new.id.app, %upstreams, took, "Site live.");
-            }
+    match became {
+        Became::Removed => info!(%route, "Route removed."),
+        Became::Closed(new) => {
+            info!(%route, app = %new.id.app, "Route closed; it answers 503.");
+        }
+        Became::Asked(new) => {
+            info!(%route, app = %new.id.app, meanwhile = for_now(new), "Route added; no container is ready.");
+        }
+        Became::Down(new) => {
+            info!(%route, app = %new.id.app, meanwhile = for_now(new), "No container is ready.");
+        }
+        Became::Changed { now, .. } => {
+            info!(%route, app = %now.id.app, upstreams = addresses(now), took, "Route changed.");
+        }
+        Became::Live(new) => {
+            info!(%route, app = %new.id.app, upstreams = addresses(new), took, "Site live.");
         }
     }
-    changed.len()
-}
-
-/// Whether nobody would notice a difference.
-fn is_served_alike(old: Option<&Route>, new: Option<&Route>) -> bool {
-    let (Some(old), Some(new)) = (old, new) else {
-        return old.is_none() && new.is_none();
-    };
-    if old == new {
-        return true;
-    }
-    let mut old = old.clone();
-    old.pool.is_starting = new.pool.is_starting;
-    old.pool.expected = new.pool.expected;
-    old == *new
 }
 
 impl<E, A, S, P> Loop<E, A, S, P>

@@ -1,16 +1,17 @@
 //! What happened lately, as two bounded lists: happenings in words, and loads with their durations.
 //!
-//! Pure: each happening is the difference of two statuses, so that the loop says nothing twice.
+//! Pure: what happened to Docker and Caddy is the difference of two statuses, so that the loop says
+//! nothing twice; what became of routes comes from where a table comes into force.
 //! Deliberately forgets: the log is what keeps.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Status, halted};
-use crate::model::changes;
-use crate::routes::{Route, RouteTable, Serving};
+use crate::metrics::{LoadReason, LoadResult};
+use crate::routes::{Became, Route, RouteKey};
 
 /// Happenings that are kept: a few screens, and some dozen KB.
 const HAPPENINGS_MAX: usize = 200;
@@ -53,14 +54,18 @@ pub struct Happening {
     pub text: String,
 }
 
-/// A config that was sent to Caddy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LoadRun {
-    /// When it ended, in seconds since 1970.
+/// A config that was sent to Caddy, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// When it was sent, in seconds since 1970.
     pub at: u64,
-    /// How long it took.
-    pub milliseconds: u64,
-    /// Why it failed, where it did.
+    /// How long Caddy took.
+    pub millis: u64,
+    /// Why it was sent.
+    pub reason: LoadReason,
+    /// What came of it.
+    pub result: LoadResult,
+    /// Why it failed, where it did; mostly in Caddy's words, so untrusted.
     pub error: Option<String>,
 }
 
@@ -68,10 +73,7 @@ pub struct LoadRun {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct History {
     happenings: VecDeque<Arc<Happening>>,
-    loads: VecDeque<Arc<LoadRun>>,
-    /// The table whose routes were told last.
-    #[serde(skip)]
-    told: Arc<RouteTable>,
+    loads: VecDeque<Arc<Load>>,
 }
 
 impl History {
@@ -81,45 +83,60 @@ impl History {
     }
 
     /// The loads, oldest first.
-    pub fn loads(&self) -> impl DoubleEndedIterator<Item = &LoadRun> + ExactSizeIterator {
+    pub fn loads(&self) -> impl DoubleEndedIterator<Item = &Load> + ExactSizeIterator {
         self.loads.iter().map(|load| &**load)
     }
 
     /// Adds a load.
-    pub fn add_load(&mut self, load: LoadRun) {
+    pub fn add_load(&mut self, load: Arc<Load>) {
         push(&mut self.loads, load, LOADS_MAX);
     }
 
     /// Adds a happening.
     pub fn add(&mut self, happening: Happening) {
-        push(&mut self.happenings, happening, HAPPENINGS_MAX);
+        push(&mut self.happenings, Arc::new(happening), HAPPENINGS_MAX);
+    }
+
+    /// Tells what became of routes, of which there are so many now.
+    pub fn tell(&mut self, changes: &[(&RouteKey, Became<'_>)], routes: usize, at: u64) {
+        for (key, became) in changes.iter().take(ROUTES_TOLD_MAX) {
+            let (kind, text) = told(*became);
+            let subject = key.to_string();
+            self.add(Happening {
+                at,
+                kind,
+                subject,
+                text,
+            });
+        }
+        let more = changes.len().saturating_sub(ROUTES_TOLD_MAX);
+        if more > 0 {
+            self.add(Happening {
+                at,
+                kind: HappeningKind::Changed,
+                subject: format!("{more} more sites"),
+                text: format!("changed in the same moment ({routes} now)"),
+            });
+        }
     }
 }
 
-fn push<T>(list: &mut VecDeque<Arc<T>>, item: T, most: usize) {
+fn push<T>(list: &mut VecDeque<Arc<T>>, item: Arc<T>, most: usize) {
     if list.len() == most {
         list.pop_front();
     }
-    list.push_back(Arc::new(item));
+    list.push_back(item);
 }
 
 impl Status {
-    /// Tells its history what is different from the status before.
+    /// Tells its history what is different in Docker and Caddy from the status before.
     pub fn tell(&mut self, before: &Self, at: u64) {
         let mut told = machine(before, self);
         told.extend(halted::told(&before.halts, &self.halts));
-        let is_served = self.applied == Some(self.generation);
-        let is_new = is_served && !Arc::ptr_eq(&self.history.told, &self.table);
-        if is_new {
-            told.extend(routes(&self.history.told, &self.table));
-        }
-        if !is_new && told.is_empty() {
+        if told.is_empty() {
             return;
         }
         let history = Arc::make_mut(&mut self.history);
-        if is_new {
-            history.told = Arc::clone(&self.table);
-        }
         for (kind, subject, text) in told {
             history.add(Happening {
                 at,
@@ -166,54 +183,29 @@ fn machine(before: &Status, after: &Status) -> Vec<Told> {
     told
 }
 
-/// What is different in the routes.
-fn routes(before: &RouteTable, after: &RouteTable) -> Vec<Told> {
-    let all = changes(&before.routes, &after.routes);
-    let mut told: Vec<Told> = all
-        .filter_map(|(key, old, new)| {
-            let (kind, text) = change(old.map(|old| &**old), new.map(|new| &**new))?;
-            Some((kind, key.to_string(), text))
-        })
-        .collect();
-    let more = told.len().saturating_sub(ROUTES_TOLD_MAX);
-    if more > 0 {
-        told.truncate(ROUTES_TOLD_MAX);
-        let text = format!("changed in the same moment ({} now)", after.routes.len());
-        told.push((HappeningKind::Changed, format!("{more} more sites"), text));
-    }
-    told
-}
-
-/// What became of one route; `None` where nobody would notice.
-fn change(old: Option<&Route>, new: Option<&Route>) -> Option<(HappeningKind, String)> {
-    let Some(new) = new else {
-        return Some((HappeningKind::Removed, "is no longer served".to_owned()));
+/// What became of one route, in words.
+fn told(became: Became<'_>) -> (HappeningKind, String) {
+    let by = |route: &Route| {
+        let upstreams = route.pool.upstreams.iter();
+        let names: Vec<&str> = upstreams.map(|upstream| &*upstream.container.name).collect();
+        names.join(", ")
     };
-    let is_closed = |route: &Route| matches!(route.serving, Serving::Closed);
-    let was_closed = old.is_some_and(is_closed);
-    let was_ready = old.is_some_and(|old| !old.pool.upstreams.is_empty());
-    if is_closed(new) {
-        let text = "is closed and answers 503".to_owned();
-        return (!was_closed).then_some((HappeningKind::Down, text));
-    }
-    let upstreams = &new.pool.upstreams;
-    if upstreams.is_empty() {
-        if old.is_none() {
+    match became {
+        Became::Removed => (HappeningKind::Removed, "is no longer served".to_owned()),
+        Became::Closed(_) => (HappeningKind::Down, "is closed and answers 503".to_owned()),
+        Became::Asked(_) => {
             let text = "is asked for; no container is ready yet".to_owned();
-            return Some((HappeningKind::New, text));
+            (HappeningKind::New, text)
         }
-        let text = "has no container that is ready".to_owned();
-        return (was_ready || was_closed).then_some((HappeningKind::Down, text));
-    }
-    let names: Vec<&str> = { upstreams.iter() }
-        .map(|upstream| &*upstream.container.name)
-        .collect();
-    let served = format!("served by {}", names.join(", "));
-    match old {
-        Some(old) if was_ready && !was_closed => {
-            let is_alike = old.pool.upstreams == *upstreams && old.serving == new.serving;
-            (!is_alike).then_some((HappeningKind::Changed, served))
+        Became::Down(_) => {
+            let text = "has no container that is ready".to_owned();
+            (HappeningKind::Down, text)
         }
-        Some(_) | None => Some((HappeningKind::Live, served)),
+        Became::Changed { before, now } => {
+            let is_by_others = before.pool.upstreams != now.pool.upstreams;
+            let how = if is_by_others { "" } else { "in another way " };
+            (HappeningKind::Changed, format!("served {how}by {}", by(now)))
+        }
+        Became::Live(now) => (HappeningKind::Live, format!("served by {}", by(now))),
     }
 }

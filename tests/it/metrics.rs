@@ -231,7 +231,10 @@ async fn loads_are_counted_by_what_they_were_for_and_what_came_of_them() {
     sleep(Duration::from_millis(200)).await;
     assert_eq!(missing(&scene.status()).len(), 1, "the newest config");
     let failed = scene.status().caddy.last_load.clone().expect("one ended");
-    assert_eq!((&*failed.reason, &*failed.result), ("change", "failed"));
+    let expected = (LoadReason::Change, LoadResult::Failed);
+    assert_eq!((failed.reason, failed.result), expected);
+    let error = failed.error.as_deref().unwrap_or_default();
+    assert!(error.ends_with("no space left on device"), "{error}");
     scene.caddy.judge(|_| None);
     scene.settle().await;
     assert_eq!(missing(&scene.status()), [""; 0]);

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::{expect, expect_file};
+use sh0_agent::metrics::{LoadReason, LoadResult};
 use sh0_agent::model::{Halt, HaltKind, HaltMessage, Labels, Snapshot};
+use sh0_agent::routes::RouteTable;
 use sh0_agent::status::explain::explain;
 use sh0_agent::status::{
-    BlockedRequest, Halted, Happening, HappeningKind, History, LoadRun, RememberedStatus, Search,
+    BlockedRequest, Halted, Happening, HappeningKind, History, Load, RememberedStatus, Search,
     Status, home, site,
 };
 use tokio::time::Instant;
@@ -81,12 +83,15 @@ fn with_history(mut status: Status) -> Status {
         "shop.example.com",
         "served by shop-web-1",
     ));
-    for (milliseconds, error) in [(12, None), (40, Some("no answer".to_owned())), (20, None)] {
-        history.add_load(LoadRun {
+    for (millis, error) in [(12, None), (40, Some("no answer".to_owned())), (20, None)] {
+        let result = error.as_ref().map(|_| LoadResult::Failed);
+        history.add_load(Arc::new(Load {
             at: NOW,
-            milliseconds,
+            millis,
+            reason: LoadReason::Change,
+            result: result.unwrap_or(LoadResult::Applied),
             error,
-        });
+        }));
     }
     status.history = Arc::new(history);
     status
@@ -206,6 +211,7 @@ fn whatever_labels_and_names_say_is_text() {
         status.docker.error = Some(hostile.to_owned());
         status.caddy.load_error = Some(hostile.to_owned());
         status.tell(&Status::default(), NOW);
+        in_force(&mut status, &RouteTable::default(), NOW);
         let explained = explain(&status, hostile, &|_| vec![hostile.to_owned()]);
         for html in [
             all(&status),
@@ -300,6 +306,13 @@ fn with_ten_thousand_containers_a_page_is_small_and_everything_can_be_found() {
     assert!(html.contains("No site has this text."));
 }
 
+/// The status's table takes the place of this one.
+fn in_force(status: &mut Status, before: &RouteTable, at: u64) {
+    let changes = status.table.changes_since(before);
+    let history = Arc::make_mut(&mut status.history);
+    history.tell(&changes, status.table.routes.len(), at);
+}
+
 fn told(status: &Status) -> String {
     let told = status.history.happenings();
     let told = told.map(|h| format!("{} {:?} {}: {}", h.at, h.kind, h.subject, h.text));
@@ -315,16 +328,16 @@ fn what_is_different_from_one_status_to_the_next_is_told_once() {
         next(now);
         at += 1;
         now.tell(&before, at);
+        in_force(now, &before.table, at);
         // What stays is not told again.
         let before = now.clone();
         now.tell(&before, at);
+        in_force(now, &before.table, at);
     };
     let look = |text: &'static str| {
         move |now: &mut Status| {
             let looked = status(text);
             (now.rows, now.table) = (looked.rows, looked.table);
-            now.generation += 1;
-            now.applied = Some(now.generation);
         }
     };
     step(&mut now, &|now| {
@@ -370,7 +383,7 @@ fn a_start_with_many_sites_leaves_room_for_what_happens_later() {
         .map(|n| format!("app{n}\n  sh0.host=app{n}.example.com\n"))
         .collect();
     let mut now = status(&containers.concat());
-    now.tell(&status(""), 1);
+    in_force(&mut now, &RouteTable::default(), 1);
     assert_eq!(now.history.happenings().len(), 21);
     let last = now.history.happenings().next_back().expect("just counted");
     assert_eq!(
@@ -378,12 +391,14 @@ fn a_start_with_many_sites_leaves_room_for_what_happens_later() {
         ("480 more sites", HappeningKind::Changed)
     );
     let mut history = History::default();
-    for milliseconds in 0..1_000 {
-        history.add_load(LoadRun {
+    for millis in 0..1_000 {
+        history.add_load(Arc::new(Load {
             at: 0,
-            milliseconds,
+            millis,
+            reason: LoadReason::Change,
+            result: LoadResult::Applied,
             error: None,
-        });
+        }));
         history.add(last.clone());
     }
     assert_eq!(
@@ -391,7 +406,7 @@ fn a_start_with_many_sites_leaves_room_for_what_happens_later() {
         (60, 200)
     );
     assert_eq!(
-        history.loads().next().map(|load| load.milliseconds),
+        history.loads().next().map(|load| load.millis),
         Some(940)
     );
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{count, marked, text, time};
-use crate::status::{HappeningKind, History, LoadRun};
+use crate::status::{HappeningKind, History, Load};
 
 /// Happenings that are shown.
 const SHOWN_MAX: usize = 50;
@@ -51,13 +51,13 @@ fn badge(kind: HappeningKind) -> Markup {
 
 /// A column for each load, as high as it took long.
 fn plot(history: &History) -> Markup {
-    let loads: Vec<&LoadRun> = history.loads().collect();
+    let loads: Vec<&Load> = history.loads().collect();
     let Some(last) = loads.last() else {
         return html! {};
     };
     let longest = loads
         .iter()
-        .map(|load| load.milliseconds)
+        .map(|load| load.millis)
         .max()
         .unwrap_or(0)
         .max(1);
@@ -65,7 +65,7 @@ fn plot(history: &History) -> Markup {
     let caption = format!(
         "{} of Caddy's config: the last took {} ms, the longest {longest} ms{}.",
         count(loads.len(), "load", "loads"),
-        last.milliseconds,
+        last.millis,
         match failed {
             0 => String::new(),
             some => format!(", {some} failed"),
@@ -78,10 +78,10 @@ fn plot(history: &History) -> Markup {
             svg viewBox=(format!("0 0 {width} {}", HEIGHT + 2)) role="img" aria-label=(caption) {
                 line class="axis" x1="0" y1=(HEIGHT) x2=(width) y2=(HEIGHT) {}
                 @for (index, load) in loads.iter().enumerate() {
-                    @let height = (load.milliseconds * HEIGHT / longest).max(2);
+                    @let height = (load.millis * HEIGHT / longest).max(2);
                     @let class = if load.error.is_some() { "failed" } else { "bar" };
                     rect class=(class) x=(index * COLUMN + 1) y=(HEIGHT - height) width=(COLUMN - 2) height=(height) {
-                        title { (load.milliseconds) " ms" }
+                        title { (load.millis) " ms" }
                     }
                 }
             }
