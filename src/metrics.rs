@@ -244,6 +244,15 @@ pub struct Metrics {
     pub pulse: Pulse,
 }
 
+impl Metrics {
+    /// How many requests wait for a container.
+    pub fn waiting(&self) -> u64 {
+        let ends = [HeldEnd::Passed, HeldEnd::GaveUp, HeldEnd::Left];
+        let ended: u64 = ends.map(|end| self.held_ends.of(end).get()).iter().sum();
+        self.held.get().saturating_sub(ended)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

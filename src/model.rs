@@ -4,6 +4,7 @@
 //! (that is `discovery::convert`), of labels' meaning (`labels`) or of Caddy.
 
 mod app;
+mod by_pool;
 mod changes;
 mod container;
 mod few;
@@ -20,6 +21,7 @@ mod shown;
 mod tls;
 
 pub use app::{AppKey, Owner};
+pub use by_pool::ByPool;
 pub(crate) use changes::changes;
 pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, NetworkMode, Snapshot,

@@ -17,6 +17,8 @@ mod slot;
 pub use self::assign::{Assignment, Replica, Target, assign};
 pub use self::count::{Demand, GROW_AFTER, SHRINK_AFTER, SLOTS_MAX, SlotCount, WEIGHTED_SLOTS};
 pub use self::files::{Content, SlotFiles, SlotsError, contents};
-pub use self::hold::{Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Tally, hold_folder};
+pub use self::hold::{
+    Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Tally, WaitingRoom, hold_folder,
+};
 pub use self::notices::{Notices, NoticesError, notices_folder};
 pub use self::slot::{Slot, slots_folder};

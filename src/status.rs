@@ -14,6 +14,7 @@ mod halted;
 mod history;
 mod monitored;
 mod page;
+mod pools;
 mod readiness;
 mod server;
 
@@ -23,13 +24,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
+use crate::model::ByPool;
 use crate::routes::{RouteTable, Row};
+use crate::slots::WaitingRoom;
 
 pub use guard::TcpOptions;
 pub use halted::{Halted, halt_of};
 pub use history::{Happening, HappeningKind, History, Load};
 pub use monitored::{CaddyMetrics, Monitored};
 pub use page::{Search, home, site};
+pub use pools::Pickup;
 pub use readiness::missing;
 pub use server::{StatusError, serve, serve_control, serve_tcp};
 
@@ -55,6 +59,11 @@ pub struct Status {
     pub diagnostics: Arc<Vec<Diagnostic>>,
     /// What happened lately.
     pub history: Arc<History>,
+    /// How the last container of each pool came, as far as any has since the agent started.
+    pub pickups: ByPool<Pickup>,
+    /// How many requests wait for a container of each pool; always the present number.
+    #[serde(serialize_with = "pools::who_wait")]
+    pub waiting: ByPool<WaitingRoom>,
     /// The routes of the newest config.
     #[serde(skip)]
     pub table: Arc<RouteTable>,

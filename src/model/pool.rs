@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::{AppKey, Owner, Scheme};
@@ -44,6 +46,24 @@ impl PoolKey {
     pub fn parse(text: &str) -> Option<Self> {
         let key = u64::from_str_radix(text, 16).map(Self).ok()?;
         (key.to_string() == text).then_some(key)
+    }
+
+    /// Its first bits as a number; keys are spread evenly over all of them. `bits` is from 1 to 64.
+    pub(super) fn first_bits(self, bits: u32) -> usize {
+        usize::try_from(self.0 >> (u64::BITS - bits)).unwrap_or(usize::MAX)
+    }
+}
+
+impl Serialize for PoolKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PoolKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::custom("no key of a pool"))
     }
 }
 

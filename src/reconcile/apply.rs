@@ -1,5 +1,6 @@
 //! Caddy's side of the loop: from the snapshot to a config, and the config to Caddy.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
 use crate::metrics::Way;
 use crate::probe::Probe;
-use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, build};
+use crate::routes::{Became, Built, Gates, Inputs, LINGER_SECONDS, build};
 use crate::state::Store;
 use crate::supervise::StartConfig;
 use crate::telemetry::chain;
@@ -368,6 +369,10 @@ where
         if !changes.is_empty() {
             let history = Arc::make_mut(&mut self.status.history);
             history.tell(&changes, table.routes.len(), (self.world.wall_clock)());
+        }
+        if changes.iter().any(|(_, became)| *became == Became::Removed) {
+            let pools: BTreeSet<_> = table.routes.values().map(|route| route.pool.key).collect();
+            self.status.pickups.keep_only(|pool| pools.contains(&pool));
         }
         self.status.applied = Some(desired.generation);
         self.remember_good(desired);

@@ -17,7 +17,7 @@ use crate::model::{Container, ContainerId, ContainerState};
 use crate::probe::Probe;
 use crate::routes::{Became, RouteKey};
 use crate::state::Store;
-use crate::status::Load;
+use crate::status::{Load, Pickup};
 use crate::telemetry::chain;
 
 /// So many containers are waited for at once: a host starts some hundred at a time.
@@ -107,7 +107,7 @@ where
         metrics.load_duration.observe(took);
         let load = Arc::new(Load {
             at,
-            millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            millis: millis(took),
             reason,
             result,
             error: loaded.as_ref().err().map(|error| chain(error)),
@@ -166,12 +166,16 @@ where
         if self.measured.awaited.is_empty() {
             return picked_up;
         }
-        for (key, became) in changes {
-            for upstream in { became.route().iter() }.flat_map(|route| &route.pool.upstreams) {
+        let at = (self.world.wall_clock)();
+        let routes = { changes.iter() }.filter_map(|(key, became)| Some((key, became.route()?)));
+        for (key, route) in routes {
+            for upstream in &route.pool.upstreams {
                 let heard = self.measured.awaited.remove(&upstream.container.id);
                 let took = heard.map(|heard| heard.elapsed());
                 if let Some(took) = took.filter(|took| *took < PICKUP_MAX) {
                     self.channels.metrics.pickup.of(way).observe(took);
+                    let pickup = Pickup { at, millis: millis(took) };
+                    self.status.pickups.insert(route.pool.key, pickup);
                     picked_up.insert(key, took);
                 }
             }
@@ -185,4 +189,8 @@ where
             self.channels.metrics.ready_wait.observe(took);
         }
     }
+}
+
+fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }

@@ -193,6 +193,9 @@ where
     /// Hands the status to whoever reads it.
     pub(super) fn publish(&mut self) {
         self.status.docker.subscribed = self.subscription.notices.is_some();
+        if let Some(slots) = &self.world.slots {
+            self.status.waiting = slots.rooms();
+        }
         let before = Arc::clone(&self.channels.status.borrow());
         self.status.tell(&before, (self.world.wall_clock)());
         let status = Arc::new(self.status.clone());

@@ -22,11 +22,11 @@ use self::pools::Pools;
 use self::redeploys::Redeploys;
 use crate::access::Access;
 use crate::metrics::Metrics;
-use crate::model::{Halts, PoolKey};
+use crate::model::{ByPool, Halts, PoolKey};
 use crate::routes::RouteTable;
 use crate::slots::{
     Demand, Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Notices, NoticesError,
-    Replica, Slot, SlotFiles, SlotsError, assign,
+    Replica, Slot, SlotFiles, SlotsError, WaitingRoom, assign,
 };
 use crate::telemetry::chain;
 
@@ -220,6 +220,11 @@ impl Slots {
         Arc::clone(&self.counts)
     }
 
+    /// Where requests wait, for each pool that has nobody or had nobody.
+    pub(super) fn rooms(&self) -> ByPool<WaitingRoom> {
+        self.hold.rooms()
+    }
+
     /// A load goes anyway: slots that would be added soon are added when the table is settled next.
     pub(super) fn join_load(&mut self) {
         for (key, state) in &mut self.pools {
@@ -251,6 +256,8 @@ impl Slots {
             .flat_map(|counts| counts.iter())
             .flat_map(slots)
             .collect();
+        let pools = &self.pools;
+        self.hold.keep_only(|pool| pools.contains_key(&pool));
         let removed = self.files.remove_stale(&keep);
         let removed = removed.map_err(|error| chain(&error)).map(drop);
         let cleared = self.notices.remove_others();

@@ -238,12 +238,15 @@ impl Placed {
         let shut = form.shut.as_ref().map(|shut| shut.why.clone());
         let reason = shut.or_else(|| wrong.first().map(|first| first.message.clone()));
         found.extend(wrong);
+        let is_served = reason.is_none();
+        let pool = pool(form, is_served);
         for member in &form.members {
-            self.rows
-                .push(rows::row(&key, form, member, reason.as_deref()));
+            self.rows.push(Row {
+                pool: Some(pool.key),
+                ..rows::row(&key, form, member, reason.as_deref())
+            });
         }
         let strip = form.spec.strip && key.path.plain().is_some();
-        let is_served = reason.is_none();
         let handling = form.spec.handling.clone();
         let serving = if is_served {
             Serving::passed(Passed { handling, asked })
@@ -257,7 +260,7 @@ impl Placed {
             key,
             Arc::new(Route {
                 id: form.id.clone(),
-                pool: pool(form, is_served),
+                pool,
                 strip,
                 rewrite: form.spec.matching.rewrite.clone(),
                 log: form.spec.matching.log,

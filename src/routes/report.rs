@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::upstream::NotReady;
-use crate::model::{AppKey, ContainerRef, ContainerState, RouteName};
+use crate::model::{AppKey, ContainerRef, ContainerState, PoolKey, RouteName};
 
 /// What became of one container under one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,6 +115,8 @@ pub struct Row {
     pub obstacle: Option<Obstacle>,
     /// What it must show first, while it has not.
     pub awaited: Option<Awaited>,
+    /// The pool that it is in, where its route is in the table.
+    pub pool: Option<PoolKey>,
 }
 
 impl Row {
@@ -141,6 +143,7 @@ impl Row {
             reason: Some(reason.to_owned()),
             obstacle: None,
             awaited: None,
+            pool: None,
         }
     }
 }

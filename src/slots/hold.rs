@@ -10,10 +10,10 @@
 //! for. So a slow or endless sender holds up nobody, and takes one place for a bounded time.
 
 mod gap;
+mod room;
 mod tally;
 mod waiter;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -28,11 +28,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::gap::{Places, Server, SocketFile};
+pub use self::room::WaitingRoom;
 pub use self::tally::Tally;
 use super::files::make_folder;
 use crate::access::{Access, share_socket};
 use crate::metrics::Metrics;
-use crate::model::PoolKey;
+use crate::model::{ByPool, PoolKey};
 
 /// How many connections may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,8 +132,8 @@ pub struct Hold {
     folder: PathBuf,
     /// Free places in all.
     all: Arc<Semaphore>,
-    /// Free places of each pool that has a gap, or had one lately.
-    pools: BTreeMap<PoolKey, Arc<Semaphore>>,
+    /// Where requests for each pool wait that has a gap, or had one.
+    rooms: ByPool<WaitingRoom>,
     /// The number of the next gap: no path is used twice while anything of it is left.
     next: u64,
     /// Sockets that an earlier agent left.
@@ -157,7 +158,7 @@ impl Hold {
         })?;
         Ok(Self {
             all: Arc::new(Semaphore::new(options.bounds.waiting_max)),
-            pools: BTreeMap::new(),
+            rooms: ByPool::default(),
             next: left
                 .iter()
                 .filter_map(|path| number(path))
@@ -237,6 +238,17 @@ impl Hold {
         self.options.bounds.waiting_max - self.all.available_permits()
     }
 
+    /// Where requests for each pool wait that has a gap, or had one: what each says is always new.
+    #[must_use]
+    pub fn rooms(&self) -> ByPool<WaitingRoom> {
+        self.rooms.clone()
+    }
+
+    /// Forgets where requests for other pools waited. Who waits there still goes on.
+    pub fn keep_only(&mut self, stays: impl Fn(PoolKey) -> bool) {
+        self.rooms.keep_only(stays);
+    }
+
     /// Removes the sockets that an earlier agent left: for when no slot names them any more.
     pub fn remove_left(&mut self) {
         for path in self.left.drain(..) {
@@ -257,11 +269,14 @@ impl Hold {
     }
 
     fn places(&mut self, pool: PoolKey) -> Places {
-        self.pools.retain(|_, places| Arc::strong_count(places) > 1);
-        let max = self.options.bounds.pool_waiting_max;
-        let places = self.pools.entry(pool);
-        let places = places.or_insert_with(|| Arc::new(Semaphore::new(max)));
-        Places::new(Arc::clone(&self.all), Arc::clone(places), max)
+        let room = if let Some(room) = self.rooms.get(pool) {
+            room.clone()
+        } else {
+            let room = WaitingRoom::new(self.options.bounds.pool_waiting_max);
+            self.rooms.insert(pool, room.clone());
+            room
+        };
+        Places::new(Arc::clone(&self.all), room)
     }
 
     fn reap(&mut self) {

@@ -46,7 +46,7 @@ pub fn home(status: &Status, search: &Search) -> String {
     let title = format!("{summary} · sh0-agent");
     let body = html! {
         (problems::section(&problems))
-        (sites::section(&sites, search))
+        (sites::section(status, &sites, search))
         (lately::section(&status.history))
         (machine::section(status))
     };

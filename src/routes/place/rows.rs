@@ -41,6 +41,7 @@ pub(super) fn row(key: &RouteKey, form: &Form, member: &Member, conflict: Option
         awaited: { member.trial.as_ref() }
             .filter(|_| obstacle == Some(Obstacle::Unproven))
             .map(awaited),
+        pool: None,
     }
 }
 

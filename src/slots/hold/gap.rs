@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::waiter::Waiter;
-use super::{GapState, Tally, resume};
+use super::{GapState, Tally, WaitingRoom, resume};
 use crate::metrics::{HeldEnd, Metrics};
 use crate::model::PoolKey;
 
@@ -47,8 +47,7 @@ impl Drop for SocketFile {
 #[derive(Debug, Clone)]
 pub(super) struct Places {
     all: Arc<Semaphore>,
-    pool: Arc<Semaphore>,
-    pool_max: usize,
+    room: WaitingRoom,
 }
 
 /// A place in use; dropping it frees it.
@@ -59,22 +58,18 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(all: Arc<Semaphore>, pool: Arc<Semaphore>, pool_max: usize) -> Self {
-        Self {
-            all,
-            pool,
-            pool_max,
-        }
+    pub(super) fn new(all: Arc<Semaphore>, room: WaitingRoom) -> Self {
+        Self { all, room }
     }
 
     pub(super) fn taken(&self) -> usize {
-        self.pool_max - self.pool.available_permits()
+        self.room.waiting()
     }
 
     /// A place, if both the pool and the whole have one.
     fn take(&self) -> Option<Place> {
         Some(Place {
-            _pool: Arc::clone(&self.pool).try_acquire_owned().ok()?,
+            _pool: self.room.enter()?,
             _all: Arc::clone(&self.all).try_acquire_owned().ok()?,
         })
     }

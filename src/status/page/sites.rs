@@ -1,15 +1,16 @@
 //! The sites: what each host and path is served by, or why it is not.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::{Search, count, marked, text};
-use crate::model::Halt;
+use super::{Search, count, marked, text, time};
+use crate::model::{Halt, PoolKey};
 use crate::routes::{Row, RowState};
+use crate::slots::WaitingRoom;
 use crate::status::client::segment;
-use crate::status::{Status, halt_of};
+use crate::status::{Pickup, Status, halt_of};
 
 /// Sites on one page: a few screens.
 const PAGE_SIZE: usize = 50;
@@ -38,6 +39,23 @@ impl Site<'_> {
     fn ready(&self) -> usize {
         let is_routed = |row: &&&Row| row.state == RowState::Routed;
         self.rows.iter().filter(is_routed).count()
+    }
+
+    /// Each of its pools once.
+    fn pools(&self) -> BTreeSet<PoolKey> {
+        self.rows.iter().filter_map(|row| row.pool).collect()
+    }
+
+    /// How its last container came.
+    fn pickup(&self, status: &Status) -> Option<Pickup> {
+        let pickups = { self.pools().into_iter() }.filter_map(|pool| status.pickups.get(pool));
+        pickups.max_by_key(|pickup| pickup.at).copied()
+    }
+
+    /// How many requests wait for it.
+    fn waiting(&self, status: &Status) -> usize {
+        let rooms = { self.pools().into_iter() }.filter_map(|pool| status.waiting.get(pool));
+        rooms.map(WaitingRoom::waiting).sum()
     }
 
     /// Why it is not served, or not by all.
@@ -136,7 +154,7 @@ pub(super) fn summary(sites: &[Site<'_>], problems: usize) -> String {
 }
 
 /// The sites that are searched for, one page of them.
-pub(super) fn section(sites: &[Site<'_>], search: &Search) -> Markup {
+pub(super) fn section(status: &Status, sites: &[Site<'_>], search: &Search) -> Markup {
     let wanted = search.q.trim().to_lowercase();
     let found: Vec<&Site<'_>> = { sites.iter() }
         .filter(|site| wanted.is_empty() || site.has(&wanted))
@@ -166,7 +184,7 @@ pub(super) fn section(sites: &[Site<'_>], search: &Search) -> Markup {
                 } @else if found.is_empty() {
                     p { "No site has this text." }
                 } @else {
-                    (table(shown.copied()))
+                    (table(status, shown.copied()))
                     (pager(page, last, found.len(), search.q.trim()))
                 }
             }
@@ -174,25 +192,25 @@ pub(super) fn section(sites: &[Site<'_>], search: &Search) -> Markup {
     }
 }
 
-fn table<'a>(sites: impl Iterator<Item = &'a Site<'a>>) -> Markup {
+fn table<'a>(status: &Status, sites: impl Iterator<Item = &'a Site<'a>>) -> Markup {
     // Roles, because a narrow screen shows rows as blocks, and browsers then forget that it is a table.
     html! {
         table role="table" aria-labelledby="sites-title" {
             thead role="rowgroup" {
                 tr role="row" {
-                    @for name in ["Site", "State", "Ready", "Served by", "Why"] {
+                    @for name in ["Site", "State", "Ready", "Served by", "Last pick-up", "Held requests", "Why"] {
                         th role="columnheader" scope="col" { (name) }
                     }
                 }
             }
             tbody role="rowgroup" {
-                @for site in sites { (row(site)) }
+                @for site in sites { (row(status, site)) }
             }
         }
     }
 }
 
-fn row(site: &Site<'_>) -> Markup {
+fn row(status: &Status, site: &Site<'_>) -> Markup {
     let address = format!("/site/{}", segment(site.name()));
     let shown = site.rows.iter().take(REPLICAS_SHOWN_MAX);
     let more = site.rows.len().saturating_sub(REPLICAS_SHOWN_MAX);
@@ -212,8 +230,36 @@ fn row(site: &Site<'_>) -> Markup {
                     @if more > 0 { li class="soft" { (more) " more" } }
                 }
             }
+            (pickup(site.pickup(status)))
+            (held(site.waiting(status)))
             td role="cell" {
                 @if let Some(reason) = site.reason() { (marked(&reason)) }
+            }
+        }
+    }
+}
+
+/// How long after its event the last container took requests, and when that was.
+fn pickup(pickup: Option<Pickup>) -> Markup {
+    html! {
+        @match pickup {
+            Some(Pickup { at, millis }) => {
+                td role="cell" class="number" data-name="Last pick-up" {
+                    (millis) " ms" br; span class="soft" { (time(at)) }
+                }
+            }
+            None => td role="cell" {},
+        }
+    }
+}
+
+fn held(waiting: usize) -> Markup {
+    html! {
+        @if waiting == 0 {
+            td role="cell" {}
+        } @else {
+            td role="cell" class="number" data-name="Held requests" {
+                span class="badge wait" { (waiting) }
             }
         }
     }

@@ -11,9 +11,10 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{Latest, Served};
+use crate::metrics::Metrics;
 use crate::status::Status;
 
 /// Who reads along at the same time: each open page of a browser is one.
@@ -31,6 +32,7 @@ pub(super) async fn events(
     let listener = Listener {
         latest: served.latest.clone(),
         told: None,
+        metrics: Arc::clone(&served.monitored.metrics),
         _place: place,
     };
     let closing = served.closing.clone();
@@ -46,7 +48,9 @@ pub(super) async fn events(
 
 struct Listener {
     latest: Latest,
-    told: Option<Arc<Status>>,
+    /// What was told last: the status, and how many requests waited then.
+    told: Option<(Arc<Status>, u64)>,
+    metrics: Arc<Metrics>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -58,12 +62,19 @@ impl Listener {
         }
         loop {
             let now = Arc::clone(&self.latest.borrow_and_update());
-            let is_news = { self.told.as_ref() }.is_none_or(|told| !looks_alike(told, &now));
-            self.told = Some(now);
+            let waiting = self.metrics.waiting();
+            let is_old = |(told, waited): &(Arc<Status>, u64)| {
+                *waited == waiting && (Arc::ptr_eq(told, &now) || looks_alike(told, &now))
+            };
+            let is_news = !self.told.as_ref().is_some_and(is_old);
+            self.told = Some((now, waiting));
             if is_news {
                 return Some(Event::default().data("changed"));
             }
-            self.latest.changed().await.ok()?;
+            // Nobody tells that a request begins to wait, or ends.
+            if let Ok(changed) = timeout(PACE, self.latest.changed()).await {
+                changed.ok()?;
+            }
         }
     }
 }
