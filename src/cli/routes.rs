@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use self::table::Ends;
 use super::agent::{self, AgentArgs};
-use super::style::Look;
+use super::style::{Look, ago};
 use super::{Failed, runtime};
 use crate::clock::wall_clock;
 use crate::diagnostic::Diagnostic;
@@ -183,15 +183,5 @@ fn remembered(remembered: RememberedStatus) -> String {
             "Docker has not answered since the agent started; the containers are served as they \
              were {ago} ago"
         )
-    }
-}
-
-/// A time span in its largest unit of which there are two or more.
-fn ago(seconds: u64) -> String {
-    let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
-    let unit = units.into_iter().find(|(size, _)| seconds >= 2 * size);
-    match unit {
-        Some((size, name)) => format!("{} {name}", seconds / size),
-        None => format!("{seconds} seconds"),
     }
 }

@@ -190,6 +190,16 @@ impl Wish {
     }
 }
 
+/// A time span in its largest unit of which there are two or more.
+pub(super) fn ago(seconds: u64) -> String {
+    let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
+    let unit = units.into_iter().find(|(size, _)| seconds >= 2 * size);
+    match unit {
+        Some((size, name)) => format!("{} {name}", seconds / size),
+        None => format!("{seconds} seconds"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

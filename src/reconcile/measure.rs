@@ -88,10 +88,13 @@ where
     }
 
     /// A load has ended; `is_same_process` is whether the Caddy that it was sent to still serves.
-    pub(super) fn count_load(&mut self, loaded: &Result<(), AdminError>, is_same_process: bool) {
-        let Some(LoadUnderWay { reason, began, at }) = self.measured.load.take() else {
-            return;
-        };
+    /// Gives what is told of it.
+    pub(super) fn count_load(
+        &mut self,
+        loaded: &Result<(), AdminError>,
+        is_same_process: bool,
+    ) -> Option<Arc<Load>> {
+        let LoadUnderWay { reason, began, at } = self.measured.load.take()?;
         let result = match loaded {
             Ok(()) if is_same_process => LoadResult::Applied,
             Ok(()) => LoadResult::Lost,
@@ -114,7 +117,8 @@ where
         });
         let history = Arc::make_mut(&mut self.status.history);
         history.add_load(Arc::clone(&load));
-        self.status.caddy.last_load = Some(load);
+        self.status.caddy.last_load = Some(Arc::clone(&load));
+        Some(load)
     }
 
     /// Something happened to a container.

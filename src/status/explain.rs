@@ -53,6 +53,8 @@ pub enum Step {
     Route,
     /// A slot of the route leads to it.
     Slot,
+    /// Caddy serves, and has the route.
+    Caddy,
     /// Caddy answers as expected.
     Answer,
 }
@@ -70,6 +72,7 @@ impl Step {
             Self::Owner => "owner",
             Self::Route => "route",
             Self::Slot => "slot",
+            Self::Caddy => "caddy",
             Self::Answer => "answer",
         }
     }

@@ -5,12 +5,14 @@
 //! Deliberately forgets: the log is what keeps.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Status, halted};
-use crate::metrics::{LoadReason, LoadResult};
+use crate::metrics::{LoadReason, LoadResult, Word};
+use crate::model::utc;
 use crate::routes::{Became, Route, RouteKey};
 
 /// Happenings that are kept: a few screens, and some dozen KB.
@@ -54,7 +56,7 @@ pub struct Happening {
     pub text: String,
 }
 
-/// A config that was sent to Caddy, and what came of it.
+/// A config that was sent to Caddy, and what came of it. `Display` says when, why and how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// When it was sent, in seconds since 1970.
@@ -69,11 +71,27 @@ pub struct Load {
     pub error: Option<String>,
 }
 
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (reason, millis) = (self.reason.as_str(), self.millis);
+        write!(f, "load of {} UTC ({reason}, {millis} ms)", utc(self.at))
+    }
+}
+
 /// What happened lately, oldest first.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct History {
     happenings: VecDeque<Arc<Happening>>,
     loads: VecDeque<Arc<Load>>,
+    /// The routes that each of the last loads brought or changed, in their order.
+    #[serde(skip)]
+    brought: VecDeque<Arc<Brought>>,
+}
+
+#[derive(Debug)]
+struct Brought {
+    load: Arc<Load>,
+    routes: Vec<RouteKey>,
 }
 
 impl History {
@@ -90,6 +108,22 @@ impl History {
     /// Adds a load.
     pub fn add_load(&mut self, load: Arc<Load>) {
         push(&mut self.loads, load, LOADS_MAX);
+    }
+
+    /// A load put these changes in force.
+    pub fn brought(&mut self, load: &Arc<Load>, changes: &[(&RouteKey, Became<'_>)]) {
+        let routes = changes.iter().map(|(key, _)| (*key).clone()).collect();
+        let load = Arc::clone(load);
+        push(&mut self.brought, Arc::new(Brought { load, routes }), LOADS_MAX);
+    }
+
+    /// The load that brought this route in its present form; `None` where it is too long ago, or
+    /// Caddy was started with it.
+    #[must_use]
+    pub fn load_of(&self, route: &RouteKey) -> Option<&Load> {
+        let mut brought = self.brought.iter().rev();
+        let found = brought.find(|brought| brought.routes.binary_search(route).is_ok());
+        found.map(|brought| &*brought.load)
     }
 
     /// Adds a happening.

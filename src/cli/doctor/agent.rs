@@ -6,10 +6,13 @@ use serde::Deserialize;
 
 use super::Finding;
 use crate::cli::agent::status;
+use crate::cli::style::ago;
+use crate::clock::wall_clock;
+use crate::metrics::{LoadResult, Word};
 use crate::model::Halt;
 use crate::routes::RowState;
 use crate::settings::Settings;
-use crate::status::{Halted, SettingsStatus};
+use crate::status::{Halted, Load, SettingsStatus};
 
 const TOPIC: &str = "agent";
 /// Apps that are paused or stopped and named; the table of routes has all.
@@ -29,8 +32,11 @@ pub(super) struct Running {
 #[derive(Debug, Deserialize)]
 struct Caddy {
     phase: String,
+    version: String,
+    epoch: u64,
     pid: Option<u32>,
     load_error: Option<String>,
+    last_load: Option<Load>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,10 +87,13 @@ pub(super) fn findings(settings: &Settings, running: Option<&Running>) -> Vec<Fi
         .filter(|row| row.state == RowState::Refused)
         .count();
     let mut findings = match running.caddy.phase.as_str() {
-        "up" => vec![Finding::ok(
-            TOPIC,
-            format!("it runs, and serves {} hosts", running.hosts().len()),
-        )],
+        "up" => vec![
+            Finding::ok(
+                TOPIC,
+                format!("it runs, and serves {} hosts", running.hosts().len()),
+            ),
+            process(&running.caddy),
+        ],
         phase => {
             let text = format!("it runs, and its Caddy does not serve: {phase}");
             vec![Finding::error(
@@ -94,14 +103,7 @@ pub(super) fn findings(settings: &Settings, running: Option<&Running>) -> Vec<Fi
             )]
         }
     };
-    if let Some(error) = &running.caddy.load_error {
-        let text = format!("the newest config is not in force: {error}");
-        findings.push(Finding::error(
-            TOPIC,
-            text,
-            "see the agent's log; it is tried again",
-        ));
-    }
+    findings.extend(loads(&running.caddy, wall_clock()));
     findings.extend(running.halts.iter().take(HALTS_SHOWN_MAX).map(halted));
     if refused > 0 {
         let text = format!("{refused} routes of containers are refused");
@@ -117,11 +119,111 @@ fn halted(Halted { app, halt }: &Halted) -> Finding {
     Finding::warning(TOPIC, text, Halt::help(app))
 }
 
+/// Which Caddy serves.
+fn process(caddy: &Caddy) -> Finding {
+    let version = &caddy.version;
+    let pid = { caddy.pid }.map_or_else(String::new, |pid| format!(", process {pid}"));
+    let starts = match caddy.epoch {
+        0 | 1 => String::new(),
+        more => format!(", started {more} times since the agent was"),
+    };
+    Finding::ok(TOPIC, format!("its Caddy is {version}{pid}{starts}"))
+}
+
+/// Whether the newest config is in force, and how the last load went.
+fn loads(caddy: &Caddy, now: u64) -> Vec<Finding> {
+    let last = caddy.last_load.as_ref();
+    let mut findings: Vec<Finding> = last.map(|load| last_load(load, now)).into_iter().collect();
+    let is_told = last.is_some_and(|load| load.error.is_some());
+    if let Some(error) = caddy.load_error.as_ref().filter(|_| !is_told) {
+        let text = format!("the newest config is not in force: {error}");
+        let help = "see the agent's log; it is tried again";
+        findings.push(Finding::error(TOPIC, text, help));
+    }
+    findings
+}
+
+fn last_load(load: &Load, now: u64) -> Finding {
+    let ago = ago(now.saturating_sub(load.at));
+    let (reason, millis) = (load.reason.as_str(), load.millis);
+    let words = load.error.as_deref().unwrap_or("it gave no reason");
+    let text = format!("the last load, {ago} ago, took {millis} ms ({reason})");
+    match load.result {
+        LoadResult::Applied => Finding::ok(TOPIC, text),
+        LoadResult::Lost => {
+            let text = format!("{text}; the Caddy that took it has ended");
+            Finding::warning(TOPIC, text, "see the agent's log; the next Caddy gets it")
+        }
+        LoadResult::Refused => {
+            let text = format!("{text} and was refused: {words}");
+            let help = "`sh0-agent routes` says what is left out for it, and what to type";
+            Finding::error(TOPIC, text, help)
+        }
+        LoadResult::Failed => {
+            let text = format!("{text} and failed: {words}");
+            let help = "mend what is named there; the load is tried again by itself, and \
+                        `sh0-agent doctor` says when one succeeds";
+            Finding::error(TOPIC, text, help)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::State;
     use super::*;
+    use crate::metrics::LoadReason;
+
+    fn caddy(result: LoadResult, error: Option<&str>) -> Caddy {
+        Caddy {
+            phase: "up".to_owned(),
+            version: "2.11.4".to_owned(),
+            epoch: 3,
+            pid: Some(7),
+            load_error: error.map(str::to_owned),
+            last_load: Some(Load {
+                at: 1_000,
+                millis: 12,
+                reason: LoadReason::Change,
+                result,
+                error: error.map(str::to_owned),
+            }),
+        }
+    }
+
+    #[test]
+    fn the_last_load_is_told_with_caddys_words_and_what_to_type() {
+        let text = process(&caddy(LoadResult::Applied, None)).text;
+        assert_eq!(
+            text,
+            "its Caddy is 2.11.4, process 7, started 3 times since the agent was"
+        );
+        let words = "loading: no space left on device";
+        for (result, error, state, end) in [
+            (LoadResult::Applied, None, State::Ok, "(change)"),
+            (LoadResult::Refused, Some(words), State::Error, words),
+            (LoadResult::Failed, Some(words), State::Error, words),
+            (LoadResult::Lost, None, State::Warning, "has ended"),
+        ] {
+            let found = loads(&caddy(result, error), 1_180);
+            assert_eq!(found.len(), 1, "said once: {found:?}");
+            let finding = found.first().expect("just counted");
+            assert_eq!(finding.state, state, "{result:?}");
+            let begin = "the last load, 3 minutes ago, took 12 ms (change)";
+            assert!(finding.text.starts_with(begin), "{}", finding.text);
+            assert!(finding.text.ends_with(end), "{}", finding.text);
+            assert_eq!(finding.help.is_some(), state != State::Ok);
+        }
+        let unsaid = Caddy {
+            last_load: None,
+            ..caddy(LoadResult::Failed, Some(words))
+        };
+        let found = loads(&unsaid, 0);
+        assert!(found.iter().all(|finding| finding.state == State::Error));
+        assert_eq!(found.len(), 1);
+    }
 
     #[test]
     fn an_app_that_a_person_halted_is_a_warning() {
@@ -129,7 +231,7 @@ mod tests {
             "message": null, "since": 1_764_158_769, "by": "root"}]);
         let status = json!({
             "settings": SettingsStatus::default(), "rows": [], "halts": halted,
-            "caddy": {"phase": "up", "pid": 1, "load_error": null},
+            "caddy": {"phase": "up", "version": "2.11.4", "epoch": 1, "pid": 1, "load_error": null},
         });
         let running: Running = serde_json::from_value(status).expect("it is of the status' form");
         let found = findings(&Settings::default(), Some(&running));

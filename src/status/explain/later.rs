@@ -5,7 +5,7 @@ use super::table::lookup;
 use super::{Expected, Link, Request, Step, listener};
 use crate::model::{HaltKind, Hostname, PathMatch};
 use crate::routes::{HostPolicy, Route, RouteKey, Row, RowState, Serving};
-use crate::status::halt_of;
+use crate::status::{Status, halt_of};
 
 /// What stands for the first label of a wildcard in a request of ours.
 const ANY_LABEL: &str = "any";
@@ -37,11 +37,11 @@ pub(super) fn later_links(context: &Context<'_>, row: &Row, is_cut: bool) -> Cha
             request: None,
         };
     };
-    let mut links = vec![
+    let links = vec![
         route_link(context, row, key),
         slot_link(context, row, route),
+        caddy_link(context.status, key),
     ];
-    links.extend(caddy_link(context));
     let expected = match &route.serving {
         Serving::Closed => Expected::Unavailable,
         Serving::Passed(passed) if passed.handling.protection.is_any() => Expected::Protected,
@@ -181,13 +181,21 @@ fn slot_link(context: &Context<'_>, row: &Row, route: &Route) -> Link {
     }
 }
 
-/// What Caddy cannot answer, whatever it is asked.
-fn caddy_link(context: &Context<'_>) -> Option<Link> {
-    let phase = &context.status.caddy.phase;
-    (phase != "up").then(|| {
-        let text = format!("Caddy is not serving: {phase}");
-        Link::broken(Step::Answer, text, "`sh0-agent doctor` says why")
-    })
+/// Which Caddy serves, and the load that brought the route.
+fn caddy_link(status: &Status, key: &RouteKey) -> Link {
+    let caddy = &status.caddy;
+    if caddy.phase != "up" {
+        let text = format!("Caddy is not serving: {}", caddy.phase);
+        return Link::broken(Step::Caddy, text, "`sh0-agent doctor` says why");
+    }
+    let version = Some(&caddy.version).filter(|version| !version.is_empty());
+    let version = version.map_or_else(String::new, |version| format!(" {version}"));
+    let process = caddy.pid.map(|pid| format!(", process {pid}"));
+    let starts = (caddy.epoch > 1).then(|| format!(", started {} times", caddy.epoch));
+    let load = status.history.load_of(key);
+    let load = load.map(|load| format!("; the {load} brought the route"));
+    let more: String = [process, starts, load].into_iter().flatten().collect();
+    Link::good(Step::Caddy, format!("Caddy{version} serves{more}"))
 }
 
 /// A request that the key takes.
