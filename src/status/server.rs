@@ -1,6 +1,7 @@
 //! HTTP for people and machines: read-only on a Unix socket in the runtime directory, and over TCP
 //! where that is asked for; and for orders on another socket, which only the agent's user may use.
 
+mod connections;
 mod control;
 mod live;
 mod pages;

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::connections::{self, Bounds};
 use super::{Latest, Served, StatusError};
 use crate::status::Monitored;
 use crate::status::guard::{Guard, TcpOptions, Verdict};
@@ -41,9 +42,8 @@ pub async fn serve_tcp(
     let router = Served::new(runtime_dir, latest, monitored, stop.clone()).router();
     let guard = Arc::new(Guard::new(options));
     let router = router.layer(from_fn_with_state(guard, judged));
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-    let served = served.await;
-    served.map_err(|source| StatusError::Serve { source })
+    connections::serve(listener, router, Bounds::default(), stop).await;
+    Ok(())
 }
 
 /// Listens, as soon as that is possible.

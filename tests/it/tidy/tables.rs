@@ -142,15 +142,19 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &[]),
 ];
 
+/// Where HTTP is spoken below what axum and reqwest do.
+const HTTP: &[&str] = &[
+    "src/discovery/",
+    "src/probe/http.rs",
+    "src/status/server/connections",
+];
+
 /// Where alone each of these may be named.
 pub(crate) const ONLY_IN: &[(&str, &[&str])] = &[
     ("bollard", &["src/discovery/"]),
     ("reqwest", &["src/caddy/admin.rs"]),
-    ("hyper", &["src/probe/http.rs", "src/discovery/"]),
-    (
-        "hyper_util",
-        &["src/probe/http.rs", "src/discovery/http.rs"],
-    ),
+    ("hyper", HTTP),
+    ("hyper_util", HTTP),
     (
         "http_body_util",
         &["src/probe/http.rs", "src/discovery/docker/listing.rs"],
