@@ -17,6 +17,7 @@ mod health;
 mod look;
 mod measure;
 mod memory;
+mod overdue;
 mod process;
 mod ready;
 mod refuse;
@@ -45,6 +46,7 @@ use self::apply::{Desired, Loads};
 use self::look::{Looks, Subscription};
 use self::measure::Measured;
 use self::memory::Memory;
+use self::overdue::Overdue;
 use self::ready::{News, Readiness};
 use self::refuse::Refusals;
 use self::rendered::Sendable;
@@ -62,7 +64,7 @@ use crate::routes::Builder;
 use crate::state::{State, StateError, Store};
 use crate::status::control::Command;
 use crate::status::{CaddyStatus, Status};
-use crate::supervise::{Phase, StartConfig};
+use crate::supervise::{Obtainings, Phase, StartConfig};
 
 /// How long the first look may take before Caddy is started with the containers as they were last,
 /// or, when none are remembered, without routes, answering 503: a browser that asks meanwhile gets
@@ -111,6 +113,8 @@ pub struct Channels {
     pub commands: mpsc::Receiver<Command>,
     /// What everybody else reads.
     pub status: watch::Sender<Arc<Status>>,
+    /// The certificates that Caddy is getting.
+    pub obtainings: watch::Receiver<Arc<Obtainings>>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Ends the loop.
@@ -163,6 +167,7 @@ enum Event {
     NetworkChecked(Result<bool, EngineError>),
     AccessChecked,
     Certificates,
+    Obtainings,
     Phase,
     Pulse,
     Readiness(News),
@@ -174,7 +179,7 @@ enum Event {
     Memory(memory::Step),
     Restart(restart::Step),
     NoFirstLook,
-    AddressesOverdue,
+    Overdue,
 }
 
 struct Loop<E, A, S, P> {
@@ -206,7 +211,7 @@ struct Loop<E, A, S, P> {
     first_look_by: Option<Instant>,
     /// Whether it is not known yet if an earlier agent left a Caddy that can be taken over.
     awaits_adoption: bool,
-    overdue: report::Overdue,
+    overdue: Overdue,
     /// When the first route ends that outlives its containers.
     linger_until: Option<Instant>,
     measured: Measured,
@@ -262,7 +267,7 @@ pub async fn reconcile<E, A, S, P>(
         accepted: None,
         first_look_by: Some(now + FIRST_LOOK_WAIT),
         awaits_adoption,
-        overdue: report::Overdue::default(),
+        overdue: Overdue::default(),
         linger_until: None,
         measured: Measured::default(),
         status: Status {
@@ -311,13 +316,14 @@ where
             Some(()) = self.channels.resync.recv() => Event::Look(Reason::Asked),
             Some(command) = self.channels.commands.recv() => Event::Command(command),
             Ok(()) = self.channels.certificates.changed() => Event::Certificates,
+            Ok(()) = self.channels.obtainings.changed() => Event::Obtainings,
             saved = done(&mut self.saving) => Event::Saved(saved),
             step = self.restart.next() => Event::Restart(step),
             step = self.memory.next() => Event::Memory(step),
             checked = done(&mut self.network_check) => Event::NetworkChecked(checked),
             () = done(&mut self.access_check) => Event::AccessChecked,
             () = at(self.first_look_by) => Event::NoFirstLook,
-            () = at(self.overdue.deadline()) => Event::AddressesOverdue,
+            () = at(self.overdue.deadline()) => Event::Overdue,
             _ = resync.tick() => Event::Look(Reason::Resync),
         }
     }
@@ -333,6 +339,7 @@ where
             Event::NetworkChecked(checked) => self.on_network_checked(&checked),
             Event::AccessChecked => self.note_access(),
             Event::Certificates => self.rebuild(),
+            Event::Obtainings => self.note_obtainings(),
             Event::Phase => self.on_phase(),
             Event::Pulse => self.channels.metrics.pulse.answer(),
             Event::Readiness(news) => self.on_news(news),
@@ -344,7 +351,7 @@ where
             Event::Memory(step) => self.on_memory(step),
             Event::Restart(step) => self.on_restart(step),
             Event::NoFirstLook => self.recall(),
-            Event::AddressesOverdue => self.overdue.say(Instant::now()),
+            Event::Overdue => self.overdue.say(&self.status.rows, Instant::now()),
         }
     }
 

@@ -18,6 +18,7 @@ mod pools;
 mod readiness;
 mod server;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ pub use halted::{Halted, halt_of};
 pub use history::{Happening, HappeningKind, History, Load};
 pub use monitored::{CaddyMetrics, Monitored};
 pub use page::{Search, home, site};
-pub use pools::Pickup;
+pub use pools::{Obtaining, Pickup};
 pub use readiness::missing;
 pub use server::{StatusError, serve, serve_control, serve_tcp};
 
@@ -64,6 +65,8 @@ pub struct Status {
     /// How many requests wait for a container of each pool; always the present number.
     #[serde(serialize_with = "pools::who_wait")]
     pub waiting: ByPool<WaitingRoom>,
+    /// The certificates that Caddy is getting, by host.
+    pub obtainings: Arc<BTreeMap<String, Obtaining>>,
     /// The routes of the newest config.
     #[serde(skip)]
     pub table: Arc<RouteTable>,

@@ -21,6 +21,7 @@ mod adopt;
 mod child;
 mod driver;
 mod log;
+mod obtaining;
 mod output;
 mod ports;
 mod process;
@@ -37,9 +38,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::access::User;
 
 pub use self::driver::supervise;
+pub use self::obtaining::{Obtaining, Obtainings};
 pub use self::ports::find_listener;
 pub use self::version::{
     BinaryError, CaddyVersion, OLDEST_CADDY, caddy_version, check_user, require_module,
@@ -83,6 +87,8 @@ pub struct ChildOptions {
     pub home_dir: PathBuf,
     /// The TCP addresses that Caddy will listen on; no start while somebody else does.
     pub listen: Vec<SocketAddr>,
+    /// Where it is told which certificates Caddy is getting.
+    pub obtainings: watch::Sender<Arc<Obtainings>>,
     /// The waits and limits.
     pub timing: Timing,
 }

@@ -27,8 +27,8 @@ use crate::settings::{Settings, UpstreamsMode};
 use crate::status::control::Command;
 use crate::status::{Monitored, Status, serve, serve_control, serve_tcp};
 use crate::supervise::{
-    BinaryError, ChildOptions, Phase, Ping, StartConfig, Timing, caddy_version, require_module,
-    supervise,
+    BinaryError, ChildOptions, Obtainings, Phase, Ping, StartConfig, Timing, caddy_version,
+    require_module, supervise,
 };
 
 /// Orders that wait for the loop: people give them one by one.
@@ -203,6 +203,7 @@ impl Agent {
         let (commands, ordered) = mpsc::channel(COMMANDS_MAX);
         let stops = Stops::default();
         let monitored = monitored(settings, &admin);
+        let obtainings = watch::Sender::default();
         let channels = Channels {
             phase: phases,
             start_config,
@@ -210,13 +211,14 @@ impl Agent {
             resync: resyncs,
             commands: ordered,
             status,
+            obtainings: obtainings.subscribe(),
             metrics: Arc::clone(&monitored.metrics),
             stop: stops.reconcile.clone(),
         };
         let world = world(settings, docker, admin.clone(), slots);
         let state = world.store.load();
         let options = loop_options(settings, caddy_version);
-        let child = child_options(settings, access);
+        let child = child_options(settings, access, obtainings);
         let (stop, abort) = (stops.supervise.clone(), stops.kill_caddy.clone());
         let (ping, leave) = (AdminPing(admin), stops.leave_caddy.clone());
         let supervised =
@@ -366,8 +368,13 @@ pub(crate) fn listen_addresses(settings: &Settings) -> Vec<SocketAddr> {
     addresses.collect()
 }
 
-fn child_options(settings: &Settings, access: Access) -> ChildOptions {
+fn child_options(
+    settings: &Settings,
+    access: Access,
+    obtainings: watch::Sender<Arc<Obtainings>>,
+) -> ChildOptions {
     ChildOptions {
+        obtainings,
         binary: settings.caddy.clone(),
         user: access.caddy(),
         admin_socket: settings.admin_socket(),

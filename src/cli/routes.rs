@@ -3,6 +3,8 @@
 mod table;
 mod watch;
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde::Deserialize;
 
@@ -14,7 +16,7 @@ use crate::clock::wall_clock;
 use crate::diagnostic::Diagnostic;
 use crate::model::Halt;
 use crate::routes::RowState;
-use crate::status::{BlockedRequest, Halted, RememberedStatus, halt_of};
+use crate::status::{BlockedRequest, Halted, Obtaining, RememberedStatus, halt_of};
 
 /// What `routes` takes.
 #[derive(Debug, Args)]
@@ -40,6 +42,8 @@ struct Shown {
     /// Not of agents that knew none.
     #[serde(default)]
     halts: Vec<Halted>,
+    #[serde(default)]
+    obtainings: BTreeMap<String, Obtaining>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,24 +91,36 @@ pub(crate) fn routes(args: &RoutesArgs) -> Result<(), Failed> {
             serde_json::from_slice(&answer).map_err(agent::unreadable)?;
         return super::print(&format!("{value:#}\n"));
     }
-    let shown = read(&answer)?;
+    let shown = Shown::read(&answer)?;
     super::print(&report(&shown, Look::of_stdout()))
 }
 
-/// What the agent answered.
-fn read(answer: &[u8]) -> Result<Shown, Failed> {
-    let shown: Shown = serde_json::from_slice(answer).map_err(agent::unreadable)?;
-    Ok(shown.with_halts())
+impl Shown {
+    /// What the agent answered, with each row knowing whether a person holds its requests back, and
+    /// which certificate its host lacks.
+    fn read(answer: &[u8]) -> Result<Self, Failed> {
+        let mut shown: Self = serde_json::from_slice(answer).map_err(agent::unreadable)?;
+        let now = wall_clock();
+        for row in shown.rows.iter_mut().filter(|row| !row.host.is_empty()) {
+            let halt = { row.app.as_ref() }.and_then(|app| halt_of(&shown.halts, app));
+            row.halt = halt.cloned();
+            if let Some(obtaining) = shown.obtainings.get(&row.host) {
+                let text = without_certificate(obtaining, now);
+                let reason = row.reason.take().map(|reason| format!("{reason}; {text}"));
+                row.reason = reason.or(Some(text));
+            }
+        }
+        Ok(shown)
+    }
 }
 
-impl Shown {
-    /// Lets each row know whether a person holds its requests back.
-    fn with_halts(mut self) -> Self {
-        for row in self.rows.iter_mut().filter(|row| !row.host.is_empty()) {
-            let halt = { row.app.as_ref() }.and_then(|app| halt_of(&self.halts, app));
-            row.halt = halt.cloned();
-        }
-        self
+/// What a host without a certificate waits for.
+fn without_certificate(obtaining: &Obtaining, now: u64) -> String {
+    let ago = ago(now.saturating_sub(obtaining.since));
+    let text = format!("its certificate is being obtained, for {ago} so far");
+    match &obtaining.error {
+        Some(error) => format!("{text}; the last try failed: {error}"),
+        None => text,
     }
 }
 

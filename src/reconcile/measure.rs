@@ -178,7 +178,10 @@ where
                 let took = heard.map(|heard| heard.elapsed());
                 if let Some(took) = took.filter(|took| *took < PICKUP_MAX) {
                     self.channels.metrics.pickup.of(way).observe(took);
-                    let pickup = Pickup { at, millis: millis(took) };
+                    let pickup = Pickup {
+                        at,
+                        millis: millis(took),
+                    };
                     self.status.pickups.insert(route.pool.key, pickup);
                     picked_up.insert(key, took);
                 }

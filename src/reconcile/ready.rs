@@ -4,6 +4,8 @@
 //! takes no more from that moment, while its requests under way finish: `kill` comes seconds
 //! before `die`, and is the one event whose content counts.
 
+mod trial;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::Arc;
@@ -13,22 +15,21 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
+use self::trial::try_again;
 use super::crashes::CrashLog;
 use super::health::{Changed, HealthChecks};
 use super::{Loop, at};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, StopRule};
 use crate::model::{Container, ContainerId, ContainerState, Snapshot};
-use crate::probe::{Cadence, Check, HttpQuestion, Probe, Question, Verdict};
-use crate::routes::{Built, Gates, Trial, TrialCheck};
+use crate::probe::Probe;
+use crate::routes::{Built, Gates, Trial};
 use crate::state::Store;
 
 /// How long a load waits for a trial that has just begun.
 const TRIAL_PATIENCE: Duration = Duration::from_millis(30);
-/// How long one dial may take.
-const DIAL_LIMIT: Duration = Duration::from_secs(2);
 /// Inspects under way at once: each is half a millisecond of the engine's time, or hangs on a
 /// container that is starting.
 const INSPECTS_MAX: usize = 4;
@@ -44,6 +45,8 @@ pub(super) struct Readiness {
     /// The trials under way; each ends with its task.
     tasks: JoinSet<Trial>,
     running: BTreeMap<Trial, Running>,
+    /// Containers that were tried, and have not been ready since.
+    tried: BTreeSet<ContainerId>,
     rules: BTreeMap<ContainerId, StopRule>,
     /// Containers of which it must be looked whether their rule is still to be learnt.
     untold: BTreeSet<ContainerId>,
@@ -103,6 +106,7 @@ impl Readiness {
         let untold = untold.filter(|id| runs(id) && !self.rules.contains_key(id));
         self.untold = untold.cloned().collect();
         self.died.retain(|id| snapshot.get(id).is_some());
+        self.tried.retain(|id| snapshot.get(id).is_some());
         self.crashes.look(snapshot, Instant::now());
         self.note_crashes();
     }
@@ -119,6 +123,7 @@ impl Readiness {
             if container.is_none() {
                 self.rules.remove(id);
                 self.died.remove(id);
+                self.tried.remove(id);
             } else {
                 self.untold.insert(id.clone());
             }
@@ -199,7 +204,9 @@ impl Readiness {
         });
         for trial in trials {
             if !self.running.contains_key(trial) {
-                let task = self.tasks.spawn(try_again(prober.clone(), trial.clone()));
+                let is_first = self.tried.insert(trial.container.id.clone());
+                let task = try_again(prober.clone(), trial.clone(), is_first);
+                let task = self.tasks.spawn(task);
                 let began = Instant::now();
                 self.running.insert(trial.clone(), Running { task, began });
             }
@@ -217,48 +224,6 @@ impl Readiness {
         let rule = self.rules.get(id).copied().unwrap_or_default();
         signal == KILL || signal == rule.signal
     }
-}
-
-/// What a trial asks.
-fn question(trial: &Trial) -> Check {
-    let (question, timeout) = match &trial.check {
-        TrialCheck::Path {
-            path,
-            status,
-            limit,
-        } => {
-            let question = HttpQuestion {
-                scheme: trial.scheme,
-                host: trial.host.as_str().to_owned(),
-                path: path.clone(),
-                expected: status.clone(),
-            };
-            (Question::Http(question), *limit)
-        }
-        TrialCheck::Port => (Question::Tcp, DIAL_LIMIT),
-    };
-    Check {
-        address: trial.address,
-        question,
-        timeout,
-    }
-}
-
-/// Asks until the container shows what it must; says once why it does not.
-async fn try_again<P: Probe>(prober: P, trial: Trial) -> Trial {
-    let cadence = Cadence::new(Instant::now(), trial.timeout);
-    let check = question(&trial);
-    let mut is_said = false;
-    while let Verdict::Unhealthy(reason) = prober.check(&check).await {
-        let now = Instant::now();
-        if !is_said && cadence.is_overdue(now) {
-            let (container, address) = (&trial.container, trial.address);
-            warn!(%container, %address, after = ?trial.timeout, %reason, "The container is not ready and takes no requests; is the port right, and does the app listen on all addresses?");
-            is_said = true;
-        }
-        sleep_until(cadence.next(now)).await;
-    }
-    trial
 }
 
 /// What the next task gives that ends; aborted ones are passed over.
@@ -324,6 +289,7 @@ where
         match news {
             News::Shown(trial) => {
                 let running = self.readiness.running.remove(&trial);
+                self.readiness.tried.remove(&trial.container.id);
                 self.count_trial(running.map(|running| running.began.elapsed()));
                 debug!(container = %trial.container, address = %trial.address, "The container is ready.");
                 let proven = Arc::make_mut(&mut self.readiness.gates.proven);

@@ -1,10 +1,7 @@
 //! What the loop tells people: log lines for changes, and the status.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::Instant;
 use tracing::field::Value;
 use tracing::{error, info, warn};
 
@@ -14,7 +11,7 @@ use crate::caddy::admin::Admin;
 use crate::certificates::CertificateSet;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::discovery::Engine;
-use crate::model::{ContainerId, ContainerRef};
+use crate::model::ContainerId;
 use crate::probe::Probe;
 use crate::routes::{Became, Route, RouteKey};
 use crate::state::Store;
@@ -22,53 +19,7 @@ use crate::status::SettingsStatus;
 use crate::supervise::Phase;
 
 /// Routes that are logged one by one for each config; beyond that only their number is.
-const LOGGED_CHANGES_MAX: usize = 20;
-/// How long a running container may be without an address before it is said: the engine assigns
-/// one about 250 ms before it reports the start.
-const ADDRESS_WAIT: Duration = Duration::from_secs(2);
-
-/// Running containers that have no address yet, and whether that was said.
-#[derive(Debug, Default)]
-pub(super) struct Overdue(BTreeMap<ContainerId, Pending>);
-
-#[derive(Debug)]
-struct Pending {
-    container: ContainerRef,
-    /// `None` once said.
-    say_at: Option<Instant>,
-}
-
-impl Overdue {
-    /// Notes which containers have no address now.
-    pub(super) fn note(&mut self, addressless: &[ContainerRef], now: Instant) {
-        let ids: BTreeSet<&ContainerId> = addressless.iter().map(|c| &c.id).collect();
-        self.0.retain(|id, _| ids.contains(id));
-        for container in addressless {
-            let pending = Pending {
-                container: container.clone(),
-                say_at: Some(now + ADDRESS_WAIT),
-            };
-            self.0.entry(container.id.clone()).or_insert(pending);
-        }
-    }
-
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.values().filter_map(|pending| pending.say_at).min()
-    }
-
-    pub(super) fn say(&mut self, now: Instant) {
-        for pending in self
-            .0
-            .values_mut()
-            .filter(|p| p.say_at.is_some_and(|at| at <= now))
-        {
-            let container = &pending.container;
-            warn!(%container, "The container runs, but Docker has given it no address on its routing network.");
-            pending.say_at = None;
-        }
-    }
-}
-
+pub(super) const LOGGED_CHANGES_MAX: usize = 20;
 /// What others are told of the settings.
 pub(super) fn settings(options: &Options, slots: bool) -> SettingsStatus {
     SettingsStatus {
@@ -210,39 +161,5 @@ pub(crate) fn say_certificate_problems(certificates: &CertificateSet) {
     }
     for (path, warning) in certificates.warnings.iter().take(LOGGED_CHANGES_MAX) {
         warn!(path = %path.display(), "A certificate should be renewed: {warning}.");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_container_without_an_address_is_said_once_after_two_seconds() {
-        let container = ContainerRef {
-            name: "web".into(),
-            id: ContainerId::new("beef").expect("not empty"),
-        };
-        let mut overdue = Overdue::default();
-        let start = Instant::now();
-        overdue.note(std::slice::from_ref(&container), start);
-        overdue.note(
-            std::slice::from_ref(&container),
-            start + Duration::from_secs(1),
-        );
-        assert_eq!(overdue.deadline(), Some(start + ADDRESS_WAIT));
-        overdue.say(start + ADDRESS_WAIT);
-        overdue.note(
-            std::slice::from_ref(&container),
-            start + Duration::from_secs(3),
-        );
-        assert_eq!(overdue.deadline(), None, "it was said");
-        overdue.note(&[], start + Duration::from_secs(4));
-        overdue.note(&[container], start + Duration::from_secs(5));
-        assert_eq!(
-            overdue.deadline(),
-            Some(start + Duration::from_secs(7)),
-            "anew"
-        );
     }
 }

@@ -14,10 +14,11 @@ mod steps;
 mod table;
 
 use std::cell::OnceCell;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use self::answer::listener;
 pub use self::answer::{Answer, Expected};
 use self::asked::Asked;
 use self::chain::{Context, row_links};
@@ -26,7 +27,7 @@ pub use self::find::container;
 use crate::diagnostic::Code;
 use crate::model::{Container, PoolKey, shown};
 use crate::routes::Row;
-use crate::status::{SettingsStatus, Status};
+use crate::status::Status;
 
 /// Routes besides the explained one that are listed: more are in the table of routes.
 const OTHERS_MAX: usize = 10;
@@ -53,6 +54,8 @@ pub enum Step {
     Route,
     /// A slot of the route leads to it.
     Slot,
+    /// Its host has a certificate. Only where it has none yet.
+    Tls,
     /// Caddy serves, and has the route.
     Caddy,
     /// Caddy answers as expected.
@@ -72,6 +75,7 @@ impl Step {
             Self::Owner => "owner",
             Self::Route => "route",
             Self::Slot => "slot",
+            Self::Tls => "tls",
             Self::Caddy => "caddy",
             Self::Answer => "answer",
         }
@@ -382,18 +386,4 @@ fn headline(subject: &str, links: &[Link]) -> Headline {
         help: link.help.clone(),
         code: link.code,
     }
-}
-
-/// Where Caddy is asked: on the loopback where it listens on all addresses.
-fn listener(settings: &SettingsStatus, tls: bool) -> SocketAddr {
-    let all = |ip: &IpAddr| ip.is_unspecified();
-    let ip = { settings.listen.first().copied() }
-        .filter(|ip| !all(ip))
-        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let port = if tls {
-        settings.https_port
-    } else {
-        settings.http_port
-    };
-    SocketAddr::new(ip, port)
 }

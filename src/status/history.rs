@@ -114,7 +114,11 @@ impl History {
     pub fn brought(&mut self, load: &Arc<Load>, changes: &[(&RouteKey, Became<'_>)]) {
         let routes = changes.iter().map(|(key, _)| (*key).clone()).collect();
         let load = Arc::clone(load);
-        push(&mut self.brought, Arc::new(Brought { load, routes }), LOADS_MAX);
+        push(
+            &mut self.brought,
+            Arc::new(Brought { load, routes }),
+            LOADS_MAX,
+        );
     }
 
     /// The load that brought this route in its present form; `None` where it is too long ago, or
@@ -221,7 +225,9 @@ fn machine(before: &Status, after: &Status) -> Vec<Told> {
 fn told(became: Became<'_>) -> (HappeningKind, String) {
     let by = |route: &Route| {
         let upstreams = route.pool.upstreams.iter();
-        let names: Vec<&str> = upstreams.map(|upstream| &*upstream.container.name).collect();
+        let names: Vec<&str> = upstreams
+            .map(|upstream| &*upstream.container.name)
+            .collect();
         names.join(", ")
     };
     match became {
@@ -238,7 +244,10 @@ fn told(became: Became<'_>) -> (HappeningKind, String) {
         Became::Changed { before, now } => {
             let is_by_others = before.pool.upstreams != now.pool.upstreams;
             let how = if is_by_others { "" } else { "in another way " };
-            (HappeningKind::Changed, format!("served {how}by {}", by(now)))
+            (
+                HappeningKind::Changed,
+                format!("served {how}by {}", by(now)),
+            )
         }
         Became::Live(now) => (HappeningKind::Live, format!("served by {}", by(now))),
     }

@@ -1,7 +1,9 @@
-//! What is known of each pool beyond the table: how its last container came, and who waits for it.
+//! What is known of sites beyond the table: how the last container came, who waits for one, and which
+//! certificates are on their way.
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::when::utc;
 use crate::model::ByPool;
 use crate::slots::WaitingRoom;
 
@@ -12,6 +14,30 @@ pub struct Pickup {
     pub at: u64,
     /// How long after the event that announced it.
     pub millis: u64,
+}
+
+/// A certificate that Caddy is getting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obtaining {
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+    /// Why the last try failed, in the authority's words, so untrusted; `None` before the first
+    /// failure.
+    pub error: Option<String>,
+}
+
+impl Obtaining {
+    /// In words, as of a host.
+    pub(super) fn text(&self) -> String {
+        let error = self.error.iter();
+        let error: String = error
+            .map(|error| format!("; the last try failed: {error}"))
+            .collect();
+        format!(
+            "its certificate is being obtained since {}{error}",
+            utc(self.since)
+        )
+    }
 }
 
 /// Only the pools for which somebody waits: with thousands that is mostly nobody.

@@ -4,6 +4,7 @@
 //! start, ask, wait or signal is decided in [`state`](super::state).
 
 mod event;
+mod reading;
 mod why;
 
 use std::sync::Arc;
@@ -21,13 +22,14 @@ use self::event::{Event, at, bounded, changed, exit, finished};
 use self::why::Why;
 use super::adopt::{self, Adopted};
 use super::child::{self, Child};
+use super::obtaining::Jobs;
 use super::output::LastWords;
 use super::process::{Exit, Process};
 use super::record::{Binary, record};
 use super::state::{Action, Input, Stage, State, Then};
 use super::tail::Tail;
 use super::{ChildOptions, ExitCause, Listener, Phase, Ping, StartConfig, SuperviseError};
-use super::{log, ports, stale};
+use super::{ports, stale};
 
 /// Runs Caddy until asked to stop.
 ///
@@ -61,6 +63,7 @@ pub async fn supervise(
         process: None,
         tail: Tail::open(&options.log_file, options.pid_file.with_extension("taken")),
         words: LastWords::default(),
+        jobs: Jobs::default(),
         newest: None,
         tried: None,
         why: None,
@@ -97,6 +100,8 @@ struct Driver<'a, P> {
     tail: Tail,
     /// What the log says of the end of this process.
     words: LastWords,
+    /// What the log says of certificates.
+    jobs: Jobs,
     newest: Option<StartConfig>,
     /// The config of the last spawn, or what the process that was taken over served.
     tried: Option<Arc<str>>,
@@ -180,16 +185,6 @@ impl<P: Ping> Driver<'_, P> {
             Event::Time => self.step(Input::Time).await,
             Event::Log => self.read_log(Tail::read),
         }
-    }
-
-    /// What Caddy wrote goes into our log.
-    fn read_log(&mut self, read: impl FnOnce(&mut Tail, &mut dyn FnMut(&[u8]))) {
-        let (words, epoch) = (&mut self.words, self.state.epoch);
-        read(&mut self.tail, &mut |line| {
-            let line = log::parse(&String::from_utf8_lossy(line));
-            words.hear(&line);
-            log::relog(&line, epoch);
-        });
     }
 
     /// Makes a Caddy that an earlier agent started ours.
@@ -279,6 +274,8 @@ impl<P: Ping> Driver<'_, P> {
         child.feed(config.json);
         info!(epoch, pid, config = %config.id, "Started Caddy.");
         self.words = LastWords::default();
+        self.jobs = Jobs::default();
+        self.options.obtainings.send_replace(Arc::default());
         self.process = Some(Process::Spawned(child));
         None
     }

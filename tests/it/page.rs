@@ -405,8 +405,5 @@ fn a_start_with_many_sites_leaves_room_for_what_happens_later() {
         (history.loads().len(), history.happenings().len()),
         (60, 200)
     );
-    assert_eq!(
-        history.loads().next().map(|load| load.millis),
-        Some(940)
-    );
+    assert_eq!(history.loads().next().map(|load| load.millis), Some(940));
 }

@@ -138,6 +138,7 @@ impl Scene {
         let (commands, ordered) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let metrics = Arc::new(Metrics::default());
+        let obtainings = watch::Sender::default();
         let channels = Channels {
             phase: phases,
             start_config,
@@ -145,6 +146,7 @@ impl Scene {
             resync: resyncs,
             commands: ordered,
             status,
+            obtainings: obtainings.subscribe(),
             metrics: Arc::clone(&metrics),
             stop: stop.clone(),
         };

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 use super::table::{Ends, table};
-use super::{Shown, read, warnings};
+use super::{Shown, warnings};
 use crate::cli::agent;
 use crate::cli::style::{Look, Tone, terminal_rows};
 use crate::cli::{Exit, Failed};
@@ -77,7 +77,7 @@ async fn end([interrupt, terminate]: &mut [Signal; 2]) {
 
 async fn shown(runtime_dir: &Path) -> Result<Shown, Failed> {
     let answer = agent::status(runtime_dir).await?;
-    read(&answer)
+    Shown::read(&answer)
 }
 
 /// The terminal's other screen; dropping it brings the first one back.

@@ -1,8 +1,11 @@
 //! What Caddy should answer, and whether it does.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use serde::{Deserialize, Serialize};
 
 use super::{Link, LinkState, Request, Step};
+use crate::status::SettingsStatus;
 
 /// What should come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,4 +109,18 @@ fn unanswered(request: &Request) -> &'static str {
     } else {
         "see whether Caddy runs and who has its ports: `sh0-agent doctor`"
     }
+}
+
+/// Where Caddy is asked: on the loopback where it listens on all addresses.
+pub(super) fn listener(settings: &SettingsStatus, tls: bool) -> SocketAddr {
+    let all = |ip: &IpAddr| ip.is_unspecified();
+    let ip = { settings.listen.first().copied() }
+        .filter(|ip| !all(ip))
+        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let port = if tls {
+        settings.https_port
+    } else {
+        settings.http_port
+    };
+    SocketAddr::new(ip, port)
 }

@@ -37,11 +37,14 @@ pub(super) fn later_links(context: &Context<'_>, row: &Row, is_cut: bool) -> Cha
             request: None,
         };
     };
-    let links = vec![
+    let tls = tls_link(context.status, row);
+    let lacks_certificate = tls.is_some();
+    let mut links = vec![
         route_link(context, row, key),
         slot_link(context, row, route),
-        caddy_link(context.status, key),
     ];
+    links.extend(tls);
+    links.push(caddy_link(context.status, key));
     let expected = match &route.serving {
         Serving::Closed => Expected::Unavailable,
         Serving::Passed(passed) if passed.handling.protection.is_any() => Expected::Protected,
@@ -49,7 +52,8 @@ pub(super) fn later_links(context: &Context<'_>, row: &Row, is_cut: bool) -> Cha
     };
     Chain {
         links,
-        request: request(context, placed, expected),
+        request: { request(context, placed, expected) }
+            .filter(|request| !(request.tls && lacks_certificate)),
     }
 }
 
@@ -179,6 +183,18 @@ fn slot_link(context: &Context<'_>, row: &Row, route: &Route) -> Link {
         own if own == all => Link::good(Step::Slot, address),
         own => Link::good(Step::Slot, format!("{address}, in {own} of {all} slots")),
     }
+}
+
+/// The certificate that the host lacks. Caddy cannot answer over TLS before it has it.
+fn tls_link(status: &Status, row: &Row) -> Option<Link> {
+    let obtaining = status.obtainings.get(&row.host)?;
+    let link = Link::waiting(Step::Tls, obtaining.text());
+    let help = "the authority must reach this machine under that name: `sh0-agent doctor` looks at \
+                its DNS records; Caddy tries again by itself";
+    Some(match obtaining.error {
+        Some(_) => link.help(help),
+        None => link,
+    })
 }
 
 /// Which Caddy serves, and the load that brought the route.

@@ -10,7 +10,7 @@ use crate::model::{Halt, PoolKey};
 use crate::routes::{Row, RowState};
 use crate::slots::WaitingRoom;
 use crate::status::client::segment;
-use crate::status::{Pickup, Status, halt_of};
+use crate::status::{Obtaining, Pickup, Status, halt_of};
 
 /// Sites on one page: a few screens.
 const PAGE_SIZE: usize = 50;
@@ -56,6 +56,11 @@ impl Site<'_> {
     fn waiting(&self, status: &Status) -> usize {
         let rooms = { self.pools().into_iter() }.filter_map(|pool| status.waiting.get(pool));
         rooms.map(WaitingRoom::waiting).sum()
+    }
+
+    /// The certificate that its host lacks.
+    fn obtaining<'s>(&self, status: &'s Status) -> Option<&'s Obtaining> {
+        status.obtainings.get(&self.rows.first()?.host)
     }
 
     /// Why it is not served, or not by all.
@@ -233,7 +238,8 @@ fn row(status: &Status, site: &Site<'_>) -> Markup {
             (pickup(site.pickup(status)))
             (held(site.waiting(status)))
             td role="cell" {
-                @if let Some(reason) = site.reason() { (marked(&reason)) }
+                @if let Some(reason) = site.reason() { p { (marked(&reason)) } }
+                @if let Some(obtaining) = site.obtaining(status) { p { (marked(&obtaining.text())) } }
             }
         }
     }

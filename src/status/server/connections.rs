@@ -109,7 +109,13 @@ pub(super) async fn serve(
 }
 
 impl Connections {
-    fn add(&mut self, stream: TcpStream, router: &Router, bounds: Bounds, stop: &CancellationToken) {
+    fn add(
+        &mut self,
+        stream: TcpStream,
+        router: &Router,
+        bounds: Bounds,
+        stop: &CancellationToken,
+    ) {
         if self.places.len() >= bounds.connections_max && !self.make_room() {
             debug!("Too many read the status; refusing one more.");
             return;
@@ -253,7 +259,9 @@ impl Impatient {
             return written;
         }
         let stall_max = self.stall_max;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall_max)));
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(stall_max)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -97,4 +97,5 @@ fn looks_alike(a: &Status, b: &Status) -> bool {
         && (a.generation, a.applied) == (b.generation, b.applied)
         && docker(a) == docker(b)
         && Arc::ptr_eq(&a.history, &b.history)
+        && Arc::ptr_eq(&a.obtainings, &b.obtainings)
 }

@@ -79,6 +79,7 @@ impl Scene {
             log_file: path("caddy.log"),
             home_dir: folder.path().to_owned(),
             listen,
+            obtainings: watch::Sender::default(),
             timing,
         };
         let (config, config_seen) = watch::channel(None);

@@ -134,6 +134,7 @@ impl Scene {
             log_file: self.folder.path().join("caddy.log"),
             home_dir: self.folder.path().to_owned(),
             listen: vec![([127, 0, 0, 1], self.port).into()],
+            obtainings: watch::Sender::default(),
             timing: Timing::default(),
         };
         let (publisher, phase) = watch::channel(Phase::Idle);

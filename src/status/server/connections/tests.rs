@@ -52,7 +52,9 @@ impl Page {
 
     /// A connection that asked for this and reads no more than the beginning of the answer.
     async fn begin(&self, path: &str) -> TcpStream {
-        let mut stream = self.send(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        let mut stream = self
+            .send(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"))
+            .await;
         let begun = timeout(PATIENCE, stream.read_exact(&mut [0; 8])).await;
         begun.expect("in time").expect("it is answered");
         stream
@@ -94,7 +96,9 @@ async fn who_only_holds_connections_open_keeps_nobody_out() {
     let first = slow.first_mut().expect("there are 32");
     assert_eq!(rest(first).await, "");
     let last = slow.last_mut().expect("there are 32");
-    last.write_all(b"1\r\nConnection: close\r\n\r\n").await.expect("it is open");
+    last.write_all(b"1\r\nConnection: close\r\n\r\n")
+        .await
+        .expect("it is open");
     assert!(rest(last).await.ends_with("hello"));
 }
 
