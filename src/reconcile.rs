@@ -14,6 +14,7 @@ mod debounce;
 mod good;
 mod halts;
 mod health;
+mod in_force;
 mod look;
 mod measure;
 mod memory;

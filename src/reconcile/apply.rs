@@ -1,6 +1,5 @@
 //! Caddy's side of the loop: from the snapshot to a config, and the config to Caddy.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +8,17 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::debounce::{Debounce, DebounceOptions};
+use super::in_force::By;
 use super::rendered::Sendable;
-use super::report::say_changes;
 use super::slots::Counts;
 use super::{Loop, Reason};
 use crate::caddy::admin::{Admin, AdminError, Disposition};
 use crate::caddy::render::CertificatePair;
 use crate::certificates::CertificateSet;
 use crate::discovery::Engine;
-use crate::metrics::Way;
 use crate::probe::Probe;
-use crate::routes::{Became, Built, Gates, Inputs, LINGER_SECONDS, build};
+use crate::routes::{Built, Gates, Inputs, LINGER_SECONDS, build};
 use crate::state::Store;
-use crate::status::Load;
 use crate::supervise::StartConfig;
 use crate::telemetry::chain;
 
@@ -48,25 +45,6 @@ pub(super) struct Desired {
     pub(super) slots: Arc<Counts>,
     /// The operator's certificates in it.
     pub(super) certificates: Vec<CertificatePair>,
-}
-
-/// By what a table came into force.
-pub(super) enum By {
-    /// Its addresses were written into slots.
-    Slots,
-    /// Caddy took its config.
-    Load(Arc<Load>),
-    /// Caddy was started with its config, maybe by an earlier agent.
-    Process,
-}
-
-impl By {
-    fn way(&self) -> Way {
-        match self {
-            Self::Slots => Way::Slot,
-            Self::Load(_) | Self::Process => Way::Load,
-        }
-    }
 }
 
 /// The id of the config that is served when nobody knows: that of none.
@@ -310,7 +288,7 @@ where
                 self.loads.failures = 0;
                 self.status.caddy.loads += 1;
                 self.loads.serving = Some((epoch, sent.id()));
-                self.accept(sent, load.map_or(By::Process, By::Load));
+                self.accept(&sent, &load.map_or(By::Process, By::Load));
                 self.on_tried(false);
             }
             // The process that took it has ended: what the new one serves is known by its phase.
@@ -344,62 +322,6 @@ where
         self.loads.failures += 1;
         self.loads.retry_at = Some(Instant::now() + wait);
         self.status.caddy.load_error = Some(text);
-    }
-
-    /// Caddy serves this config now: remember its forms as good, and say what changed.
-    pub(super) fn accept(&mut self, desired: Arc<Desired>, by: By) {
-        self.loads.start_failures = 0;
-        self.loads.rejected = None;
-        self.loads.adopted = None;
-        self.status.caddy.load_error = None;
-        let changed = self.put_in_force(&desired, by);
-        let (generation, routes) = (desired.generation, desired.built.table.routes.len());
-        info!(
-            generation,
-            routes, changed, "Caddy serves the newest config."
-        );
-        if let Some(slots) = &mut self.world.slots {
-            let next = self
-                .desired
-                .as_ref()
-                .map_or(&desired.slots, |next| &next.slots);
-            slots.keep_only(&[&desired.slots, next]);
-        }
-        self.offer_start_config();
-    }
-
-    /// The desired config is the one that Caddy serves, so that what is new in it took effect with
-    /// the slots.
-    fn accept_slots(&mut self, desired: &Arc<Desired>) {
-        let is_served = { self.loads.serving.as_ref() }.is_some_and(|(_, id)| *id == desired.id());
-        if is_served && self.loads.in_flight.is_none() {
-            self.put_in_force(desired, By::Slots);
-        }
-    }
-
-    /// This table is in force instead of the accepted one: the one place where it is found out what
-    /// became of which route. Gives how many those are.
-    fn put_in_force(&mut self, desired: &Arc<Desired>, by: By) -> usize {
-        let before = self.accepted.replace(Arc::clone(desired));
-        let before = { before.as_ref() }.map_or_else(Arc::default, |b| Arc::clone(&b.built.table));
-        let table = &desired.built.table;
-        let changes = table.changes_since(&before);
-        let picked_up = self.count_pickups(by.way(), &changes);
-        say_changes(&changes, self.world.slots.is_some(), &picked_up);
-        if !changes.is_empty() {
-            let history = Arc::make_mut(&mut self.status.history);
-            history.tell(&changes, table.routes.len(), (self.world.wall_clock)());
-            if let By::Load(load) = &by {
-                history.brought(load, &changes);
-            }
-        }
-        if changes.iter().any(|(_, became)| *became == Became::Removed) {
-            let pools: BTreeSet<_> = table.routes.values().map(|route| route.pool.key).collect();
-            self.status.pickups.keep_only(|pool| pools.contains(&pool));
-        }
-        self.status.applied = Some(desired.generation);
-        self.remember_good(desired);
-        changes.len()
     }
 
     /// Allows a config that was refused as a whole to be tried once more.

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::Loop;
-use super::apply::{By, Desired, START_TRIES_MAX};
+use super::apply::{Desired, START_TRIES_MAX};
+use super::in_force::By;
 use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, blames_config, is_environment};
 use crate::discovery::Engine;
@@ -87,7 +88,7 @@ where
             && *serving == id
         {
             *serving = desired.id();
-            self.accept(Arc::clone(desired), By::Process);
+            self.accept(desired, &By::Process);
         }
     }
 
@@ -104,7 +105,7 @@ where
         let known = [accepted, self.desired.clone()].into_iter().flatten();
         let started_with = { known }.find(|desired| desired.id() == id);
         match started_with {
-            Some(desired) => self.accept(desired, By::Process),
+            Some(desired) => self.accept(&desired, &By::Process),
             None => self.accepted = None,
         }
         let is_current = { self.desired.as_ref() }.is_some_and(|desired| desired.id() == id);

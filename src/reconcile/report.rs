@@ -41,11 +41,11 @@ pub(super) fn say_changes(
 ) {
     for (key, became) in changes.iter().take(LOGGED_CHANGES_MAX) {
         let took = picked_up.get(key).map(tracing::field::debug);
-        say_change(key, *became, waits, took);
+        say_change(key, *became, waits, took.as_ref());
     }
 }
 
-fn say_change(route: &RouteKey, became: Became<'_>, waits: bool, took: Option<impl Value>) {
+fn say_change(route: &RouteKey, became: Became<'_>, waits: bool, took: Option<&impl Value>) {
     let for_now = |new: &Route| {
         if waits && !new.pool.hold.is_zero() {
             "requests wait"
