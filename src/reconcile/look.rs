@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::backoff::Backoff;
-use super::{Loop, Reason};
+use super::{FIRST_LOOK_WAIT, Loop, Reason};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, Notice};
 use crate::model::{ContainerId, Snapshot};
@@ -43,6 +43,8 @@ pub(super) enum Scope {
 pub(super) struct Looks {
     pub(super) in_flight: Option<BoxFuture<'static, Result<Snapshot, EngineError>>>,
     pub(super) retry_at: Option<Instant>,
+    /// Since when the first list is waited for; `None` when there was one.
+    first_began: Option<Instant>,
     /// What the look under way is at.
     scope: Scope,
     /// Why one at all containers must follow it.
@@ -65,6 +67,7 @@ impl Default for Looks {
         Self {
             in_flight: None,
             retry_at: None,
+            first_began: Some(Instant::now()),
             scope: Scope::All(Reason::Subscribed),
             again: None,
             noticed: BTreeSet::new(),
@@ -77,6 +80,14 @@ impl Default for Looks {
 }
 
 impl Looks {
+    /// Says how long the first list took, where somebody may have waited for it.
+    fn say_first(&mut self, containers: usize) {
+        let took = self.first_began.take().map(|began| began.elapsed());
+        if let Some(took) = took.filter(|took| *took >= FIRST_LOOK_WAIT) {
+            info!(containers, ?took, "Read all containers.");
+        }
+    }
+
     /// Whether it can be looked at containers to which something happened. With a look at all that
     /// is due they are seen anyway.
     pub(super) fn can_look_at_noticed(&self) -> bool {
@@ -302,6 +313,7 @@ where
     fn saw_all(&mut self, snapshot: Snapshot, reason: Reason, is_last: bool) {
         self.status.docker.looks += 1;
         self.first_look_by = None;
+        self.looks.say_first(snapshot.len());
         let generation = self.status.generation;
         let is_first = self.snapshot.is_none() || self.forget_remembered();
         self.engine_answers();

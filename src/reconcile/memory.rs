@@ -105,6 +105,9 @@ where
             return;
         }
         self.first_look_by = None;
+        info!(
+            "Docker still lists the containers; no site that is new since the last start is served before it has."
+        );
         // A Caddy that was taken over serves what was true when the last agent ended, in its slots
         // too; what is remembered may be a second older.
         if self.loads.adopted.is_some() {
