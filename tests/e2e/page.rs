@@ -210,7 +210,7 @@ async fn is_a_table(browser: &mut Browser) {
         count("rowheader"),
         count("cell"),
     ];
-    assert_eq!(found, [1, 5, 3, 12]);
+    assert_eq!(found, [1, 6, 3, 15]);
     for role in ["main", "banner", "contentinfo", "search", "status"] {
         assert_eq!(count(role), 1, "{role}");
     }

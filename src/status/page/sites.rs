@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::{Search, count, marked, text, time};
-use crate::model::{Halt, PoolKey};
+use super::{Search, count, marked, text};
+use crate::model::{Halt, PoolKey, utc};
 use crate::routes::{Row, RowState};
 use crate::slots::WaitingRoom;
 use crate::status::client::segment;
@@ -203,7 +203,7 @@ fn table<'a>(status: &Status, sites: impl Iterator<Item = &'a Site<'a>>) -> Mark
         table role="table" aria-labelledby="sites-title" {
             thead role="rowgroup" {
                 tr role="row" {
-                    @for name in ["Site", "State", "Ready", "Served by", "Last pick-up", "Held requests", "Why"] {
+                    @for name in ["Site", "State", "Ready", "Served by", "Last pick-up", "Why"] {
                         th role="columnheader" scope="col" { (name) }
                     }
                 }
@@ -222,7 +222,7 @@ fn row(status: &Status, site: &Site<'_>) -> Markup {
     html! {
         tr role="row" data-key {
             th role="rowheader" scope="row" { a href=(address) { bdi { (text(site.name())) } } }
-            td role="cell" { (badge(site)) }
+            td role="cell" { (badge(site)) (held(site.waiting(status))) }
             td role="cell" class="number" data-name="Ready" { (site.ready()) " of " (site.rows.len()) }
             td role="cell" data-name="Served by" {
                 ul class="upstreams" {
@@ -236,7 +236,6 @@ fn row(status: &Status, site: &Site<'_>) -> Markup {
                 }
             }
             (pickup(site.pickup(status)))
-            (held(site.waiting(status)))
             td role="cell" {
                 @if let Some(reason) = site.reason() { p { (marked(&reason)) } }
                 @if let Some(obtaining) = site.obtaining(status) { p { (marked(&obtaining.text())) } }
@@ -245,29 +244,22 @@ fn row(status: &Status, site: &Site<'_>) -> Markup {
     }
 }
 
-/// How long after its event the last container took requests, and when that was.
+/// How long after its event the last container took requests.
 fn pickup(pickup: Option<Pickup>) -> Markup {
     html! {
         @match pickup {
             Some(Pickup { at, millis }) => {
-                td role="cell" class="number" data-name="Last pick-up" {
-                    (millis) " ms" br; span class="soft" { (time(at)) }
-                }
+                td role="cell" class="number" data-name="Last pick-up" title=(utc(at)) { (millis) " ms" }
             }
             None => td role="cell" {},
         }
     }
 }
 
+/// How many requests wait.
 fn held(waiting: usize) -> Markup {
     html! {
-        @if waiting == 0 {
-            td role="cell" {}
-        } @else {
-            td role="cell" class="number" data-name="Held requests" {
-                span class="badge wait" { (waiting) }
-            }
-        }
+        @if waiting > 0 { " " span class="badge wait" { (waiting) " held" } }
     }
 }
 
