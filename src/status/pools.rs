@@ -29,14 +29,14 @@ pub struct Obtaining {
 impl Obtaining {
     /// In words, as of a host.
     pub(super) fn text(&self) -> String {
-        let error = self.error.iter();
-        let error: String = error
-            .map(|error| format!("; the last try failed: {error}"))
-            .collect();
-        format!(
-            "its certificate is being obtained since {}{error}",
+        let text = format!(
+            "its certificate is being obtained since {}",
             utc(self.since)
-        )
+        );
+        match &self.error {
+            Some(error) => format!("{text}; the last try failed: {error}"),
+            None => text,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use sh0_agent::settings::Settings;
 use sh0_agent::slots::HoldBounds;
 use sh0_agent::status::Status;
 use sh0_agent::status::control::Command;
-use sh0_agent::supervise::{ExitCause, Phase, StartConfig};
+use sh0_agent::supervise::{ExitCause, Obtainings, Phase, StartConfig};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -64,6 +64,7 @@ pub(crate) struct Scene {
     pub(crate) resync: mpsc::Sender<()>,
     pub(crate) commands: mpsc::Sender<Command>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) obtainings: watch::Sender<Arc<Obtainings>>,
     crash: Arc<Notify>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -183,6 +184,7 @@ impl Scene {
             resync,
             commands,
             metrics,
+            obtainings,
             crash,
             stop,
             tasks,

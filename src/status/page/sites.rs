@@ -249,7 +249,7 @@ fn pickup(pickup: Option<Pickup>) -> Markup {
     html! {
         @match pickup {
             Some(Pickup { at, millis }) => {
-                td role="cell" class="number" data-name="Last pick-up" title=(utc(at)) { (millis) " ms" }
+                td role="cell" class="number" data-name="Last pick-up" title=(format!("{} UTC", utc(at))) { (millis) " ms" }
             }
             None => td role="cell" {},
         }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::supervise::Timing;
+use crate::supervise::{Obtainings, Timing};
 
 /// Bounds every wait; a process of a few lines of shell takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -215,6 +215,30 @@ async fn an_exit_with_code_0_is_followed_by_the_next_epoch_with_the_newest_confi
         fs::read_to_string(&got).is_ok_and(|text| text == "two")
     })
     .await;
+    scene.abort.cancel();
+    scene.ended().await;
+}
+
+#[tokio::test]
+async fn certificates_that_it_gets_are_told_until_its_end() {
+    let begun = r#"{"ts":1795706128.06,"logger":"tls.obtain","msg":"acquiring lock","identifier":"a.example"}"#;
+    let says = format!("[ -e said ] || echo '{begun}' >> caddy.log; touch said");
+    let lives = "cat > got; touch serves; while [ -e alive ]; do sleep 0.02; done";
+    let mut scene = Scene::new(&format!("{says}; {lives}"));
+    let mut told = scene.options.obtainings.subscribe();
+    scene.give("one", b"{}");
+    let since = |all: &Arc<Obtainings>| Some(all.get("a.example")?.since);
+    let seen = timeout(
+        PATIENCE,
+        told.wait_for(|all| since(all) == Some(1_795_706_128)),
+    )
+    .await;
+    drop(seen.expect("in time").expect("it runs"));
+    // The next process begins anew, and would say so itself.
+    scene.until_up().await;
+    fs::remove_file(scene.folder.path().join("alive")).expect("it was there");
+    let forgotten = timeout(PATIENCE, told.wait_for(|all| all.is_empty())).await;
+    drop(forgotten.expect("in time").expect("it runs"));
     scene.abort.cancel();
     scene.ended().await;
 }

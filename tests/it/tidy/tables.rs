@@ -101,6 +101,9 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "certificates",
             "clock",
             "discovery",
+            // What labels of its own container may lead to.
+            "labels",
+            "model",
             "on_demand",
             "probe",
             "reconcile",
@@ -124,6 +127,8 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
             "diagnostic",
             "discovery",
             "labels",
+            // The words for loads.
+            "metrics",
             "model",
             "plan",
             // Asks Caddy as a client would.

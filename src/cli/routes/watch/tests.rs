@@ -41,8 +41,7 @@ fn shown() -> Shown {
                 "max_millis": 30_000, "since": 1_764_158_769, "by": "root"},
         ],
     });
-    let shown: Shown = serde_json::from_value(status).expect("it is of the status' form");
-    shown.with_halts()
+    Shown::read(status.to_string().as_bytes()).expect("it is of the status' form")
 }
 
 fn check(name: &str, text: &str, width: Option<usize>) {

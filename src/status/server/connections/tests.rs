@@ -1,3 +1,5 @@
+//! Clients that are slow, deaf or many, on real sockets.
+
 use std::net::SocketAddr;
 
 use axum::routing::get;
