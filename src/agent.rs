@@ -6,6 +6,7 @@
 
 mod check;
 mod folders;
+mod own;
 mod runtime;
 mod start;
 mod world;

@@ -17,7 +17,7 @@ mod value;
 pub use host::{ClientCa, HostRules, HostSpec, Hsts};
 pub use limits::LIMITS;
 pub use parse::parse;
-pub use permits::{HostPattern, Permits};
+pub use permits::{HostPattern, OwnContainer, OwnPage, Permits};
 pub use schema::{Key, KeyInfo, Scope, key_info, keys};
 pub use spec::{
     Closed, ContainerSpec, MatchingSpec, Parsed, Reading, RouteSpec, Standing, TlsSetting,

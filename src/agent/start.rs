@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::check::check;
 use super::folders;
+use super::own::own_container;
 use super::runtime::Runtime;
 use super::world::{monitored, world};
 use super::{
@@ -22,6 +23,7 @@ use crate::caddy::Fingerprint;
 use crate::caddy::admin::{Admin, AdminClient};
 use crate::certificates::{CertificateSet, copied_root};
 use crate::discovery::{Docker, DockerOptions, EngineError};
+use crate::labels::Permits;
 use crate::reconcile::{Channels, Options, Slots, SlotsStartError, reconcile};
 use crate::settings::{Settings, UpstreamsMode};
 use crate::status::control::Command;
@@ -272,9 +274,10 @@ fn spawn_status(
         tokio::try_join!(status, orders).map(drop)
     };
     tasks.spawn(task("status", served, AgentError::Status));
-    let Some(options) = settings.status.clone() else {
+    let Some(mut options) = settings.status.clone() else {
         return;
     };
+    options.container = own_container(settings).map(|own| own.id);
     let (dir, latest) = (settings.runtime_dir.clone(), statuses.clone());
     let (stop, watched) = (stops.status.clone(), monitored.clone());
     let served = async move { serve_tcp(options, &dir, latest, watched, stop).await };
@@ -394,7 +397,10 @@ fn loop_options(settings: &Settings, caddy_version: String) -> Options {
         prefix: settings.label_prefix.clone(),
         network: settings.network.clone(),
         default_tls: settings.default_tls,
-        permits: settings.permits.clone(),
+        permits: Permits {
+            own: own_container(settings),
+            ..settings.permits.clone()
+        },
         render: settings.render_options(),
         debounce: settings.debounce,
         resync_interval: settings.resync_interval,

@@ -282,6 +282,7 @@ impl From<SettingsArgs> for Settings {
                 denied_hosts: { args.deny_hosts.into_iter() }
                     .filter_map(|host| host.0)
                     .collect(),
+                own: None,
             },
             upstreams: match args.upstreams {
                 Upstreams::Direct => UpstreamsMode::Direct,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{Hostname, NameError};
+use crate::model::{ContainerId, Hostname, NameError};
 
 /// What labels may ask for, by the settings of the agent: by default every host but `*`, and
 /// nothing that reaches beyond the container's own routes.
@@ -18,6 +18,28 @@ pub struct Permits {
     pub allowed_hosts: Vec<HostPattern>,
     /// The hosts that no label may claim, whatever is allowed.
     pub denied_hosts: Vec<HostPattern>,
+    /// The container in which the agent itself runs; `None` is that it runs in none.
+    pub own: Option<OwnContainer>,
+}
+
+/// The agent's own container, whose labels can lead to the status page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnContainer {
+    /// Which one.
+    pub id: ContainerId,
+    /// The page.
+    pub page: OwnPage,
+}
+
+/// The status page, as a route to the agent's own container finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnPage {
+    /// It is switched off, or listens on the loopback alone.
+    Away,
+    /// It asks nobody for a password.
+    Open,
+    /// It asks for a password itself.
+    Guarded,
 }
 
 impl Permits {

@@ -113,6 +113,7 @@ impl Part {
         let absent = absent::since(&members, inputs);
         forms::shut_neighbours(&mut forms);
         allowed::keep_allowed(&mut forms, inputs, &mut found);
+        allowed::keep_guarded(&mut forms, inputs, &mut found);
         let before = hosts.filter_map(|host| {
             let claim = inputs.claims.get(&host)?.clone();
             Some((host, claim))

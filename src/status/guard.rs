@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use crate::model::{Account, Hostname};
+use crate::model::{Account, ContainerId, Hostname};
+use crate::routes::RowState;
+use crate::status::Status;
 
 /// Longest credentials that are looked at, in bytes: a name, a colon and the 72 bytes of a password
 /// that bcrypt reads, in base64, several times over.
@@ -27,6 +29,8 @@ pub struct TcpOptions {
     pub account: Option<Account>,
     /// Names by which it may be asked for, besides IP addresses and `localhost`.
     pub hosts: Vec<Hostname>,
+    /// The agent's own container: it may be asked for by the hosts of that one's routes, too.
+    pub container: Option<ContainerId>,
 }
 
 impl TcpOptions {
@@ -52,6 +56,7 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Guard {
     options: TcpOptions,
+    latest: watch::Receiver<Arc<Status>>,
     /// Of the credentials that were right last: a check takes bcrypt up to a second, and a page asks
     /// again at each change. A lock, because requests come at the same time; held to copy 32 bytes.
     known: Mutex<Option<[u8; 32]>>,
@@ -60,9 +65,10 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(options: TcpOptions) -> Self {
+    pub(super) fn new(options: TcpOptions, latest: watch::Receiver<Arc<Status>>) -> Self {
         Self {
             options,
+            latest,
             known: Mutex::new(None),
             checks: Semaphore::new(1),
         }
@@ -74,7 +80,7 @@ impl Guard {
         host: Option<&str>,
         authorization: Option<&str>,
     ) -> Verdict {
-        if !host.is_some_and(|host| is_ours(host, &self.options.hosts)) {
+        if !host.is_some_and(|host| is_ours(host, &self.options.hosts) || self.leads_here(host)) {
             return Verdict::ForeignHost;
         }
         let Some(account) = &self.options.account else {
@@ -100,6 +106,23 @@ impl Guard {
         Verdict::Welcome
     }
 
+    /// Whether a route to the agent's own container has this host. Only one that is guarded is
+    /// served, so that this says no more than a name of the operator's.
+    fn leads_here(&self, host: &str) -> bool {
+        let Some(own) = &self.options.container else {
+            return false;
+        };
+        let Some(host) = name(host).and_then(|name| Hostname::parse(name).ok()) else {
+            return false;
+        };
+        let status = self.latest.borrow();
+        let mut rows = status.rows.iter();
+        rows.any(|row| {
+            let is_its = row.container.id == *own && row.state == RowState::Routed;
+            is_its && row.host == host.as_str()
+        })
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, Option<[u8; 32]>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,16 +142,22 @@ fn credentials(field: &str) -> Option<(String, String)> {
     Some((name.to_owned(), password.to_owned()))
 }
 
+/// What stands before the port of a `Host`; `None` where that is no port.
+fn name(host: &str) -> Option<&str> {
+    match host.split_once(':') {
+        Some((name, port)) => port.parse::<u16>().is_ok().then_some(name),
+        None => Some(host),
+    }
+}
+
 /// Whether a `Host` names this machine: by an address, as `localhost`, or as the operator does.
 fn is_ours(host: &str, hosts: &[Hostname]) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         let address = rest.split_once(']').map(|(address, _)| address);
         return address.is_some_and(|address| address.parse::<IpAddr>().is_ok());
     }
-    let name = match host.split_once(':') {
-        Some((name, port)) if port.parse::<u16>().is_ok() => name,
-        Some(_) => return false,
-        None => host,
+    let Some(name) = name(host) else {
+        return false;
     };
     let is_local = name.eq_ignore_ascii_case("localhost");
     let is_named = || Hostname::parse(name).is_ok_and(|name| hosts.contains(&name));
@@ -141,11 +170,14 @@ mod tests {
 
     fn guard(account: Option<&str>) -> Arc<Guard> {
         let account = account.map(|text| Account::parse(text).expect("an account"));
-        Arc::new(Guard::new(TcpOptions {
+        let options = TcpOptions {
             address: SocketAddr::from(([127, 0, 0, 1], 9180)),
             account,
             hosts: vec![Hostname::parse("status.example.com").expect("a host")],
-        }))
+            container: None,
+        };
+        let (_, latest) = watch::channel(Arc::default());
+        Arc::new(Guard::new(options, latest))
     }
 
     #[test]
@@ -223,6 +255,7 @@ mod tests {
                 address,
                 account,
                 hosts,
+                container: None,
             }
             .is_open()
         };

@@ -274,3 +274,78 @@ async fn the_agent_runs_in_a_container_of_its_own() {
         .await;
     assert_eq!(exit, "0", "{}", engine.docker(&["logs", &id]).await);
 }
+
+/// The status, and the page where there is one, that the agent's page answers through Caddy.
+async fn page(root: &Path, https_port: u16, user: Option<&str>) -> (String, String) {
+    let mut curl = command("curl");
+    let host = format!("status.localhost:{https_port}");
+    curl.args(["-s", "--noproxy", "*", "-w", "\n%{http_code}", "--cacert"]);
+    curl.arg(root)
+        .args(["--resolve", &format!("{host}:127.0.0.1")]);
+    curl.args(user.into_iter().flat_map(|user| ["-u", user]));
+    curl.arg(format!("https://{host}/"));
+    let output = tokio::process::Command::from(curl).output().await;
+    let text = String::from_utf8_lossy(&output.expect("curl is installed").stdout).into_owned();
+    let (page, code) = text.rsplit_once('\n').unwrap_or(("", &text));
+    (code.to_owned(), page.to_owned())
+}
+
+#[tokio::test]
+async fn the_agents_page_is_routed_by_its_own_labels_with_a_password_and_never_without() {
+    let engine = Engine::start().await;
+    let ports = Agent::prepare(&engine, Options::default());
+    let settings = format!("    environment: {{SH0_NETWORK: {}}}\n", engine.network());
+    let services = [("agent", settings.as_str())];
+    let name = format!("{}-page", engine.run_id());
+    let start = async |password: &str| {
+        let env = vec![
+            ("SH0_HTTP_PORT", ports.http_port.to_string()),
+            ("SH0_HTTPS_PORT", ports.https_port.to_string()),
+            ("SH0_STATUS_AUTH", password.to_owned()),
+        ];
+        Project::up(&engine, (&name, "agent-page.yml"), &services, env).await
+    };
+    let routes = async |project: &Project<'_>, part: &str| {
+        let id = project.compose(&["ps", "-q", "agent"]).await;
+        let said = until("the routes say so", patience(), async || {
+            let routes = engine.docker(&["exec", &id, "sh0-agent", "routes"]).await;
+            if routes.contains(part) {
+                Ok(routes)
+            } else {
+                Err(routes)
+            }
+        });
+        (id.clone(), said.await)
+    };
+    let open = start("").await;
+    let (_, said) = routes(&open, "the status page of the agent would be open").await;
+    assert!(
+        said.contains("E012") && said.contains("--status-auth"),
+        "{said}"
+    );
+    drop(open);
+    let hash = bcrypt::hash("open sesame", 4).expect("a hash");
+    let guarded = start(&format!("admin:{hash}")).await;
+    let (id, _) = routes(&guarded, "routed").await;
+    let root = ports.home().join("root.crt");
+    let from = format!("{id}:/var/lib/sh0-agent/caddy/pki/authorities/local/root.crt");
+    let to = root.to_str().expect("a text");
+    engine.docker(&["cp", &from, to]).await;
+    until("it asks for a password", patience(), async || {
+        let (code, text) = page(&root, ports.https_port, None).await;
+        if code == "401" {
+            Ok(())
+        } else {
+            Err(format!("{code} {text}"))
+        }
+    })
+    .await;
+    let (code, text) = page(&root, ports.https_port, Some("admin:open sesame")).await;
+    assert_eq!(code, "200", "{text}");
+    assert!(
+        text.contains("status.localhost") && text.contains("1 site live"),
+        "{text}"
+    );
+    let (code, _) = page(&root, ports.https_port, Some("admin:wrong")).await;
+    assert_eq!(code, "401");
+}

@@ -159,7 +159,7 @@ fn the_projects_own_compose_files_are_right() {
         assert_eq!(checked.findings, [], "{:?}", checked.sources[0].path);
     }
     let routes: usize = checked.iter().map(|checked| checked.routes.len()).sum();
-    assert_eq!(routes, 10);
+    assert_eq!(routes, 11);
 }
 
 #[test]

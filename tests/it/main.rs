@@ -65,6 +65,7 @@ mod looks;
 mod metrics;
 mod model;
 mod never_open;
+mod own_page;
 mod owner_away;
 mod page;
 mod plan;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
-use sh0_agent::model::{Account, Hostname};
+use sh0_agent::metrics::{HeldEnd, Metrics};
+use sh0_agent::model::{Account, ContainerId, Hostname};
 use sh0_agent::status::{Monitored, Status, StatusError, TcpOptions, serve_tcp};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Page {
     address: SocketAddr,
     latest: watch::Sender<Arc<Status>>,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
     served: JoinHandle<Result<(), StatusError>>,
     _folder: tempfile::TempDir,
@@ -30,6 +32,11 @@ struct Page {
 
 impl Page {
     async fn start(account: Option<&str>) -> Self {
+        Self::start_in(account, None).await
+    }
+
+    /// The same of an agent that runs in this container.
+    async fn start_in(account: Option<&str>, container: Option<ContainerId>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap();
@@ -38,12 +45,14 @@ impl Page {
             address,
             account: account.map(|text| Account::parse(text).unwrap()),
             hosts: vec![Hostname::parse("status.example.com").unwrap()],
+            container,
         };
         let first = status("web\n  sh0.host=a.example\n");
         let (latest, statuses) = watch::channel(Arc::new(first));
         let stop = CancellationToken::new();
         let (dir, token) = (folder.path().to_owned(), stop.clone());
         let counted = Monitored::default();
+        let metrics = Arc::clone(&counted.metrics);
         let served =
             tokio::spawn(async move { serve_tcp(options, &dir, statuses, counted, token).await });
         while TcpStream::connect(address).await.is_err() {
@@ -52,6 +61,7 @@ impl Page {
         Self {
             address,
             latest,
+            metrics,
             stop,
             served,
             _folder: folder,
@@ -232,6 +242,10 @@ async fn changes_are_told_and_a_stop_ends_who_listens() {
         .send_modify(|now| Arc::make_mut(now).docker.looks += 1);
     page.latest.send_replace(Arc::new(status("")));
     assert!(heard().await, "at the change");
+    page.metrics.held.increment();
+    assert!(heard().await, "as a request begins to wait");
+    page.metrics.held_ends.of(HeldEnd::Passed).increment();
+    assert!(heard().await, "and as it ends");
     page.stop.cancel();
     assert!(!heard().await, "it has ended");
     let ended = timeout(PATIENCE, page.served).await;
@@ -239,4 +253,29 @@ async fn changes_are_told_and_a_stop_ends_who_listens() {
         .expect("in time")
         .expect("no panic")
         .expect("as asked");
+}
+
+#[tokio::test]
+async fn the_hosts_of_a_route_to_the_agents_own_container_are_its_own() {
+    let rows = status("web\n  sh0.host=a.example\n").rows;
+    let own = rows.first().map(|row| row.container.id.clone());
+    let page = Page::start_in(None, own).await;
+    let mut refused = status("web ports=none\n  sh0.host=b.example\n");
+    let other = status("first\n  sh0.host=d.example\nother\n  sh0.host=c.example\n");
+    for (host, expected) in [
+        ("a.example", "200"),
+        ("A.example.:443", "200"),
+        ("b.example", "421"),
+    ] {
+        let answer = page.code("GET /", &format!("Host: {host}\r\n")).await;
+        assert_eq!(answer, expected, "{host}");
+    }
+    let others = other.rows.iter().filter(|row| row.host == "c.example");
+    let rows = refused.rows.iter().chain(others).cloned();
+    refused.rows = Arc::new(rows.collect());
+    page.latest.send_replace(Arc::new(refused));
+    for host in ["a.example", "b.example", "c.example"] {
+        let answer = page.code("GET /", &format!("Host: {host}\r\n")).await;
+        assert_eq!(answer, "421", "{host}");
+    }
 }

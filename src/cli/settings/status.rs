@@ -48,6 +48,7 @@ impl StatusArgs {
             hosts: { self.status_host.into_iter() }
                 .filter_map(|name| name.0)
                 .collect(),
+            container: None,
         })
     }
 }

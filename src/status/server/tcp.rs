@@ -39,8 +39,9 @@ pub async fn serve_tcp(
     let Some(listener) = stop.run_until_cancelled(bound(&options)).await else {
         return Ok(());
     };
+    let guarded = latest.clone();
     let router = Served::new(runtime_dir, latest, monitored, stop.clone()).router();
-    let guard = Arc::new(Guard::new(options));
+    let guard = Arc::new(Guard::new(options, guarded));
     let router = router.layer(from_fn_with_state(guard, judged));
     connections::serve(listener, router, Bounds::default(), stop).await;
     Ok(())
