@@ -19,14 +19,14 @@ use crate::hosts::Authority;
 use crate::hosts::served::Served;
 
 /// An authority, with a name server that says 127.0.0.1 to everything. Dropping it ends both.
-struct Pebble {
+pub(crate) struct Pebble {
     management: u16,
     log: PathBuf,
     _children: [Child; 2],
 }
 
 /// How an authority is set up.
-struct Setup {
+pub(crate) struct Setup {
     /// Where it asks for the HTTP and the TLS challenge.
     challenges: [u16; 2],
     has_accounts: bool,
@@ -35,7 +35,7 @@ struct Setup {
 }
 
 impl Setup {
-    fn of(options: &RenderOptions) -> Self {
+    pub(crate) fn of(options: &RenderOptions) -> Self {
         Self {
             challenges: [options.http_port, options.https_port],
             has_accounts: false,
@@ -45,7 +45,7 @@ impl Setup {
 }
 
 /// A folder, and options that lead to an authority at this port, which is not there yet.
-fn authority() -> (TempDir, RenderOptions, u16) {
+pub(crate) fn authority() -> (TempDir, RenderOptions, u16) {
     let (dir, mut options) = place();
     let port = free_port();
     let own = Authority::new("pebble");
@@ -75,7 +75,7 @@ fn account_key(folder: &Path) -> String {
 }
 
 impl Pebble {
-    async fn start(folder: &Path, port: u16, setup: Setup) -> Self {
+    pub(crate) async fn start(folder: &Path, port: u16, setup: Setup) -> Self {
         let [management, dns, other] = free_ports();
         let [http, tls] = setup.challenges;
         let mut config = json!({

@@ -5,13 +5,20 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
+use crate::acme::{Pebble, Setup, authority};
 use crate::engine_proxy::{EngineProxy, Fault};
-use crate::harness::{Agent, App, Engine, Options};
+use crate::harness::{Agent, App, Engine, Options, patience, until};
 use crate::wrong_input::as_nobody;
 
 /// The exit code and the findings, without those that need more than this machine.
 async fn of(mut command: std::process::Command, flags: &[&str]) -> (Option<i32>, Vec<Value>) {
-    command.args(["--offline", "--json"]).args(flags);
+    command.arg("--offline");
+    online(command, flags).await
+}
+
+/// The exit code and all findings.
+async fn online(mut command: std::process::Command, flags: &[&str]) -> (Option<i32>, Vec<Value>) {
+    command.arg("--json").args(flags);
     let output = tokio::process::Command::from(command).output();
     let output = output.await.expect("it was built");
     let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
@@ -43,10 +50,16 @@ fn about<'a>(found: &'a [Value], topic: &str) -> Vec<(&'a str, &'a str, &'a str)
 
 /// The one finding of this topic that is not as it should be.
 fn wrong<'a>(found: &'a [Value], topic: &str) -> (&'a str, &'a str, &'a str) {
+    let wrong = wrong_or_none(found, topic);
+    wrong.unwrap_or_else(|| panic!("{topic}: {found:?}"))
+}
+
+/// The same where there may be none.
+fn wrong_or_none<'a>(found: &'a [Value], topic: &str) -> Option<(&'a str, &'a str, &'a str)> {
     let mut wrong = about(found, topic);
     wrong.retain(|(state, _, _)| *state != "ok");
-    assert_eq!(wrong.len(), 1, "{topic}: {found:?}");
-    wrong[0]
+    assert!(wrong.len() <= 1, "{topic}: {found:?}");
+    wrong.pop()
 }
 
 #[tokio::test]
@@ -201,4 +214,91 @@ async fn folders_that_this_user_may_not_write_are_errors() {
         assert_eq!(state, "error", "{text}");
         assert!(text.contains(what) && !help.is_empty(), "{text}; {help}");
     }
+}
+
+#[tokio::test]
+async fn an_authority_that_answers_is_well_and_one_that_does_not_is_named_with_what_to_do() {
+    let engine = Engine::start().await;
+    let agent = Agent::prepare(&engine, Options::default());
+    let (dir, options, port) = authority();
+    let ca = options.acme.ca.clone().expect("it has one");
+    let flags = ["--default-tls", "auto", "--acme-ca", &ca];
+    let pebble = Pebble::start(dir.path(), port, Setup::of(&options)).await;
+    let (code, found) = online(agent.command("doctor"), &flags).await;
+    let answers = format!("`{ca}` answers");
+    assert_eq!(about(&found, "acme"), [("ok", answers.as_str(), "")]);
+    assert_eq!(code, Some(0), "{found:?}");
+    // Another path is no directory.
+    let other = ca.replace("/dir", "/nowhere");
+    let flags = ["--default-tls", "auto", "--acme-ca", &other];
+    let (_, found) = online(agent.command("doctor"), &flags).await;
+    let (state, text, help) = wrong(&found, "acme");
+    assert!(
+        state == "warning" && text.contains("not as a directory does"),
+        "{text}"
+    );
+    assert!(help.contains("--acme-ca"), "{help}");
+    drop(pebble);
+    let flags = ["--default-tls", "auto", "--acme-ca", &ca];
+    let refused = until("pebble has ended", patience(), async || {
+        let (_, found) = online(agent.command("doctor"), &flags).await;
+        let (state, text, help) =
+            wrong_or_none(&found, "acme").ok_or_else(|| "it answers".to_owned())?;
+        Ok((state.to_owned(), text.to_owned(), help.to_owned()))
+    })
+    .await;
+    let (state, text, help) = refused;
+    assert_eq!(state, "warning");
+    assert!(
+        text.starts_with(&format!("`{ca}` cannot be reached: ")),
+        "{text}"
+    );
+    assert!(help.contains("no new certificate can be had"), "{help}");
+}
+
+#[tokio::test]
+async fn names_are_looked_up_where_they_lead_and_not_at_all_offline() {
+    let engine = Engine::start().await;
+    let hosts = ["here.sh0.test", "away.sh0.test", "nowhere.sh0.test"];
+    let run = engine.run_id();
+    let own = hosts.map(|host| format!("{run}.{host}"));
+    engine.run(App::named("web").host(&own.join(","))).await;
+    let agent = Agent::start(&engine).await;
+    agent.answers(&own[0], "web").await;
+    // Names as this machine knows them, for the doctor alone: a mount that ends with it.
+    let names = agent.home().join("hosts");
+    let text = format!("127.0.0.1 localhost {}\n203.0.113.7 {}\n", own[0], own[1]);
+    std::fs::write(&names, text).expect("the home is ours");
+    let resolver = agent.home().join("resolv.conf");
+    let nobody = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
+    std::fs::write(&resolver, nobody).expect("the home is ours");
+    let made = agent.command("doctor");
+    let mut private = crate::harness::command("unshare");
+    private.envs({ made.get_envs() }.filter_map(|(key, value)| Some((key, value?))));
+    let mounts = format!(
+        "mount --bind {} /etc/hosts && mount --bind {} /etc/resolv.conf && exec \"$@\"",
+        names.display(),
+        resolver.display()
+    );
+    private.args(["--mount", "sh", "-c", &mounts, "sh"]);
+    private.arg(made.get_program()).args(made.get_args());
+    let (_, found) = online(private, &[]).await;
+    let dns = about(&found, "dns");
+    let has = |state: &str, part: &str| {
+        dns.iter()
+            .any(|(found, text, _)| *found == state && text.contains(part))
+    };
+    assert!(has("ok", "1 hosts lead to this machine"), "{dns:?}");
+    assert!(
+        has("warning", &format!("`{}` has no address", own[2])),
+        "{dns:?}"
+    );
+    let leads_away =
+        has("warning", "203.0.113.7") || has("skipped", "of 1 hosts it cannot be told");
+    assert!(leads_away, "{dns:?}");
+    let (_, found) = doctor(&agent, &[]).await;
+    assert_eq!(
+        wrong(&found, "dns"),
+        ("skipped", "not asked (--offline)", "")
+    );
 }
