@@ -31,6 +31,10 @@ pub(crate) struct RoutesArgs {
     watch: bool,
 }
 
+/// Columns before what goes on below in a finding, and in its help.
+const DETAIL: usize = 6;
+const HELP: usize = 11;
+
 /// What is shown of the status.
 #[derive(Debug, Deserialize)]
 struct Shown {
@@ -142,13 +146,27 @@ fn report(shown: &Shown, look: Look) -> String {
     ));
     for diagnostic in &shown.diagnostics {
         text.push('\n');
-        text.push_str(&diagnostic.to_string());
+        text.push_str(&finding(diagnostic, look));
     }
     if let Some(first) = shown.diagnostics.first() {
         let more = format!("\n`sh0-agent explain {}` says more.\n", first.code);
         text.push_str(&more);
     }
     text
+}
+
+/// A finding in lines that fit; what goes on below is set in as its beginning is.
+fn finding(diagnostic: &Diagnostic, look: Look) -> String {
+    let text = diagnostic.to_string();
+    let broken = |line: &str| {
+        let indent = if line.starts_with("   =") {
+            HELP
+        } else {
+            DETAIL
+        };
+        look.broken(line, 0, indent) + "\n"
+    };
+    text.lines().map(broken).collect()
 }
 
 fn warnings(shown: &Shown) -> Vec<String> {

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 
 use rustix::process::Signal;
 
-use crate::harness::{Agent, App, Engine, command, patience, signal, until};
+use crate::harness::{Agent, App, Engine, Options, command, patience, signal, until};
 
 /// A process that ends with the test.
 struct Ends(Child);
@@ -177,6 +177,65 @@ async fn colours_are_for_terminals_that_are_not_told_otherwise() {
             "{words} {variable:?}: {said:?}"
         );
     }
+}
+
+/// What a command of the agent shows on a terminal of so many columns.
+async fn on_terminal(agent: &Agent, words: &str, columns: usize) -> String {
+    let subcommand = words.split(' ').next().unwrap_or_default();
+    let made = agent.command(subcommand);
+    let program = made.get_program().to_str().expect("our paths are text");
+    let mut terminal = command("script");
+    let own = { made.get_envs() }.filter_map(|(key, value)| Some((key, value?)));
+    terminal
+        .envs(own)
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR");
+    terminal.args(["--quiet", "--return", "--command"]);
+    let typed = format!("stty cols {columns} rows 40; {program} {words}");
+    terminal.arg(typed).arg("/dev/null").stdin(Stdio::null());
+    let output = tokio::process::Command::from(terminal).output().await;
+    String::from_utf8_lossy(&output.expect("util-linux has it").stdout).into_owned()
+}
+
+#[tokio::test]
+async fn no_line_is_wider_than_the_terminal() {
+    let engine = Engine::start().await;
+    let agent = Agent::start(&engine).await;
+    for words in [
+        "routes",
+        "explain nobody",
+        "explain E003",
+        "doctor --offline",
+    ] {
+        let mut widest = Vec::new();
+        for columns in [80, 120] {
+            let said = on_terminal(&agent, words, columns).await;
+            let widths = said.lines().map(|line| visible(line).chars().count());
+            let most = widths.max().unwrap_or_default();
+            assert!(
+                most > 0 && most <= columns,
+                "{words}: {most} of {columns}: {said}"
+            );
+            widest.push(most);
+        }
+        println!("{words}: {widest:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_doctors_lines_use_the_width_and_the_colours_of_a_terminal() {
+    let engine = Engine::without_network().await;
+    let agent = Agent::prepare(&engine, Options::default());
+    let mut lines = Vec::new();
+    for columns in [80, 120] {
+        let said = on_terminal(&agent, "doctor --offline", columns).await;
+        assert!(said.contains("\u{1b}[") && said.contains("FAIL"), "{said}");
+        lines.push(said.lines().count());
+    }
+    assert!(
+        lines[0] > lines[1],
+        "what does not fit goes on below: {lines:?}"
+    );
 }
 
 /// A line without control sequences, and without what `script` writes around.
