@@ -70,10 +70,10 @@ fn say_change(route: &RouteKey, became: Became<'_>, waits: bool, took: Option<&i
             info!(%route, app = %new.id.app, meanwhile = for_now(new), "No container is ready.");
         }
         Became::Changed { now, .. } => {
-            info!(%route, app = %now.id.app, upstreams = addresses(now), took, "Route changed.");
+            info!(%route, app = %now.id.app, upstreams = %addresses(now), took, "Route changed.");
         }
         Became::Live(new) => {
-            info!(%route, app = %new.id.app, upstreams = addresses(new), took, "Site live.");
+            info!(%route, app = %new.id.app, upstreams = %addresses(new), took, "Site live.");
         }
     }
 }
