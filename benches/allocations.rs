@@ -113,7 +113,7 @@ fn list(containers: impl Iterator<Item = Container>) -> String {
         let endpoint = json!({
             "IPAMConfig": null, "NetworkID": "n".repeat(64), "EndpointID": "e".repeat(64),
             "Gateway": "172.18.0.1", "IPPrefixLen": 16, "GlobalIPv6Address": "",
-            "IPAddress": one.networks["sh0-net"].ipv4, "MacAddress": "02:42:ac:12:00:02",
+            "IPAddress": one.networks.get("sh0-net").and_then(|address| address.ipv4), "MacAddress": "02:42:ac:12:00:02",
         });
         json!({
             "Id": one.id, "Names": [format!("/{}", one.name)], "Image": "shop", "ImageID": "i".repeat(71),
@@ -123,5 +123,6 @@ fn list(containers: impl Iterator<Item = Container>) -> String {
             "NetworkSettings": {"Networks": {"sh0-net": endpoint}}, "Mounts": [],
         })
     };
-    serde_json::Value::from_iter(containers.map(entry)).to_string()
+    let entries: serde_json::Value = containers.map(entry).collect();
+    entries.to_string()
 }

@@ -27,6 +27,7 @@ mod rendered;
 mod report;
 mod restart;
 mod slots;
+mod world;
 
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
@@ -35,13 +36,12 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
 
 pub use self::debounce::DebounceOptions;
 pub(crate) use self::report::say_certificate_problems;
 pub use self::slots::{Slots, SlotsStartError};
+pub use self::world::{Channels, Options, World};
 
 use self::apply::{Desired, Loads};
 use self::look::{Looks, Subscription};
@@ -53,19 +53,15 @@ use self::refuse::Refusals;
 use self::rendered::Sendable;
 use self::restart::Restart;
 use crate::caddy::admin::{Admin, AdminError};
-use crate::caddy::render::{RenderOptions, render_unavailable};
-use crate::certificates::CertificateSet;
+use crate::caddy::render::render_unavailable;
 use crate::discovery::{DockerRequest, Engine, EngineError, Notice};
-use crate::labels::{Permits, TlsSetting};
-use crate::metrics::Metrics;
 use crate::model::Snapshot;
-use crate::on_demand::OnDemand;
 use crate::probe::Probe;
 use crate::routes::Builder;
 use crate::state::{State, StateError, Store};
 use crate::status::control::Command;
 use crate::status::{CaddyStatus, Status};
-use crate::supervise::{Obtainings, Phase, StartConfig};
+use crate::supervise::Phase;
 
 /// How long the first look may take before Caddy is started with the containers as they were last,
 /// or, when none are remembered, without routes, answering 503: a browser that asks meanwhile gets
@@ -76,70 +72,6 @@ const FIRST_LOOK_WAIT: Duration = Duration::from_secs(1);
 const ADOPTION_WAIT: Duration = Duration::from_secs(1);
 /// How long a load under way may still take when the agent stops.
 const LAST_LOAD_WAIT: Duration = Duration::from_secs(5);
-
-/// What the loop is told once.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The label prefix, without a dot.
-    pub prefix: String,
-    /// The routing network.
-    pub network: String,
-    /// The certificate policy of hosts whose labels do not say one.
-    pub default_tls: TlsSetting,
-    /// What labels may ask for beyond what everybody may.
-    pub permits: Permits,
-    /// What every config holds besides routes; its certificates are replaced by those of
-    /// [`Channels::certificates`].
-    pub render: RenderOptions,
-    /// When changes are sent.
-    pub debounce: DebounceOptions,
-    /// From one unprompted look to the next.
-    pub resync_interval: Duration,
-    /// The version of the Caddy binary, for who asks.
-    pub caddy_version: String,
-}
-
-/// The loop's ends of its channels.
-#[derive(Debug)]
-pub struct Channels {
-    /// What the supervisor does; the newest is all that counts.
-    pub phase: watch::Receiver<Phase>,
-    /// What the supervisor starts Caddy with.
-    pub start_config: watch::Sender<Option<StartConfig>>,
-    /// The usable certificates of the directory.
-    pub certificates: watch::Receiver<Arc<CertificateSet>>,
-    /// Asks for a look now (SIGHUP).
-    pub resync: mpsc::Receiver<()>,
-    /// What people tell the agent to do with apps.
-    pub commands: mpsc::Receiver<Command>,
-    /// What everybody else reads.
-    pub status: watch::Sender<Arc<Status>>,
-    /// The certificates that Caddy is getting.
-    pub obtainings: watch::Receiver<Arc<Obtainings>>,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// Ends the loop.
-    pub stop: CancellationToken,
-}
-
-/// The outside world, behind its seams.
-#[derive(Debug)]
-pub struct World<E, A, S, P> {
-    /// The container engine.
-    pub engine: E,
-    /// Caddy's admin socket.
-    pub admin: A,
-    /// The state directory.
-    pub store: S,
-    /// The containers themselves.
-    pub prober: P,
-    /// Where upstreams' addresses are kept; `None` is in the config itself.
-    pub slots: Option<Slots>,
-    /// Where Caddy asks about names at their first handshake.
-    pub on_demand: OnDemand,
-    /// Seconds since 1970; claims are dated by it.
-    pub wall_clock: fn() -> u64,
-}
 
 /// Why the loop looks at the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

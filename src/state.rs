@@ -180,8 +180,8 @@ mod tests {
     use super::*;
     use crate::labels::{HostRules, TlsSetting};
     use crate::model::{
-        Address, AppKey, Container, ContainerId, ContainerState, Few, Halt, HaltKind, Health, Hostname,
-        Labels, NetworkMode, Owner, RouteId, RouteName,
+        Address, AppKey, Container, ContainerId, ContainerState, Few, Halt, HaltKind, Health,
+        Hostname, Labels, NetworkMode, Owner, RouteId, RouteName,
     };
     use crate::routes::Claim;
 

@@ -241,14 +241,14 @@ mod tests {
     use super::*;
     use crate::model::Few;
 
-    fn listed(entry: serde_json::Value) -> Container {
+    fn listed(entry: &serde_json::Value) -> Container {
         let entry = entry.to_string();
         container(entry.as_bytes(), "sh0", &mut Common::default()).expect("a list entry")
     }
 
     #[test]
     fn a_list_entry_of_engine_20_10_is_understood() {
-        let container = listed(json!({
+        let container = listed(&json!({
             "Id": "9f2c1e0b7a4455aa", "Names": ["/proxy/shop", "/shop-web-1"],
             "Image": "shop", "ImageID": "sha256:1", "Command": "/web", "Created": 1_700_000_000,
             "Ports": [
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn an_entry_with_nothing_but_an_id_routes_nothing() {
-        let container = listed(json!({"Id": "9f2c1e0b7a4455aa", "Names": null, "Ports": null}));
+        let container = listed(&json!({"Id": "9f2c1e0b7a4455aa", "Names": null, "Ports": null}));
         assert_eq!(&*container.name, "9f2c1e0b7a44");
         assert_eq!(container.state, ContainerState::Exited);
         assert_eq!(container.health, Health::None);
@@ -307,7 +307,7 @@ mod tests {
     fn health_is_the_field_or_else_the_end_of_the_status() {
         let check = |status: &str, expected| {
             let entry = json!({"Id": "a", "State": "running", "Status": status});
-            assert_eq!(listed(entry).health, expected, "{status}");
+            assert_eq!(listed(&entry).health, expected, "{status}");
         };
         check("Up 5 seconds (health: starting)", Health::Starting);
         check("Up 2 hours (unhealthy)", Health::Unhealthy);
@@ -317,14 +317,14 @@ mod tests {
         check("Exited (0) 5 minutes ago", Health::None);
         let entry = json!({"Id": "a", "Status": "Up 2 hours (healthy)",
                            "Health": {"Status": "starting", "FailingStreak": 0}});
-        assert_eq!(listed(entry).health, Health::Starting);
+        assert_eq!(listed(&entry).health, Health::Starting);
     }
 
     #[test]
     fn network_modes_are_host_another_container_or_attached() {
         let check = |mode: &str, expected: NetworkMode| {
             let entry = json!({"Id": "a", "HostConfig": {"NetworkMode": mode}});
-            assert_eq!(listed(entry).network_mode, expected, "{mode}");
+            assert_eq!(listed(&entry).network_mode, expected, "{mode}");
         };
         let other = ContainerId::new("beef").expect("not empty");
         check("host", NetworkMode::Host);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,17 @@ impl<K: Into<Arc<str>>, V: Into<Arc<str>>> FromIterator<(K, V)> for Labels {
 impl<K: Into<Arc<str>>, V: Into<Arc<str>>, const N: usize> From<[(K, V); N]> for Labels {
     fn from(labels: [(K, V); N]) -> Self {
         Self(labels.into())
+    }
+}
+
+impl IntoIterator for Labels {
+    type Item = (Arc<str>, Arc<str>);
+    type IntoIter = vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let shared = |(key, value): (&Arc<str>, &Arc<str>)| (Arc::clone(key), Arc::clone(value));
+        let all: Vec<Self::Item> = self.iter().map(shared).collect();
+        all.into_iter()
     }
 }
 

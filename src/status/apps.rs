@@ -52,7 +52,7 @@ pub fn app(status: &Status, asked: &str) -> Result<AppKey, Refusal> {
 /// Hosts and paths of an app in the newest table, in its order.
 pub fn routes_of(status: &Status, app: &AppKey) -> Vec<String> {
     let routes = status.table.in_order();
-    let own = routes.filter(|(_, route)| route.id.app == *app);
+    let own = routes.into_iter().filter(|(_, route)| route.id.app == *app);
     own.map(|(key, _)| key.to_string()).collect()
 }
 

@@ -3,8 +3,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::when::utc;
-use crate::model::ByPool;
+use crate::model::{ByPool, utc};
 use crate::slots::WaitingRoom;
 
 /// How a container came to take requests.
@@ -30,7 +29,7 @@ impl Obtaining {
     /// In words, as of a host.
     pub(super) fn text(&self) -> String {
         let text = format!(
-            "its certificate is being obtained since {}",
+            "its certificate is being obtained since {} UTC",
             utc(self.since)
         );
         match &self.error {

@@ -169,8 +169,7 @@ pub(crate) fn container(name: &str, service: &str, labels: Labels) -> Container 
     container
         .networks
         .extend(own.map(|network| (network, address)));
-    let labels = labels.iter();
-    (container.labels).extend(labels.map(|(key, value)| (key.clone(), value.clone())));
+    container.labels.extend(labels);
     container
 }
 
