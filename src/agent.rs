@@ -7,6 +7,7 @@
 mod check;
 mod folders;
 mod own;
+mod ping;
 mod runtime;
 mod start;
 mod world;

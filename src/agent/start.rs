@@ -13,14 +13,14 @@ use tracing::{info, warn};
 use super::check::check;
 use super::folders;
 use super::own::own_container;
+use super::ping::AdminPing;
 use super::runtime::Runtime;
 use super::world::{monitored, world};
 use super::{
     Agent, AgentError, Outcome, Stops, certificates, publish_certificates, task, watch_certificates,
 };
 use crate::access::{Access, Untrusted, UserError, UserName, plain_flags};
-use crate::caddy::Fingerprint;
-use crate::caddy::admin::{Admin, AdminClient};
+use crate::caddy::admin::AdminClient;
 use crate::certificates::{CertificateSet, copied_root};
 use crate::discovery::{Docker, DockerOptions, EngineError};
 use crate::labels::Permits;
@@ -29,8 +29,7 @@ use crate::settings::{Settings, UpstreamsMode};
 use crate::status::control::Command;
 use crate::status::{Monitored, Status, serve, serve_control, serve_tcp};
 use crate::supervise::{
-    BinaryError, ChildOptions, Obtainings, Phase, Ping, StartConfig, Timing, caddy_version,
-    require_module, supervise,
+    BinaryError, ChildOptions, Obtainings, Phase, Timing, caddy_version, require_module, supervise,
 };
 
 /// Orders that wait for the loop: people give them one by one.
@@ -282,30 +281,6 @@ fn spawn_status(
     let (stop, watched) = (stops.status.clone(), monitored.clone());
     let served = async move { serve_tcp(options, &dir, latest, watched, stop).await };
     tasks.spawn(task("status page", served, AgentError::Status));
-}
-
-/// The admin socket as the supervisor sees it.
-struct AdminPing(AdminClient);
-
-impl Ping for AdminPing {
-    async fn ping(&self) -> bool {
-        self.0.ping().await.is_ok()
-    }
-
-    async fn serving(&self) -> bool {
-        self.0.serving().await
-    }
-
-    async fn served(&self) -> Option<StartConfig> {
-        let json = self.0.served().await?;
-        let id = Fingerprint::of_meaning(&json)?.to_string().into();
-        let json = json.into();
-        Some(StartConfig { id, json })
-    }
-
-    async fn stop(&self) -> bool {
-        self.0.stop().await.is_ok()
-    }
 }
 
 /// A Caddy of another user may not be able to read the file that a person names, so it gets a copy.

@@ -158,7 +158,7 @@ fn many_hosts_are_answered_as_in_a_flat_list() {
 
 #[test]
 fn every_host_stands_at_the_top_and_every_key_that_shares_nothing_has_a_place() {
-    let mut table = many(1_600, 80);
+    let mut table = many(3_200, 80);
     for policy in Arc::make_mut(&mut table.hosts).values_mut() {
         *policy = sh0_agent::routes::HostPolicy::new(sh0_agent::routes::TlsMode::Internal);
     }
@@ -167,11 +167,11 @@ fn every_host_stands_at_the_top_and_every_key_that_shares_nothing_has_a_place() 
     let server = ServerName::Https;
     assert_eq!(names(&flat, server), names(&grouped, server));
     let routes = |rendered: &Rendered| rendered.config.apps.http.servers[&server].routes.len();
-    // 600 and 200 of a class, 800 others, three more, and what every config has.
+    // 1,200 and 400 of a class, 1,600 others, three more, and what every config has.
     let own = routes(&flat) - table.routes.len();
     assert_eq!(routes(&grouped), own + 2 + 1 + 2 + 3);
     let placed: BTreeSet<_> = grouped.places.values().collect();
-    assert_eq!(placed.len(), table.routes.len() - 800);
+    assert_eq!(placed.len(), table.routes.len() - 1_600);
     for (place, key) in &grouped.places {
         let (name, path) = place;
         assert_eq!(

@@ -59,7 +59,7 @@ mod tests {
     #[should_panic(expected = "the seventh")]
     fn a_panic_is_passed_on() {
         map((0..10).collect(), 1, |item| {
-            assert_ne!(item, 7, "the seventh")
+            assert_ne!(item, 7, "the seventh");
         });
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::routing::get;
 use futures::{StreamExt, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::*;
 
@@ -25,7 +25,7 @@ async fn endless() -> Body {
 struct Page {
     address: SocketAddr,
     stop: CancellationToken,
-    served: JoinHandle<()>,
+    served: JoinSet<()>,
 }
 
 impl Page {
@@ -37,11 +37,12 @@ impl Page {
             .route("/large", get(async || vec![b'x'; LARGE]))
             .route("/endless", get(endless));
         let stop = CancellationToken::new();
-        let served = serve(listener, router, bounds, stop.clone());
+        let mut served = JoinSet::new();
+        served.spawn(serve(listener, router, bounds, stop.clone()));
         Self {
             address,
             stop,
-            served: tokio::spawn(served),
+            served,
         }
     }
 
@@ -146,12 +147,13 @@ async fn an_answer_that_is_not_read_ends_the_connection() {
 
 #[tokio::test]
 async fn a_stop_ends_all_connections() {
-    let page = Page::start(bounds(8)).await;
+    let mut page = Page::start(bounds(8)).await;
     let mut idle = page.send("").await;
     let kept = page.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     page.stop.cancel();
-    let ended = timeout(PATIENCE, page.served).await;
-    ended.expect("in time").expect("no panic");
+    let ended = timeout(PATIENCE, page.served.join_next()).await;
+    let ended = ended.expect("in time").expect("it was started");
+    ended.expect("no panic");
     assert_eq!(rest(&mut idle).await, "");
     drop(kept);
 }
