@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 use sh0_agent::model::{AppKey, Halt, HaltKind, HaltMessage, Owner};
+use sh0_agent::routes::Built;
 use sh0_agent::status::explain::{Answer, Explanation, explain};
 use sh0_agent::status::{Halted, SettingsStatus, Status};
 use tokio::time::Instant;
@@ -15,7 +16,10 @@ use crate::fixture::{Agent, snapshot};
 
 /// What the agent would say with these containers, all of them looked at once.
 pub(crate) fn status(text: &str) -> Status {
-    let built = Agent::default().build(&snapshot(text));
+    status_of(Agent::default().build(&snapshot(text)))
+}
+
+fn status_of(built: Built) -> Status {
     let mut status = Status {
         settings: Arc::new(SettingsStatus {
             network: "sh0-net".to_owned(),
@@ -126,6 +130,26 @@ fn the_route_that_answers_a_url_is_the_first_of_the_table_that_takes_it() {
         "https://under score",
     ];
     check_all("urls", &status(SHOP), &urls);
+}
+
+/// Its route is known before it runs, if the agent looks between its creation and its start.
+#[test]
+fn a_port_of_caddys_is_the_labels_fault_whenever_the_container_was_seen_first() {
+    let container = |state: &str| {
+        snapshot(&format!(
+            "shop/web mode=host{state}\n  sh0.host=a.test\n  sh0.port=443\n"
+        ))
+    };
+    let mut agent = Agent::default();
+    let at_once = agent.build(&container(""));
+    agent.look(&container(" state=created"));
+    let later = agent.build(&container(""));
+    for built in [at_once, later] {
+        let found = ask(&status_of(built), "shop/web");
+        let expected = "the container uses the host's network, and port 443 there is Caddy's own";
+        assert!(found.headline.text.contains(expected), "{}", show(&found));
+        assert_eq!(found.headline.code.map(|code| code.id()), Some("E012"));
+    }
 }
 
 #[test]

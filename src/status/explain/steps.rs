@@ -67,7 +67,8 @@ pub(super) fn blamed<'a>(status: &'a Status, row: &'a Row) -> Option<&'a Diagnos
     let with_code = |code: Code| about(status, row).find(|d| d.code == code);
     match row.obstacle {
         Some(Obstacle::NotOnNetwork | Obstacle::LenderGone) => with_code(Code::NotOnNetwork),
-        Some(Obstacle::NoPort | Obstacle::OwnPort) => with_code(Code::NoPort),
+        Some(Obstacle::NoPort) => with_code(Code::NoPort),
+        Some(Obstacle::OwnPort) => with_code(Code::NotAllowed),
         Some(Obstacle::LastGood) => {
             first(status, row, Severity::Error).or_else(|| first(status, row, Severity::Warning))
         }
