@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect_file;
+use sh0_agent::diagnostic::Code;
 use sh0_agent::model::{AppKey, Halt, HaltKind, HaltMessage, Owner};
 use sh0_agent::routes::Built;
 use sh0_agent::status::explain::{Answer, Explanation, explain};
@@ -148,7 +149,7 @@ fn a_port_of_caddys_is_the_labels_fault_whenever_the_container_was_seen_first() 
         let found = ask(&status_of(built), "shop/web");
         let expected = "the container uses the host's network, and port 443 there is Caddy's own";
         assert!(found.headline.text.contains(expected), "{}", show(&found));
-        assert_eq!(found.headline.code.map(|code| code.id()), Some("E012"));
+        assert_eq!(found.headline.code.map(Code::id), Some("E012"));
     }
 }
 
