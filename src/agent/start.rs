@@ -23,7 +23,8 @@ use crate::access::{Access, Untrusted, UserError, UserName, plain_flags};
 use crate::caddy::admin::AdminClient;
 use crate::certificates::{CertificateSet, copied_root};
 use crate::discovery::{Docker, DockerOptions, EngineError};
-use crate::labels::Permits;
+use crate::labels::{OwnContainer, Permits};
+use crate::model::ContainerId;
 use crate::reconcile::{Channels, Options, Slots, SlotsStartError, reconcile};
 use crate::settings::{Settings, UpstreamsMode};
 use crate::status::control::Command;
@@ -218,7 +219,9 @@ impl Agent {
         };
         let world = world(settings, docker, admin.clone(), slots);
         let state = world.store.load();
-        let options = loop_options(settings, caddy_version);
+        let own = own_container(settings);
+        let page = own.as_ref().map(|own| own.id.clone());
+        let options = loop_options(settings, own, caddy_version);
         let child = child_options(settings, access, obtainings);
         let (stop, abort) = (stops.supervise.clone(), stops.kill_caddy.clone());
         let (ping, leave) = (AdminPing(admin), stops.leave_caddy.clone());
@@ -233,7 +236,7 @@ impl Agent {
         });
         tasks.spawn(task("supervise", supervised, AgentError::Supervise));
         spawn_status(
-            &mut tasks, settings, &statuses, &monitored, commands, &stops,
+            &mut tasks, settings, page, &statuses, &monitored, commands, &stops,
         );
         tasks.spawn(async move {
             watch_certificates(watched, sets, stop).await;
@@ -259,6 +262,7 @@ impl Agent {
 fn spawn_status(
     tasks: &mut JoinSet<Outcome>,
     settings: &Settings,
+    own: Option<ContainerId>,
     statuses: &watch::Receiver<Arc<Status>>,
     monitored: &Monitored,
     commands: mpsc::Sender<Command>,
@@ -276,7 +280,7 @@ fn spawn_status(
     let Some(mut options) = settings.status.clone() else {
         return;
     };
-    options.container = own_container(settings).map(|own| own.id);
+    options.container = own;
     let (dir, latest) = (settings.runtime_dir.clone(), statuses.clone());
     let (stop, watched) = (stops.status.clone(), monitored.clone());
     let served = async move { serve_tcp(options, &dir, latest, watched, stop).await };
@@ -367,13 +371,13 @@ fn child_options(
     }
 }
 
-fn loop_options(settings: &Settings, caddy_version: String) -> Options {
+fn loop_options(settings: &Settings, own: Option<OwnContainer>, caddy_version: String) -> Options {
     Options {
         prefix: settings.label_prefix.clone(),
         network: settings.network.clone(),
         default_tls: settings.default_tls,
         permits: Permits {
-            own: own_container(settings),
+            own,
             ..settings.permits.clone()
         },
         render: settings.render_options(),
