@@ -258,21 +258,21 @@ impl PartialOrd for Conditions {
 
 impl Ord for Matching {
     fn cmp(&self, other: &Self) -> Ordering {
-        let parts = |m: &Self| {
-            let Self {
-                methods,
-                headers,
-                queries,
-                client_ips,
-            } = m.clone();
-            (methods, headers, queries, client_ips)
-        };
+        let Self {
+            methods,
+            headers,
+            queries,
+            client_ips,
+        } = self;
         let by_count = other.count().cmp(&self.count());
         by_count.then_with(|| {
-            if self == other {
-                return Ordering::Equal;
-            }
-            parts(self).cmp(&parts(other))
+            let others = (
+                &other.methods,
+                &other.headers,
+                &other.queries,
+                &other.client_ips,
+            );
+            (methods, headers, queries, client_ips).cmp(&others)
         })
     }
 }
