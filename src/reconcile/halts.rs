@@ -37,17 +37,13 @@ where
 {
     /// The halts that an earlier agent left, before anything is served.
     pub(super) fn halt_again(&mut self) {
-        self.show_halts();
+        self.bring_halts();
         let halts = self.state.halts.len();
-        match &mut self.world.slots {
-            Some(slots) => slots.halt(&self.state.halts),
-            None if halts > 0 => {
-                warn!(
-                    halts,
-                    "Apps were paused or stopped, and are served all the same: that needs `--upstreams slots`."
-                );
-            }
-            None => {}
+        if halts > 0 && self.world.slots.is_none() {
+            warn!(
+                halts,
+                "Apps were paused or stopped, and are served all the same: that needs `--upstreams slots`."
+            );
         }
         for (app, halt) in &*self.state.halts {
             info!(%app, "The app is still {}.", halt.in_full());
@@ -123,15 +119,16 @@ where
             None => drop(halts.remove(app)),
         }
         self.state.deserted.remove(app);
-        self.show_halts();
-        if let Some(slots) = &mut self.world.slots {
-            slots.halt(&self.state.halts);
-        }
+        self.bring_halts();
         self.rebuild();
         self.publish();
     }
 
-    fn show_halts(&mut self) {
+    /// Brings the halts to the slots when the table is settled next, and shows them.
+    fn bring_halts(&mut self) {
+        if let Some(slots) = &mut self.world.slots {
+            slots.halt(&self.state.halts);
+        }
         let halted = self.state.halts.iter().map(|(app, halt)| Halted {
             app: app.clone(),
             halt: halt.clone(),
@@ -191,10 +188,7 @@ where
         }
         if deserted != self.state.deserted || !over.is_empty() {
             self.state.deserted = deserted;
-            self.show_halts();
-            if let Some(slots) = &mut self.world.slots {
-                slots.halt(&self.state.halts);
-            }
+            self.bring_halts();
             self.save();
         }
     }
