@@ -71,6 +71,7 @@ fn form(id: &RouteId, labels: &Labels, inputs: &Inputs<'_>) -> Option<Form> {
         spec: Arc::new(route),
         labels: labels.clone(),
         is_last_good: true,
+        is_unproven: false,
         is_absent: true,
         shut: None,
         definer: container.reference(),

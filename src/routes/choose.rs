@@ -30,6 +30,8 @@ pub(super) struct Chosen {
     pub(super) share: BTreeSet<String>,
     pub(super) labels: Labels,
     pub(super) is_last_good: bool,
+    /// Whether its port shows only once its container runs, so that it may turn out to be wrong.
+    pub(super) is_unproven: bool,
     /// Why its requests are turned away; `None` when they are not.
     pub(super) shut: Option<Shut>,
 }
@@ -108,10 +110,13 @@ impl Case<'_, '_> {
         }
         // Only a running container tells which ports it exposes. Until then the form may turn out
         // to lack one, and must not take the place of one that is known to be good.
-        let unproven = has_no_port.then(|| self.last_as_protected(spec));
-        unproven
-            .flatten()
-            .or_else(|| Some(self.present(Arc::clone(spec), None)))
+        let proven = has_no_port.then(|| self.last_as_protected(spec));
+        proven.flatten().or_else(|| {
+            Some(Chosen {
+                is_unproven: has_no_port,
+                ..self.present(Arc::clone(spec), None)
+            })
+        })
     }
 
     fn closed(&self, closed: &Closed, found: &mut Vec<Diagnostic>) -> Option<Chosen> {
@@ -135,6 +140,7 @@ impl Case<'_, '_> {
             share: self.definer.spec.share.iter().cloned().collect(),
             labels: self.labels.clone(),
             is_last_good: false,
+            is_unproven: false,
             shut,
         }
     }
@@ -212,6 +218,7 @@ impl Case<'_, '_> {
             share: before.share.into_iter().collect(),
             labels,
             is_last_good: true,
+            is_unproven: false,
             shut: None,
         })
     }
@@ -261,14 +268,19 @@ impl Case<'_, '_> {
     }
 
     fn own_port(&self, spec: &RouteSpec) -> Option<Diagnostic> {
-        let ip = self.definer.ip.as_ref().ok()?;
-        let port = port(self.definer.container, spec);
-        let Err(NotReady::OwnPort(port)) = upstream::socket(*ip, port, self.inputs.own_ports)
-        else {
+        let container = self.definer.container;
+        let ip = match (&self.definer.ip, &container.network_mode) {
+            (Ok(ip), _) => *ip,
+            // Where it will listen is clear before it runs.
+            (Err(_), NetworkMode::Host) => upstream::ON_HOST,
+            (Err(_), NetworkMode::Attached | NetworkMode::Container(_)) => return None,
+        };
+        let port = port(container, spec);
+        let Err(NotReady::OwnPort(port)) = upstream::socket(ip, port, self.inputs.own_ports) else {
             return None;
         };
         Some(Diagnostic {
-            container: self.definer.container.reference(),
+            container: container.reference(),
             code: Code::NotAllowed,
             label: None,
             message: format!(

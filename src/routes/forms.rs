@@ -89,6 +89,8 @@ pub(super) struct Form {
     pub(super) labels: Labels,
     /// Whether the labels are those of before, because the present ones are wrong.
     pub(super) is_last_good: bool,
+    /// Whether it may turn out to be wrong once its container runs.
+    pub(super) is_unproven: bool,
     /// Whether its app has no container now.
     pub(super) is_absent: bool,
     /// Why its requests are turned away; `None` when they are not.
@@ -103,6 +105,11 @@ pub(super) struct Form {
 }
 
 impl Form {
+    /// Whether it is to be remembered as good once Caddy has accepted it.
+    pub(super) fn is_good(&self) -> bool {
+        !self.is_last_good && !self.is_unproven && self.shut.is_none()
+    }
+
     /// Whether it stands for more requests than its labels name.
     pub(super) fn is_guess(&self) -> bool {
         self.shut.as_ref().is_some_and(|shut| shut.is_guess)
@@ -182,6 +189,7 @@ pub(super) fn of_app(
             spec: chosen.spec,
             labels: chosen.labels,
             is_last_good: chosen.is_last_good,
+            is_unproven: chosen.is_unproven,
             is_absent: false,
             shut: chosen.shut,
             definer: definer.container.reference(),

@@ -135,9 +135,7 @@ impl Part {
         });
         let left_out: Vec<Row> = left_out.collect();
         rows.extend(left_out);
-        let is_good = |form: &&Form| {
-            !form.is_last_good && form.shut.is_none() && placed.ids.contains(&form.id)
-        };
+        let is_good = |form: &&Form| form.is_good() && placed.ids.contains(&form.id);
         let good = { forms.iter().filter(is_good) }
             .map(|form| (form.id.clone(), form.labels.clone()))
             .collect();

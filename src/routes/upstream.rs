@@ -115,6 +115,9 @@ impl NotReady {
     }
 }
 
+/// Where a container on the host's network takes requests.
+pub(super) const ON_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 /// How many containers may lend each other one network, one after the other: Docker chains them
 /// without a limit, people do not, and a circle ends here.
 const LENDERS_MAX: usize = 8;
@@ -157,7 +160,7 @@ fn network_address(
     network: &str,
 ) -> Result<IpAddr, NotReady> {
     if lender.network_mode == NetworkMode::Host {
-        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        return Ok(ON_HOST);
     }
     let network = network.to_owned();
     if let Some(address) = lender.networks.get(&network) {

@@ -191,13 +191,7 @@ async fn the_exposed_port_is_found_and_the_label_beats_it() {
         said.contains(&unclear.name) && said.contains("add `sh0.port=8080`"),
         "{said}"
     );
-    // It has a route that nobody serves if it was looked at between its creation and its start.
-    let host = engine.host("unclear");
-    let settled = async || match agent.get(&host, "/").await {
-        answer if [404, 503].contains(&answer.status) => Ok(()),
-        answer => Err(answer.summary()),
-    };
-    until("it is not passed on", patience(), settled).await;
+    agent.refuses(&engine.host("unclear"), 404).await;
 }
 
 #[tokio::test]

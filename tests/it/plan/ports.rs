@@ -168,6 +168,44 @@ fn a_stopped_container_exposes_nothing_and_is_not_blamed_for_it() {
 }
 
 #[test]
+fn a_form_whose_port_no_running_container_has_shown_yet_is_not_a_good_one() {
+    check(
+        "
+        shop/web ports=none state=created ip=none
+          sh0.host=a.example
+        == later 1s
+        shop/web ports=8080,9999
+          sh0.host=a.example
+        ",
+        expect![[r#"
+            a.example [public] shop/web:default -> http 503
+            | a.example shop-web-1 waiting: the container was not started
+            == later 1s
+            | - shop-web-1 refused: the container's port is not known: it exposes 8080, 9999
+            ! E002 shop-web-1 (c1): the container's port is not known: it exposes 8080, 9999; add `sh0.port=8080`, with the port the app listens on
+        "#]],
+    );
+    check(
+        "
+        shop/web ports=none state=created ip=none mode=host
+          sh0.host=a.example
+          sh0.port=80
+        == later 1s
+        shop/web ports=none ip=none mode=host
+          sh0.host=a.example
+          sh0.port=80
+        ",
+        expect![[r#"
+            | - shop-web-1 refused: the container uses the host's network, and port 80 there is Caddy's own: requests would come back to it for ever
+            ! E012 shop-web-1 (c1): the container uses the host's network, and port 80 there is Caddy's own: requests would come back to it for ever; write the port that the app itself listens on
+            == later 1s
+            | - shop-web-1 refused: the container uses the host's network, and port 80 there is Caddy's own: requests would come back to it for ever
+            ! E012 shop-web-1 (c1): the container uses the host's network, and port 80 there is Caddy's own: requests would come back to it for ever; write the port that the app itself listens on
+        "#]],
+    );
+}
+
+#[test]
 fn each_replica_has_its_own_port() {
     check(
         "
