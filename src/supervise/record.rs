@@ -147,9 +147,10 @@ fn boot() -> String {
 /// # Errors
 /// When the process is gone already, or the file cannot be written.
 pub(super) async fn record(pid_file: &Path, pid: u32, binary: Option<Binary>) -> io::Result<()> {
-    let record = Record::of(pid).ok_or(io::ErrorKind::NotFound)?;
-    let is_caddy = { binary.as_ref() }.is_some_and(|binary| binary.is_run_by(pid));
     // What starts Caddy may not have become Caddy yet: `setpriv`, or a script that ends in `exec`.
+    // Asked first: once it is Caddy it stays so, and its program may change after this.
+    let is_caddy = { binary.as_ref() }.is_some_and(|binary| binary.is_run_by(pid));
+    let record = Record::of(pid).ok_or(io::ErrorKind::NotFound)?;
     let exe = if is_caddy { record.exe } else { PathBuf::new() };
     let record = Record {
         exe,
@@ -163,6 +164,10 @@ pub(super) async fn record(pid_file: &Path, pid: u32, binary: Option<Binary>) ->
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
     use super::*;
 
     #[test]
@@ -221,6 +226,37 @@ mod tests {
         for garbage in ["", "{", "{}", "4711", r#"{"pid":-1}"#, "\0\0"] {
             fs::write(&pid_file, garbage).expect("written");
             assert_eq!(Record::read(&pid_file).await, None, "{garbage}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_becomes_caddy_while_it_is_recorded_is_still_known_then() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pid_file = folder.path().join("caddy.json");
+        let sleep = ["/bin/sleep", "/usr/bin/sleep"].map(Path::new);
+        let sleep = sleep.into_iter().find(|path| path.exists());
+        let binary = Binary::named(sleep.expect("it is there"));
+        let is_sleep = |pid| binary.as_ref().is_some_and(|binary| binary.is_run_by(pid));
+        for round in 0..200 {
+            let mut child = tokio::process::Command::new("setpriv")
+                .args(["sleep", "60"])
+                .kill_on_drop(true)
+                .spawn()
+                .expect("it starts");
+            let pid = child.id().expect("it runs");
+            // It becomes the other program within a millisecond or two: that moment is met.
+            let moment = Instant::now() + Duration::from_micros(10 * round);
+            while Instant::now() < moment {
+                tokio::task::yield_now().await;
+            }
+            let written = record(&pid_file, pid, binary.clone()).await;
+            written.expect("written");
+            while !is_sleep(pid) {
+                tokio::task::yield_now().await;
+            }
+            let read = Record::read(&pid_file).await.expect("it was written");
+            assert!(read.is_alive(), "{read:?}");
+            child.kill().await.expect("it runs");
         }
     }
 
