@@ -14,6 +14,7 @@ use sh0_agent::labels::{TlsSetting, parse};
 use sh0_agent::model::Snapshot;
 use sh0_agent::routes::{Builder, Built, Claims};
 use sh0_agent::settings::Settings;
+use sh0_agent::status::{Search, Status, home};
 use tikv_jemallocator::Jemalloc;
 
 use self::sites::{built_by, container, moved};
@@ -97,5 +98,32 @@ fn core(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, core);
+/// What a person or a program reads of ten thousand sites.
+fn status(criterion: &mut Criterion) {
+    let snapshot = Snapshot::new((0..10_000).map(container));
+    let built = built(&snapshot, &Arc::default(), TlsSetting::Off);
+    let status = Status {
+        rows: built.rows,
+        table: built.table,
+        ..Status::default()
+    };
+    let search = |q: &str| Search {
+        q: q.to_owned(),
+        page: String::new(),
+    };
+    let mut group = criterion.benchmark_group("status of 10000 sites");
+    group.sample_size(10);
+    group.bench_function("page", |bench| {
+        bench.iter(|| home(black_box(&status), &search("")));
+    });
+    group.bench_function("page of a search", |bench| {
+        bench.iter(|| home(black_box(&status), &search("app-9999.")));
+    });
+    group.bench_function("JSON", |bench| {
+        bench.iter(|| serde_json::to_vec(black_box(&status)).expect("it is plain data"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, core, status);
 criterion_main!(benches);

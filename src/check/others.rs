@@ -55,9 +55,9 @@ pub(super) fn others(
 /// Labels that ask for these routes of an app.
 fn labels(app: &AppKey, routes: &[&RunningRow], rules: &Rules, remembered: &Remembered) -> Labels {
     let mut labels = Labels::new();
-    if let Owner::Project(project) = &app.owner {
+    if let Some(project) = app.project() {
         for (key, value) in [("project", project), ("service", &app.name)] {
-            labels.insert(format!("com.docker.compose.{key}"), value.to_string());
+            labels.insert(format!("com.docker.compose.{key}"), value.to_owned());
         }
     }
     let mut say = |key: &str, value: String| {

@@ -49,11 +49,21 @@ pub struct AppKey {
     pub name: Arc<str>,
 }
 
+impl AppKey {
+    /// The compose project it is of; `None` outside any.
+    #[must_use]
+    pub fn project(&self) -> Option<&str> {
+        match &self.owner {
+            Owner::Project(project) => Some(project),
+            Owner::App(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for AppKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.owner {
-            Owner::Project(project) => write!(f, "{}/", shown(project, SHOWN_NAME_CHARS_MAX))?,
-            Owner::App(_) => {}
+        if let Some(project) = self.project() {
+            write!(f, "{}/", shown(project, SHOWN_NAME_CHARS_MAX))?;
         }
         f.write_str(&shown(&self.name, SHOWN_NAME_CHARS_MAX))
     }

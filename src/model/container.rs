@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::changes::changes;
 use super::few::Few;
@@ -17,8 +17,8 @@ const NAME_CHARS_MAX: usize = 128;
 
 /// The engine's id of a container: never empty. `Display` shows the first 12 characters, as
 /// `docker ps` does.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ContainerId(Arc<str>);
 
 impl ContainerId {
@@ -51,9 +51,9 @@ impl TryFrom<String> for ContainerId {
     }
 }
 
-impl From<ContainerId> for String {
-    fn from(id: ContainerId) -> Self {
-        id.0.as_ref().to_owned()
+impl Serialize for ContainerId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The sites: what each host and path is served by, or why it is not.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use maud::{Markup, html};
 
 use super::{Search, count, marked, text};
-use crate::model::{Halt, PoolKey, utc};
+use crate::model::{AppKey, Halt, PoolKey, utc};
 use crate::routes::{Row, RowState};
 use crate::slots::WaitingRoom;
 use crate::status::client::segment;
@@ -23,8 +24,8 @@ pub(super) struct Site<'a> {
     /// Why it takes no requests, whoever is ready.
     halt: Option<&'a Halt>,
     /// Host and path; empty where a container has none.
-    route: String,
-    rows: Vec<&'a Row>,
+    route: Cow<'a, str>,
+    rows: &'a [Arc<Row>],
 }
 
 impl Site<'_> {
@@ -37,7 +38,7 @@ impl Site<'_> {
     }
 
     fn ready(&self) -> usize {
-        let is_routed = |row: &&&Row| row.state == RowState::Routed;
+        let is_routed = |row: &&Arc<Row>| row.state == RowState::Routed;
         self.rows.iter().filter(is_routed).count()
     }
 
@@ -74,54 +75,70 @@ impl Site<'_> {
         { worst }.find_map(|row| row.reason.as_deref().map(Cow::Borrowed))
     }
 
-    fn has(&self, search: &str) -> bool {
-        let has = |text: &str| text.to_lowercase().contains(search);
-        has(&self.route) || {
-            let mut rows = self.rows.iter();
-            rows.any(|row| {
-                let app = row.app.as_ref().map(ToString::to_string);
-                let address = row.address.map(|address| address.to_string());
-                has(&row.container.name)
-                    || has(&row.container.id.to_string())
-                    || app.as_deref().is_some_and(has)
-                    || address.as_deref().is_some_and(has)
-                    || row.reason.as_deref().is_some_and(has)
-            })
+    /// All by which it is found, in lowercase.
+    fn write_texts(&self, texts: &mut String) {
+        texts.clear();
+        texts.push_str(&self.route);
+        for row in self.rows {
+            let address = row.address.map(|address| address.to_string());
+            let project = row.app.as_ref().and_then(AppKey::project);
+            for part in [
+                "\n",
+                &row.container.name,
+                "\n",
+                row.container.id.as_str(),
+                "\n",
+                row.reason.as_deref().unwrap_or_default(),
+                "\n",
+                address.as_deref().unwrap_or_default(),
+                "\n",
+                project.unwrap_or_default(),
+                project.map_or("", |_| "/"),
+                row.app.as_ref().map_or("", |app| &app.name),
+            ] {
+                texts.push_str(part);
+            }
+        }
+        if texts.is_ascii() {
+            texts.make_ascii_lowercase();
+        } else {
+            *texts = texts.to_lowercase();
         }
     }
 }
 
 /// All sites, those first that need a person, then by name.
 pub(super) fn sites(status: &Status) -> Vec<Site<'_>> {
-    let mut by_route: BTreeMap<(&str, &str, &str), Vec<&Row>> = BTreeMap::new();
-    for row in status.rows.iter() {
-        let own = if row.host.is_empty() {
-            &*row.container.name
-        } else {
-            ""
-        };
-        let key = (&*row.host, &*row.path, own);
-        by_route.entry(key).or_default().push(row);
+    let is_same = |a: &Arc<Row>, b: &Arc<Row>| {
+        let is_one = !a.host.is_empty() || a.container.name == b.container.name;
+        is_one && (&a.host, &a.path) == (&b.host, &b.path)
+    };
+    // Rows are sorted by host, then path.
+    let by_route = status.rows.chunk_by(is_same);
+    let mut sites: Vec<Site<'_>> = by_route.map(|rows| of_rows(status, rows)).collect();
+    let hosts = sites.partition_point(|site| site.route.is_empty());
+    if let Some(own) = sites.get_mut(..hosts) {
+        own.sort_by(|a, b| a.name().cmp(b.name()));
     }
-    let by_route = by_route.into_iter();
-    let mut sites: Vec<Site<'_>> = by_route
-        .map(|((host, path, _), rows)| of_rows(status, host, path, rows))
-        .collect();
     // Stable, so that the order of the names stays.
     sites.sort_by_key(urgency);
     sites
 }
 
-fn of_rows<'a>(status: &'a Status, host: &str, path: &str, rows: Vec<&'a Row>) -> Site<'a> {
+fn of_rows<'a>(status: &'a Status, rows: &'a [Arc<Row>]) -> Site<'a> {
     let mut apps = rows.iter().filter_map(|row| row.app.as_ref());
     let halt = apps.find_map(|app| halt_of(&status.halts, app));
     let each = || rows.iter().map(|row| row.state);
     // A site is as well as its best container.
     let state = each().min().unwrap_or(RowState::Off);
+    let (host, path) = { rows.first() }.map_or(("", ""), |row| (&*row.host, &*row.path));
     Site {
         state,
         halt: halt.filter(|_| !host.is_empty()),
-        route: format!("{host}{path}"),
+        route: match path {
+            "" => Cow::Borrowed(host),
+            path => Cow::Owned(format!("{host}{path}")),
+        },
         rows,
     }
 }
@@ -161,9 +178,14 @@ pub(super) fn summary(sites: &[Site<'_>], problems: usize) -> String {
 /// The sites that are searched for, one page of them.
 pub(super) fn section(status: &Status, sites: &[Site<'_>], search: &Search) -> Markup {
     let wanted = search.q.trim().to_lowercase();
-    let found: Vec<&Site<'_>> = { sites.iter() }
-        .filter(|site| wanted.is_empty() || site.has(&wanted))
-        .collect();
+    let mut texts = String::new();
+    let mut is_found = |site: &&Site<'_>| {
+        wanted.is_empty() || {
+            site.write_texts(&mut texts);
+            texts.contains(&wanted)
+        }
+    };
+    let found: Vec<&Site<'_>> = sites.iter().filter(|site| is_found(site)).collect();
     let last = found.len().div_ceil(PAGE_SIZE).max(1);
     let page = search
         .page
