@@ -15,6 +15,7 @@ mod labels;
 mod matching;
 mod moment;
 mod name;
+mod obtaining;
 mod pool;
 mod route;
 mod shown;
@@ -42,6 +43,7 @@ pub(crate) use name::FOUND_CHARS_MAX;
 pub use name::{
     Cidr, ExactPath, FileName, Hostname, NameError, NewPath, PathPrefix, PathRegexp, Port, Token,
 };
+pub use obtaining::{Obtaining, Obtainings};
 pub use pool::PoolKey;
 pub use route::{LbPolicy, ReadyCheck, RouteId, RouteName, Scheme, Weight};
 pub(crate) use shown::shown;

@@ -18,14 +18,13 @@ mod pools;
 mod readiness;
 mod server;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
-use crate::model::ByPool;
+use crate::model::{ByPool, Obtainings};
 use crate::routes::{RouteTable, Row};
 use crate::slots::WaitingRoom;
 
@@ -34,7 +33,7 @@ pub use halted::{Halted, halt_of};
 pub use history::{Happening, HappeningKind, History, Load};
 pub use monitored::{CaddyMetrics, Monitored};
 pub use page::{Search, home, site};
-pub use pools::{Obtaining, Pickup};
+pub use pools::Pickup;
 pub use readiness::missing;
 pub use server::{StatusError, serve, serve_control, serve_tcp};
 
@@ -66,7 +65,7 @@ pub struct Status {
     #[serde(serialize_with = "pools::who_wait")]
     pub waiting: ByPool<WaitingRoom>,
     /// The certificates that Caddy is getting, by host.
-    pub obtainings: Arc<BTreeMap<String, Obtaining>>,
+    pub obtainings: Arc<Obtainings>,
     /// The routes of the newest config.
     #[serde(skip)]
     pub table: Arc<RouteTable>,

@@ -41,9 +41,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::access::User;
+use crate::model::Obtainings;
 
 pub use self::driver::supervise;
-pub use self::obtaining::{Obtaining, Obtainings};
 pub use self::ports::find_listener;
 pub use self::version::{
     BinaryError, CaddyVersion, OLDEST_CADDY, caddy_version, check_user, require_module,

@@ -24,13 +24,13 @@ use crate::caddy::admin::AdminClient;
 use crate::certificates::{CertificateSet, copied_root};
 use crate::discovery::{Docker, DockerOptions, EngineError};
 use crate::labels::{OwnContainer, Permits};
-use crate::model::ContainerId;
+use crate::model::{ContainerId, Obtainings};
 use crate::reconcile::{Channels, Options, Slots, SlotsStartError, reconcile};
 use crate::settings::{Settings, UpstreamsMode};
 use crate::status::control::Command;
 use crate::status::{Monitored, Status, serve, serve_control, serve_tcp};
 use crate::supervise::{
-    BinaryError, ChildOptions, Obtainings, Phase, Timing, caddy_version, require_module, supervise,
+    BinaryError, ChildOptions, Phase, Timing, caddy_version, require_module, supervise,
 };
 
 /// Orders that wait for the loop: people give them one by one.

@@ -3,8 +3,6 @@
 mod table;
 mod watch;
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 use serde::Deserialize;
 
@@ -14,9 +12,9 @@ use super::style::{Look, ago};
 use super::{Failed, runtime};
 use crate::clock::wall_clock;
 use crate::diagnostic::Diagnostic;
-use crate::model::Halt;
+use crate::model::{Halt, Obtainings};
 use crate::routes::RowState;
-use crate::status::{BlockedRequest, Halted, Obtaining, RememberedStatus, halt_of};
+use crate::status::{BlockedRequest, Halted, RememberedStatus, halt_of};
 
 /// What `routes` takes.
 #[derive(Debug, Args)]
@@ -47,7 +45,7 @@ struct Shown {
     #[serde(default)]
     halts: Vec<Halted>,
     #[serde(default)]
-    obtainings: BTreeMap<String, Obtaining>,
+    obtainings: Obtainings,
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,22 +107,13 @@ impl Shown {
             let halt = { row.app.as_ref() }.and_then(|app| halt_of(&shown.halts, app));
             row.halt = halt.cloned();
             if let Some(obtaining) = shown.obtainings.get(&row.host) {
-                let text = without_certificate(obtaining, now);
+                let ago = ago(now.saturating_sub(obtaining.since));
+                let text = obtaining.text_with(&format!(", for {ago} so far"));
                 let reason = row.reason.take().map(|reason| format!("{reason}; {text}"));
                 row.reason = reason.or(Some(text));
             }
         }
         Ok(shown)
-    }
-}
-
-/// What a host without a certificate waits for.
-fn without_certificate(obtaining: &Obtaining, now: u64) -> String {
-    let ago = ago(now.saturating_sub(obtaining.since));
-    let text = format!("its certificate is being obtained, for {ago} so far");
-    match &obtaining.error {
-        Some(error) => format!("{text}; the last try failed: {error}"),
-        None => text,
     }
 }
 

@@ -14,11 +14,10 @@ use super::Loop;
 use super::report::LOGGED_CHANGES_MAX;
 use crate::caddy::admin::Admin;
 use crate::discovery::Engine;
-use crate::model::ContainerRef;
+use crate::model::{ContainerRef, Obtainings};
 use crate::probe::Probe;
 use crate::routes::{Obstacle, Row};
 use crate::state::Store;
-use crate::status::Obtaining;
 
 /// How long a running container may be without an address before it is said: the engine assigns
 /// one about 250 ms before it reports the start.
@@ -84,7 +83,7 @@ pub(super) struct Overdue {
     look_at: Option<Instant>,
     looked: Option<Instant>,
     certificates: Waits<String>,
-    obtainings: Arc<BTreeMap<String, Obtaining>>,
+    obtainings: Arc<Obtainings>,
 }
 
 impl Overdue {
@@ -96,7 +95,7 @@ impl Overdue {
         self.look_at.get_or_insert(soonest);
     }
 
-    fn note_obtainings(&mut self, obtainings: &Arc<BTreeMap<String, Obtaining>>, now: Instant) {
+    fn note_obtainings(&mut self, obtainings: &Arc<Obtainings>, now: Instant) {
         let names = obtainings.keys().cloned().collect();
         self.certificates.note(&names, LONG_WAIT, now);
         self.obtainings = Arc::clone(obtainings);
@@ -157,13 +156,8 @@ where
     /// Shows which certificates Caddy is getting.
     pub(super) fn note_obtainings(&mut self) {
         let now = Arc::clone(&self.channels.obtainings.borrow_and_update());
-        let shown = now.iter().map(|(name, one)| {
-            let (since, error) = (one.since, one.error.clone());
-            (name.clone(), Obtaining { since, error })
-        });
-        let shown = Arc::new(shown.collect());
-        self.overdue.note_obtainings(&shown, Instant::now());
-        self.status.obtainings = shown;
+        self.overdue.note_obtainings(&now, Instant::now());
+        self.status.obtainings = now;
         self.publish();
     }
 }

@@ -11,10 +11,11 @@ use crate::caddy::render::RenderOptions;
 use crate::certificates::CertificateSet;
 use crate::labels::{Permits, TlsSetting};
 use crate::metrics::Metrics;
+use crate::model::Obtainings;
 use crate::on_demand::OnDemand;
 use crate::status::Status;
 use crate::status::control::Command;
-use crate::supervise::{Obtainings, Phase, StartConfig};
+use crate::supervise::{Phase, StartConfig};
 
 /// What the loop is told once.
 #[derive(Debug, Clone)]

@@ -8,23 +8,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::model::{Obtaining, Obtainings};
+
 /// The part of Caddy that says it.
 const LOGGER: &str = r#""logger":"tls.obtain""#;
 /// Names that are followed: as many as a host serves.
 const NAMES_MAX: usize = 20_000;
-
-/// A certificate that is being obtained.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Obtaining {
-    /// Since when, in seconds since 1970.
-    pub since: u64,
-    /// Why the last try failed, in an authority's words, so untrusted; `None` before the first
-    /// failure.
-    pub error: Option<String>,
-}
-
-/// The certificates that are being obtained, by name.
-pub type Obtainings = BTreeMap<String, Obtaining>;
 
 /// What the log has said so far.
 #[derive(Debug, Default)]

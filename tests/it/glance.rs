@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sh0_agent::metrics::{LoadReason, LoadResult};
-use sh0_agent::model::{Container, ContainerState, Health};
+use sh0_agent::model::{Container, ContainerState, Health, Obtaining, Obtainings};
 use sh0_agent::routes::RouteKey;
 use sh0_agent::status::explain::explain;
-use sh0_agent::supervise::{Obtaining, Obtainings};
 use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;
 

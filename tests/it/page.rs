@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use expect_test::{expect, expect_file};
 use sh0_agent::metrics::{LoadReason, LoadResult};
-use sh0_agent::model::{Halt, HaltKind, HaltMessage, Labels, Snapshot};
+use sh0_agent::model::{Halt, HaltKind, HaltMessage, Labels, Obtaining, Snapshot};
 use sh0_agent::routes::RouteTable;
 use sh0_agent::slots::WaitingRoom;
 use sh0_agent::status::explain::explain;
 use sh0_agent::status::{
-    BlockedRequest, Halted, Happening, HappeningKind, History, Load, Obtaining, Pickup,
-    RememberedStatus, Search, Status, home, site,
+    BlockedRequest, Halted, Happening, HappeningKind, History, Load, Pickup, RememberedStatus,
+    Search, Status, home, site,
 };
 use tokio::time::Instant;
 

@@ -90,7 +90,10 @@ pub(super) fn findings(settings: &Settings, running: Option<&Running>) -> Vec<Fi
         "up" => vec![
             Finding::ok(
                 TOPIC,
-                format!("it runs, and serves {} hosts", running.hosts().len()),
+                match running.hosts().len() {
+                    1 => "it runs, and serves 1 host".to_owned(),
+                    hosts => format!("it runs, and serves {hosts} hosts"),
+                },
             ),
             process(&running.caddy),
         ],

@@ -108,15 +108,18 @@ fn judge<'a>(
             unknown += 1;
         }
     }
+    let lead = |number| match number {
+        1 => "1 host leads".to_owned(),
+        several => format!("{several} hosts lead"),
+    };
     if right > 0 {
-        findings.push(Finding::ok(
-            TOPIC,
-            format!("{right} hosts lead to this machine"),
-        ));
+        let text = format!("{} to this machine", lead(right));
+        findings.push(Finding::ok(TOPIC, text));
     }
     if unknown > 0 {
         let text = format!(
-            "of {unknown} hosts it cannot be told from here whether they lead to this machine"
+            "it cannot be told from here whether {} to this machine",
+            lead(unknown)
         );
         findings.push(Finding::skipped(TOPIC, text));
     }

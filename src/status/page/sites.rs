@@ -7,11 +7,11 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::{Search, count, marked, text};
-use crate::model::{AppKey, Halt, PoolKey, utc};
+use crate::model::{AppKey, Halt, Obtaining, PoolKey, utc};
 use crate::routes::{Row, RowState};
 use crate::slots::WaitingRoom;
 use crate::status::client::segment;
-use crate::status::{Obtaining, Pickup, Status, halt_of};
+use crate::status::{Pickup, Status, halt_of};
 
 /// Sites on one page: a few screens.
 const PAGE_SIZE: usize = 50;

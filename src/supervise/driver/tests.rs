@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::supervise::{Obtainings, Timing};
+use crate::model::Obtainings;
+use crate::supervise::Timing;
 
 /// Bounds every wait; a process of a few lines of shell takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);

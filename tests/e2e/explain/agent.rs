@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
+use crate::acme::{Pebble, Setup, authority};
 use crate::engine_proxy::{EngineProxy, Fault};
 use crate::harness::{Agent, App, Engine, Options, patience, until};
 use crate::wrong_input::end_of;
@@ -114,5 +115,49 @@ async fn a_name_that_nobody_has_is_answered_with_the_nearest() {
     assert!(
         said.contains(&format!("did you mean `{}`?", web.name)),
         "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_is_on_its_way_until_the_authority_has_issued_it() {
+    let engine = Engine::start().await;
+    let (dir, mut options, port) = authority();
+    let (ca, root) = (options.acme.ca.take(), options.acme.ca_root.take());
+    let (ca, root) = (ca.expect("it has one"), root.expect("it has one"));
+    let flags = [
+        "--acme-ca",
+        &ca,
+        "--acme-ca-root",
+        root.to_str().expect("a text"),
+    ];
+    let tls = Options::default().env("SH0_DEFAULT_TLS", "auto");
+    let agent = Agent::start_with(&engine, tls.flags(flags)).await;
+    let host = engine.host("web");
+    engine.run(App::named("web").host(&host)).await;
+    // Nobody is at the authority's port yet.
+    let failed = headline(&agent, &host, "; the last try failed: ").await;
+    let text = failed["text"].as_str().unwrap_or_default();
+    let help = failed["help"].to_string();
+    assert!(help.contains("`sh0-agent doctor` looks at"), "{failed}");
+    let on_its_way = "is not served yet: its certificate is being obtained since ";
+    assert!(text.contains(on_its_way), "{text}");
+    let table = tokio::process::Command::from(agent.command("routes")).output();
+    let table = String::from_utf8(table.await.expect("it was built").stdout).expect("a text");
+    let row = table.lines().find(|line| line.contains(&host));
+    let row = row.unwrap_or_default();
+    assert!(row.contains("its certificate is being obtained"), "{table}");
+    // Caddy tries again by itself after a minute, and at once with the next load.
+    (options.http_port, options.https_port) = (agent.http_port, agent.https_port);
+    let _pebble = Pebble::start(dir.path(), port, Setup::of(&options)).await;
+    engine
+        .run(App::named("other").host(&engine.host("other")))
+        .await;
+    headline(&agent, &host, &format!("{host} is served")).await;
+    let issued = agent.home().join("state/caddy/certificates");
+    let folders = std::fs::read_dir(issued).expect("it is there");
+    let mut folders = folders.map(|entry| entry.expect("it can be read").path());
+    assert!(
+        folders.any(|folder| folder.join(format!("{host}/{host}.crt")).exists()),
+        "Caddy has it"
     );
 }

@@ -13,7 +13,7 @@ pub(crate) const MAY_USE: &[(&str, &[&str])] = &[
     ("caddy", &["model", "routes", "slots"]),
     // Only to read the files for TLS to the engine.
     ("discovery", &["certificates", "model"]),
-    ("supervise", &["access"]),
+    ("supervise", &["access", "model"]),
     ("slots", &["access", "metrics", "model", "routes"]),
     ("probe", &["model"]),
     ("telemetry", &[]),
