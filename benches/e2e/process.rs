@@ -60,6 +60,11 @@ impl Process {
         status.map(|status| status.to_string())
     }
 
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        is_alive(self.main())
+    }
+
     /// CPU time of all its processes so far.
     pub(crate) fn cpu(&self) -> Duration {
         let ticks: u32 = self.all().into_iter().map(ticks).sum();

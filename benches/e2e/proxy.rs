@@ -266,7 +266,7 @@ impl Running {
     /// When the host was first answered from this address.
     ///
     /// # Errors
-    /// When it was not before the time was up.
+    /// When it was not before the time was up, or the proxy ended.
     pub(crate) async fn answered(
         &self,
         host: &str,
@@ -274,15 +274,20 @@ impl Running {
         patience: Duration,
     ) -> Result<Instant, String> {
         let deadline = Instant::now() + patience;
-        while Instant::now() < deadline {
+        while Instant::now() < deadline && self.process.is_running() {
             if self.is_answered(host, ip, ANSWER_LIMIT).await {
                 return Ok(Instant::now());
             }
             sleep(PACE).await;
         }
+        let why = if self.process.is_running() {
+            format!("within {patience:?}")
+        } else {
+            "before the proxy ended".to_owned()
+        };
+        let last_words = self.last_words();
         Err(format!(
-            "{host} was not answered from {ip} within {patience:?}; it logged: {}",
-            self.last_words()
+            "{host} was not answered from {ip} {why}; it logged: {last_words}"
         ))
     }
 
