@@ -136,6 +136,7 @@ impl Builder {
             kept.islands.add_all(islands, &part);
             change.add(part);
         }
+        kept.islands.index();
         change.apply(&mut kept.built);
         kept.seen = Seen::of(inputs);
         let built = kept.built.clone();

@@ -1,10 +1,14 @@
 //! The islands of the last build, and where everything is among them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::repeat;
 
 use crate::model::{AppKey, ContainerId, Hostname};
 use crate::routes::part::Part;
 use crate::routes::table::RouteKey;
+
+/// This part of all is many.
+const MANY: usize = 8;
 
 /// Apps and hosts that hang together. An island has its apps, hosts and containers for itself.
 #[derive(Debug, Default)]
@@ -49,11 +53,27 @@ pub(super) fn add_one<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
+/// Adds these. Many at once are sorted first: a map is made of what is sorted in much less time than
+/// it takes to find a place for each.
+fn put_all<'a, K: Ord + Clone + 'a>(
+    map: &mut BTreeMap<K, u64>,
+    new: impl Iterator<Item = (&'a K, u64)>,
+) {
+    let new: Vec<(K, u64)> = new.map(|(key, number)| (key.clone(), number)).collect();
+    if new.len() < map.len() / MANY {
+        map.extend(new);
+    } else {
+        map.append(&mut new.into_iter().collect());
+    }
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Islands {
     all: BTreeMap<u64, Island>,
     next: u64,
+    /// The first number that is not in the maps below.
+    indexed: u64,
     of_app: BTreeMap<AppKey, u64>,
     of_host: BTreeMap<Hostname, u64>,
     of_container: BTreeMap<ContainerId, u64>,
@@ -62,7 +82,7 @@ pub(super) struct Islands {
 }
 
 impl Islands {
-    /// Adds islands of which this came.
+    /// Adds islands of which this came. They are found by what is in them after [`Self::index`].
     pub(super) fn add_all(&mut self, islands: Vec<Island>, part: &Part) {
         let mut keys: BTreeMap<&Hostname, Vec<&RouteKey>> = BTreeMap::new();
         for key in part.table.routes.keys() {
@@ -81,22 +101,24 @@ impl Islands {
     pub(super) fn add(&mut self, island: Island, is_timed: bool) {
         let number = self.next;
         self.next += 1;
-        let Island {
-            apps,
-            hosts,
-            containers,
-            ..
-        } = &island;
-        self.of_app
-            .extend(apps.iter().map(|app| (app.clone(), number)));
-        self.of_host
-            .extend(hosts.iter().map(|host| (host.clone(), number)));
-        self.of_container
-            .extend(containers.iter().map(|id| (id.clone(), number)));
         if is_timed {
             self.timed.insert(number);
         }
         self.all.insert(number, island);
+    }
+
+    /// Notes in which of the islands that were added since the last time everything is.
+    pub(super) fn index(&mut self) {
+        let new = || self.all.range(self.indexed..);
+        let apps = new().flat_map(|(number, island)| island.apps.iter().zip(repeat(*number)));
+        put_all(&mut self.of_app, apps);
+        let hosts = new().flat_map(|(number, island)| island.hosts.iter().zip(repeat(*number)));
+        put_all(&mut self.of_host, hosts);
+        let containers = new();
+        let containers = { containers }
+            .flat_map(|(number, island)| island.containers.iter().zip(repeat(*number)));
+        put_all(&mut self.of_container, containers);
+        self.indexed = self.next;
     }
 
     /// Takes an island apart. Nothing when it is gone already.

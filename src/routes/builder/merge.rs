@@ -1,26 +1,43 @@
 //! Puts what was built anew in the place of what was there before.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::islands::Island;
 use super::region::Off;
 use crate::diagnostic::Diagnostic;
-use crate::model::{AppKey, ContainerId, Hostname};
+use crate::model::{AppKey, ContainerId, Hostname, Labels, RouteId};
 use crate::routes::build::{Built, of_app};
+use crate::routes::claims::Claim;
 use crate::routes::fences::fences;
 use crate::routes::part::Part;
 use crate::routes::report::Row;
-use crate::routes::table::RouteKey;
+use crate::routes::table::{HostPolicy, Route, RouteKey};
 
 /// What was built anew, and what it takes the place of.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Change {
     keys: Vec<RouteKey>,
     hosts: Vec<Hostname>,
     apps: BTreeSet<AppKey>,
     containers: BTreeSet<ContainerId>,
-    part: Part,
+    new: New,
+}
+
+/// Parts side by side, not in order: maps are made of them once all are there.
+#[derive(Debug, Default)]
+struct New {
+    routes: Vec<(RouteKey, Arc<Route>)>,
+    hosts: Vec<(Hostname, HostPolicy)>,
+    redirects: Vec<(Hostname, Hostname)>,
+    claims: Vec<(Hostname, Claim)>,
+    good: Vec<(RouteId, Labels)>,
+    ready_last: Vec<(ContainerId, Vec<(RouteId, SocketAddr)>)>,
+    rows: Vec<Arc<Row>>,
+    /// What there is little of, in a part as it comes.
+    rest: Part,
 }
 
 /// The entries of a map that change: the new value, or none where there is none any more.
@@ -29,13 +46,7 @@ type Entries<K, V> = Vec<(K, Option<V>)>;
 impl Change {
     /// Nothing of these islands any more; these containers instead.
     pub(super) fn without(dissolved: Vec<Island>, off: Vec<Off>) -> Self {
-        let mut change = Self {
-            keys: Vec::new(),
-            hosts: Vec::new(),
-            apps: BTreeSet::new(),
-            containers: BTreeSet::new(),
-            part: Part::default(),
-        };
+        let mut change = Self::default();
         for island in dissolved {
             change.keys.extend(island.keys);
             change.hosts.extend(island.hosts);
@@ -43,34 +54,34 @@ impl Change {
             change.containers.extend(island.containers);
         }
         for Off { row, found } in off {
-            change.part.rows.push(row);
-            change.part.diagnostics.extend(found);
+            change.new.rows.push(Arc::new(row));
+            change.new.rest.diagnostics.extend(found);
         }
         change
     }
 
     pub(super) fn add(&mut self, part: Part) {
-        let all = &mut self.part;
-        all.table.routes.extend(part.table.routes);
-        let hosts = Arc::unwrap_or_clone(part.table.hosts);
-        Arc::make_mut(&mut all.table.hosts).extend(hosts);
-        all.table.redirects.extend(part.table.redirects);
+        let all = &mut self.new;
+        all.routes.extend(part.table.routes);
+        all.hosts.extend(Arc::unwrap_or_clone(part.table.hosts));
+        all.redirects.extend(part.table.redirects);
         all.claims.extend(part.claims);
-        all.absent.extend(part.absent);
         all.good.extend(part.good);
-        all.rows.extend(part.rows);
-        all.diagnostics.extend(part.diagnostics);
-        all.addressless.extend(part.addressless);
-        all.trials.extend(part.trials);
-        all.watches.extend(part.watches);
         all.ready_last.extend(part.ready_last);
-        let ends = [all.linger_ends, part.linger_ends];
-        all.linger_ends = ends.into_iter().flatten().min();
+        all.rows.extend(part.rows.into_iter().map(Arc::new));
+        let rest = &mut all.rest;
+        rest.absent.extend(part.absent);
+        rest.diagnostics.extend(part.diagnostics);
+        rest.addressless.extend(part.addressless);
+        rest.trials.extend(part.trials);
+        rest.watches.extend(part.watches);
+        let ends = [rest.linger_ends, part.linger_ends];
+        rest.linger_ends = ends.into_iter().flatten().min();
     }
 
     /// What has not changed stays the very same, so that it is soon seen that it has not.
     pub(super) fn apply(mut self, built: &mut Built) {
-        let claims = std::mem::take(&mut self.part.claims);
+        let claims = take(&mut self.new.claims);
         let claims = entries(&built.claims, self.hosts.iter().cloned(), claims);
         let are_owners_new = !claims.is_empty();
         put_shared(&mut built.claims, claims);
@@ -82,8 +93,8 @@ impl Change {
             }
         }
         built.absent.retain(|app, _| !self.apps.contains(app));
-        built.absent.append(&mut self.part.absent);
-        let good = std::mem::take(&mut self.part.good);
+        built.absent.append(&mut self.new.rest.absent);
+        let good = take(&mut self.new.good);
         let gone = { self.apps.iter() }.flat_map(|app| of_app(&built.good, app));
         let gone = gone.map(|(id, _)| id.clone());
         let good = entries(&built.good, gone, good);
@@ -93,13 +104,12 @@ impl Change {
 
     /// Whether any key, host or redirect is new or gone, or has another policy.
     fn apply_table(&mut self, built: &mut Built) -> bool {
-        let part = std::mem::take(&mut self.part.table);
         let hosts = || self.hosts.iter().cloned();
-        let table = &built.table;
-        let keys = std::mem::take(&mut self.keys);
-        let routes = entries(&table.routes, keys, part.routes);
-        let of_hosts = entries(&table.hosts, hosts(), Arc::unwrap_or_clone(part.hosts));
-        let redirects = entries(&table.redirects, hosts(), part.redirects);
+        let (table, new) = (&built.table, &mut self.new);
+        let (keys, routes) = (take(&mut self.keys), take(&mut new.routes));
+        let routes = entries(&table.routes, keys, routes);
+        let of_hosts = entries(&table.hosts, hosts(), take(&mut new.hosts));
+        let redirects = entries(&table.redirects, hosts(), take(&mut new.redirects));
         let is_new =
             { routes.iter() }.any(|(key, new)| new.is_none() || !table.routes.contains_key(key));
         let is_new = is_new || !of_hosts.is_empty() || !redirects.is_empty();
@@ -115,13 +125,13 @@ impl Change {
 
     fn apply_containers(self, built: &mut Built) {
         let Self {
-            containers, part, ..
+            containers, new, ..
         } = self;
+        let part = new.rest;
         // Every route that ends by itself was built anew.
         built.linger_ends = part.linger_ends;
         let is_gone = |id: &ContainerId| containers.contains(id);
-        let rows = part.rows.into_iter().map(Arc::new).collect();
-        replace(&mut built.rows, rows, |row: &Arc<Row>| {
+        replace(&mut built.rows, new.rows, |row: &Arc<Row>| {
             is_gone(&row.container.id)
         });
         replace(
@@ -143,18 +153,20 @@ impl Change {
             watches.retain(|watch| !is_gone(&watch.container.id));
             watches.extend(part.watches);
         }
-        let ready_last = entries(&built.ready_last, containers, part.ready_last);
+        let ready_last = entries(&built.ready_last, containers, new.ready_last);
         put_shared(&mut built.ready_last, ready_last);
     }
 }
 
-/// What changes in a map when the entries of these keys give way to these.
+/// What of a map is gone or new. Nothing that stays as it is.
 fn entries<K: Ord, V: PartialEq>(
     map: &BTreeMap<K, V>,
     gone: impl IntoIterator<Item = K>,
-    new: BTreeMap<K, V>,
+    mut new: Vec<(K, V)>,
 ) -> Entries<K, V> {
-    let is_left = |key: &K| map.contains_key(key) && !new.contains_key(key);
+    new.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let is_new = |key: &K| new.binary_search_by(|(new, _)| new.cmp(key)).is_ok();
+    let is_left = |key: &K| map.contains_key(key) && !is_new(key);
     let gone = gone.into_iter().filter(is_left).map(|key| (key, None));
     let mut entries: Entries<K, V> = gone.collect();
     let new = new

@@ -143,7 +143,11 @@ impl<'a> Search<'a, '_> {
             let reading = candidates::read(container, inputs, &mut found);
             (reading, found)
         };
-        for (reading, found) in side_by_side::map(containers.collect(), READ_PER_THREAD, read) {
+        let mut readings = side_by_side::map(containers.collect(), READ_PER_THREAD, read);
+        // In the order of the apps, by which all that follows is sorted: each finds its place in a
+        // map beside the last one's.
+        readings.sort_by(|(a, _), (b, _)| a.app().cmp(&b.app()));
+        for (reading, found) in readings {
             self.take(reading, found);
         }
     }
