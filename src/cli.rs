@@ -8,6 +8,8 @@ mod check;
 mod doctor;
 mod explain;
 mod files;
+#[cfg(test)]
+mod golden;
 mod plan;
 mod render;
 mod routes;

@@ -197,11 +197,8 @@ fn first(done: &Done) -> (Tone, String) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use expect_test::expect_file;
-
     use super::*;
+    use crate::cli::golden;
     use crate::model::Halt;
 
     fn done(before: Option<HaltKind>, halt: Option<HaltKind>) -> Done {
@@ -256,19 +253,10 @@ mod tests {
 
     #[test]
     fn what_was_done_is_said_at_two_widths_with_and_without_colour() {
-        for (name, colour, width) in [
-            ("80", false, Some(80)),
-            ("120", false, Some(120)),
-            ("80_colour", true, Some(80)),
-            ("120_colour", true, Some(120)),
-            ("piped", false, None),
-        ] {
-            let look = Look { colour, width };
+        golden::check("verbs", |look| {
             let shown: Vec<String> = all().iter().map(|done| report(done, look)).collect();
-            let file = format!("tests/golden/cli/verbs_{name}.txt");
-            let file = expect_file![Path::new(env!("CARGO_MANIFEST_DIR")).join(file)];
-            file.assert_eq(&shown.join("\n"));
-        }
+            shown.join("\n")
+        });
     }
 
     #[test]

@@ -43,11 +43,8 @@ pub(super) fn show(findings: &[Finding], look: Look) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use expect_test::expect_file;
-
     use super::*;
+    use crate::cli::golden;
 
     #[test]
     fn findings_are_calm_at_every_width_with_and_without_colour() {
@@ -67,16 +64,6 @@ mod tests {
             ),
             Finding::skipped("dns", "not asked (--offline)"),
         ];
-        for (name, colour, width) in [
-            ("80", false, Some(80)),
-            ("120", false, Some(120)),
-            ("80_colour", true, Some(80)),
-            ("120_colour", true, Some(120)),
-            ("piped", false, None),
-        ] {
-            let shown = show(&findings, Look { colour, width });
-            let file = format!("tests/golden/cli/doctor_{name}.txt");
-            expect_file![Path::new(env!("CARGO_MANIFEST_DIR")).join(file)].assert_eq(&shown);
-        }
+        golden::check("doctor", |look| show(&findings, look));
     }
 }

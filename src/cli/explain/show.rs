@@ -95,11 +95,8 @@ fn marked(shown: &mut String, look: Look, state: LinkState, word: &str, text: &s
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use expect_test::expect_file;
-
     use super::*;
+    use crate::cli::golden;
     use crate::diagnostic::Code;
     use crate::status::explain::{Headline, Link, Other};
 
@@ -203,21 +200,10 @@ mod tests {
 
     #[test]
     fn a_chain_is_calm_at_every_width_with_and_without_colour() {
-        for (name, colour, width) in [
-            ("80", false, Some(80)),
-            ("120", false, Some(120)),
-            ("80_colour", true, Some(80)),
-            ("120_colour", true, Some(120)),
-            ("piped", false, None),
-        ] {
-            let look = Look { colour, width };
-            let shown = all()
+        golden::check("explain", |look| {
+            all()
                 .map(|explanation| show(&explanation, look))
-                .join("\n---\n\n");
-            let widest = shown.lines().map(|line| line.chars().count()).max();
-            assert!(colour || widest <= width.or(widest), "{name}: {widest:?}");
-            let file = format!("tests/golden/cli/explain_{name}.txt");
-            expect_file![Path::new(env!("CARGO_MANIFEST_DIR")).join(file)].assert_eq(&shown);
-        }
+                .join("\n---\n\n")
+        });
     }
 }

@@ -1,12 +1,10 @@
 //! Whole screens and streams, against files.
 
-use std::path::Path;
-
-use expect_test::expect_file;
 use serde_json::json;
 
 use super::super::report;
 use super::*;
+use crate::cli::golden;
 
 fn shown() -> Shown {
     let row =
@@ -44,32 +42,17 @@ fn shown() -> Shown {
     Shown::read(status.to_string().as_bytes()).expect("it is of the status' form")
 }
 
-fn check(name: &str, text: &str, width: Option<usize>) {
-    let widest = text.lines().map(|line| line.chars().count()).max();
-    let has_colour = text.contains('\u{1b}');
-    assert!(
-        has_colour || width.is_none() || widest <= width,
-        "{name}: {widest:?}"
-    );
-    let file = format!("tests/golden/cli/{name}.txt");
-    expect_file![Path::new(env!("CARGO_MANIFEST_DIR")).join(file)].assert_eq(text);
-}
-
 #[test]
 fn tables_are_calm_at_every_width_with_and_without_colour() {
-    for (name, colour, width) in [
-        ("50", false, Some(50)),
-        ("80", false, Some(80)),
-        ("120", false, Some(120)),
-        ("80_colour", true, Some(80)),
-        ("120_colour", true, Some(120)),
-        ("piped", false, None),
-    ] {
-        let look = Look { colour, width };
-        check(&format!("routes_{name}"), &report(&shown(), look), width);
-        let watched = text(&Ok(shown()), look, width.map(|_| 24));
-        check(&format!("watch_{name}"), &watched, width);
-    }
+    let watched = |look: Look| text(&Ok(shown()), look, look.width.map(|_| 24));
+    golden::check("routes", |look| report(&shown(), look));
+    golden::check("watch", watched);
+    let narrow = Look {
+        colour: false,
+        width: Some(50),
+    };
+    golden::check_in("routes_50", narrow, &report(&shown(), narrow));
+    golden::check_in("watch_50", narrow, &watched(narrow));
 }
 
 #[test]
