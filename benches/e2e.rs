@@ -67,7 +67,7 @@ struct Args {
     /// One more label of each site, for the agent of this build; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     site_label: Vec<(String, String)>,
-    /// How long `wrk` asks each host, three times; 0 leaves it out
+    /// How long `wrk` asks each host, five times; 0 leaves it out
     #[arg(long, default_value_t = 3, value_name = "SECONDS")]
     seconds: u64,
     /// How often each change is made
