@@ -57,6 +57,9 @@ impl Echoes {
         let Notice::LookAgain { action, container } = notice else {
             return;
         };
+        if action == "destroy" && container.is_some() {
+            self.forget(container);
+        }
         let early = ["die", "pause", "unpause", "connect", "disconnect"];
         if early.contains(&action.as_str()) {
             // By another name: one death is one death, however often it is looked at.
@@ -74,12 +77,19 @@ impl Echoes {
     }
 
     fn plan(&mut self, subject: Subject, planned: Planned) {
+        self.forget(&subject);
         let due = planned.due();
-        let before = self.planned.insert(subject.clone(), planned);
-        if let Some(before) = before.as_ref().and_then(Planned::due) {
-            self.due.remove(&(before, subject.clone()));
-        }
+        self.planned.insert(subject.clone(), planned);
         self.due.extend(due.map(|due| (due, subject)));
+    }
+
+    /// Nothing of it is repeated any more. Of a container that is gone a look finds nothing, and
+    /// whoever does not know it would look at all there are.
+    fn forget(&mut self, subject: &Subject) {
+        let planned = self.planned.remove(subject);
+        if let Some(due) = planned.as_ref().and_then(Planned::due) {
+            self.due.remove(&(due, subject.clone()));
+        }
     }
 
     /// When the next one is due.
@@ -127,6 +137,21 @@ mod tests {
             assert_eq!(echoes.due(), Some(later + delay));
             assert_eq!(echoes.take(), Some(notice("after connect", "web")));
         }
+        assert_eq!((echoes.due(), echoes.take()), (None, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_repeated_of_a_container_that_is_gone() {
+        let begin = Instant::now();
+        let mut echoes = Echoes::default();
+        for action in ["die", "disconnect"] {
+            echoes.hear(&notice(action, "web"), begin);
+        }
+        echoes.hear(&notice("die", "db"), begin);
+        echoes.hear(&notice("destroy", "web"), begin);
+        assert_eq!(echoes.take(), Some(notice("after die", "db")));
+        assert_eq!(echoes.due(), Some(begin + DELAYS[1]));
+        echoes.hear(&notice("destroy", "db"), begin);
         assert_eq!((echoes.due(), echoes.take()), (None, None));
     }
 

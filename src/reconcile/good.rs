@@ -29,6 +29,7 @@ where
         }
         let built = &desired.built;
         let differing = changes(&self.state.last_good, &built.good);
+        let differing = differing.filter(|(id, ..)| !built.unproven.contains(id));
         let mut differing: Vec<(RouteId, Option<Labels>)> = differing
             .map(|(id, _, good)| (id.clone(), good.cloned()))
             .collect();

@@ -76,6 +76,8 @@ pub struct Built {
     /// The present good forms of the routes in the table; to be remembered once Caddy has
     /// accepted them.
     pub good: Arc<LastGood>,
+    /// Those of them that may turn out to be wrong once a container runs.
+    pub unproven: BTreeSet<RouteId>,
     /// What every container that carries our labels gets, sorted by host, path and container.
     pub rows: Arc<Vec<Arc<Row>>>,
     /// Everything wrong, sorted.

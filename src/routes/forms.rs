@@ -105,9 +105,9 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Whether it is to be remembered as good once Caddy has accepted it.
-    pub(super) fn is_good(&self) -> bool {
-        !self.is_last_good && !self.is_unproven && self.shut.is_none()
+    /// Whether it is what its present labels say.
+    pub(super) fn is_present(&self) -> bool {
+        !self.is_last_good && self.shut.is_none()
     }
 
     /// Whether it stands for more requests than its labels name.

@@ -21,7 +21,7 @@ use super::table::RouteTable;
 use super::trials;
 use super::upstream::NotReady;
 use crate::diagnostic::Diagnostic;
-use crate::model::{AppKey, ContainerId, ContainerRef, Hostname};
+use crate::model::{AppKey, ContainerId, ContainerRef, Hostname, RouteId};
 
 /// An app by itself: who wants to serve it, and what its labels ask for.
 #[derive(Debug, Default)]
@@ -88,6 +88,7 @@ pub(super) struct Part {
     pub(super) claims: Claims,
     pub(super) absent: Absent,
     pub(super) good: LastGood,
+    pub(super) unproven: BTreeSet<RouteId>,
     pub(super) rows: Vec<Row>,
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) addressless: Vec<ContainerRef>,
@@ -135,17 +136,19 @@ impl Part {
         });
         let left_out: Vec<Row> = left_out.collect();
         rows.extend(left_out);
-        let is_good = |form: &&Form| form.is_good() && placed.ids.contains(&form.id);
-        let good = { forms.iter().filter(is_good) }
-            .map(|form| (form.id.clone(), form.labels.clone()))
-            .collect();
+        let is_good = |form: &&Form| form.is_present() && placed.ids.contains(&form.id);
+        let good = || forms.iter().filter(is_good);
+        let unproven = good().filter(|form| form.is_unproven);
         let candidates = || members.values().flat_map(|member| &member.candidates);
         let lacks_address = |c: &&Candidate<'_>| matches!(c.ip, Err(NotReady::NoAddress { .. }));
         let addressless = candidates().filter(lacks_address);
         Self {
             table: placed.table,
             claims,
-            good,
+            unproven: unproven.map(|form| form.id.clone()).collect(),
+            good: { good() }
+                .map(|form| (form.id.clone(), form.labels.clone()))
+                .collect(),
             rows,
             diagnostics: found,
             addressless: { addressless }.map(|c| c.container.reference()).collect(),

@@ -112,7 +112,9 @@ impl Agent {
         self.claims = Claims::clone(&built.claims);
         self.absent = built.absent.clone();
         self.accepted_before = self.last_good.clone();
-        self.last_good.extend(LastGood::clone(&built.good));
+        let mut good = LastGood::clone(&built.good);
+        good.retain(|id, _| !built.unproven.contains(id));
+        self.last_good.extend(good);
         built
     }
 

@@ -1,8 +1,10 @@
 //! Configs that Caddy refuses: whoever is to blame is found, and nobody else loses anything.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sh0_agent::caddy::admin::AdminError;
+use sh0_agent::model::ContainerState;
 use tokio::time::sleep;
 
 use crate::fakes::caddy::FakeCaddy;
@@ -76,6 +78,25 @@ async fn a_refused_change_keeps_the_last_good_form() {
         scene.served(),
         ["a.example 10.0.0.1:80", "b.example 10.0.0.2:80"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_whose_container_was_only_created_is_found_like_any_other() {
+    for says_where in [true, false] {
+        let scene = Scene::with_sites(&[("a", "a.example")]).await;
+        scene.caddy.judge(refuse_host("bad.example", says_where));
+        // Its port is known once it runs.
+        let mut bad = FakeEngine::container("bad", 2, &[("sh0.host", "bad.example")]);
+        (bad.state, bad.ports) = (ContainerState::Created, BTreeSet::new());
+        scene.engine.put("start", bad);
+        scene.engine.put("start", site("b", 3, "b.example"));
+        scene.settle().await;
+        let rest = ["a.example 10.0.0.1:80", "b.example 10.0.0.3:80"];
+        assert_eq!(scene.served(), rest, "says where: {says_where}");
+        let status = scene.status();
+        let codes: Vec<&str> = status.diagnostics.iter().map(|d| d.code.id()).collect();
+        assert_eq!(codes, ["E010"], "says where: {says_where}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -71,6 +71,7 @@ impl Change {
         all.rows.extend(part.rows.into_iter().map(Arc::new));
         let rest = &mut all.rest;
         rest.absent.extend(part.absent);
+        rest.unproven.extend(part.unproven);
         rest.diagnostics.extend(part.diagnostics);
         rest.addressless.extend(part.addressless);
         rest.trials.extend(part.trials);
@@ -94,6 +95,8 @@ impl Change {
         }
         built.absent.retain(|app, _| !self.apps.contains(app));
         built.absent.append(&mut self.new.rest.absent);
+        built.unproven.retain(|id| !self.apps.contains(&id.app));
+        built.unproven.append(&mut self.new.rest.unproven);
         let good = take(&mut self.new.good);
         let gone = { self.apps.iter() }.flat_map(|app| of_app(&built.good, app));
         let gone = gone.map(|(id, _)| id.clone());
