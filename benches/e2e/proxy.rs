@@ -2,7 +2,7 @@
 //! each: the labels that it reads, and how it is started.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::backend::Backend;
 use super::daemon::NETWORK;
 use super::process::Process;
-use crate::harness::{client, command};
+use crate::harness::{client, command, free_ports};
 
 /// From one question to the next; an answer takes about as long.
 const PACE: Duration = Duration::from_millis(1);
@@ -51,6 +51,8 @@ pub(crate) struct Proxy {
     pub(crate) site_labels: Vec<(String, String)>,
     /// Where it listens for HTTP.
     pub(crate) port: u16,
+    /// Where an agent listens for HTTPS, which nobody asks.
+    https_port: u16,
 }
 
 impl FromStr for Proxy {
@@ -74,13 +76,15 @@ impl FromStr for Proxy {
 impl Proxy {
     /// A program of this kind.
     pub(crate) fn new(kind: Kind, name: &str, program: impl Into<PathBuf>) -> Self {
+        let [port, https_port] = free_ports();
         Self {
             kind,
             name: name.to_owned(),
             program: program.into(),
             flags: Vec::new(),
             site_labels: Vec::new(),
-            port: free_port(),
+            port,
+            https_port,
         }
     }
 
@@ -176,7 +180,7 @@ impl Proxy {
             .env("SH0_LISTEN", "127.0.0.1")
             .env("SH0_NETWORK", NETWORK)
             .env("SH0_HTTP_PORT", self.port.to_string())
-            .env("SH0_HTTPS_PORT", free_port().to_string())
+            .env("SH0_HTTPS_PORT", self.https_port.to_string())
             .env("SH0_DEFAULT_TLS", "off");
     }
 
@@ -196,13 +200,6 @@ impl Proxy {
             home,
         }
     }
-}
-
-/// One that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let free = listener.and_then(|listener| listener.local_addr());
-    free.expect("a free port").port()
 }
 
 /// The Caddy that agents and the comparison run.
