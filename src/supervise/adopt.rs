@@ -25,8 +25,8 @@ use super::{ChildOptions, Ping, StartConfig};
 const PING_MAX: Duration = Duration::from_secs(2);
 
 /// How long it may take to say what it serves. The question waits for a load that the last agent
-/// began: some seconds with ten thousand hosts on a busy machine.
-const SERVED_MAX: Duration = Duration::from_secs(10);
+/// began, and that may take so long (`caddy::admin::LOAD_TIMEOUT`); Caddy serves meanwhile.
+const SERVED_MAX: Duration = Duration::from_mins(1);
 
 /// A process that somebody else started: watched through a pidfd, which stays with the process
 /// when its pid is given to another.

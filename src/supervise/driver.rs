@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use self::event::{Event, at, bounded, changed, exit, finished};
+use self::event::{Event, at, changed, exit, finished};
 use self::why::Why;
 use super::adopt::{self, Adopted};
 use super::child::{self, Child};
@@ -26,7 +26,7 @@ use super::obtaining::Jobs;
 use super::output::LastWords;
 use super::process::{Exit, Process};
 use super::record::{Binary, record};
-use super::state::{Action, Input, Stage, State, Then};
+use super::state::{Action, Answer, Input, Stage, State, Then};
 use super::tail::Tail;
 use super::{ChildOptions, ExitCause, Listener, Phase, Ping, StartConfig, SuperviseError};
 use super::{ports, stale};
@@ -93,7 +93,7 @@ struct Driver<'a, P> {
     config: watch::Receiver<Option<StartConfig>>,
     looking: Option<BoxFuture<'a, Option<(Adopted, StartConfig)>>>,
     preparing: Option<BoxFuture<'a, Option<Listener>>>,
-    asking: Option<BoxFuture<'a, bool>>,
+    asking: Option<BoxFuture<'a, Answer>>,
     // State.
     state: State,
     process: Option<Process>,
@@ -141,7 +141,7 @@ impl<P: Ping> Driver<'_, P> {
             status = exit(&mut self.process) => Event::Exited(status?),
             found = finished(&mut self.looking) => Event::Looked(found),
             listener = finished(&mut self.preparing) => Event::Prepared(listener),
-            answered = finished(&mut self.asking) => Event::Answered(answered),
+            answer = finished(&mut self.asking) => Event::Answered(answer),
             () = changed(&mut self.config) => Event::Config,
             () = at(deadline) => Event::Time,
             () = self.tail.wait(), if !is_looking => Event::Log,
@@ -177,9 +177,9 @@ impl<P: Ping> Driver<'_, P> {
                 });
                 self.step(input).await;
             }
-            Event::Answered(answered) => {
+            Event::Answered(answer) => {
                 self.asking = None;
-                self.step(Input::Answered(answered)).await;
+                self.step(Input::Answered(answer)).await;
             }
             Event::Config => self.look_for_config().await,
             Event::Time => self.step(Input::Time).await,
@@ -240,8 +240,8 @@ impl<P: Ping> Driver<'_, P> {
             Action::Look => self.looking = Some(adopt::find(self.options, ping).boxed()),
             Action::Prepare => self.preparing = Some(prepare(self.options, ping).boxed()),
             Action::Spawn { epoch } => return self.spawn(epoch).await,
-            Action::AskServing => self.asking = Some(bounded(ping.serving()).boxed()),
-            Action::AskAlive => self.asking = Some(bounded(ping.ping()).boxed()),
+            Action::AskServing => self.asking = Some(event::serving(ping).boxed()),
+            Action::AskAlive => self.asking = Some(event::alive(ping).boxed()),
             Action::Terminate => self.process.iter().for_each(Process::terminate),
             Action::Kill => self.process.iter().for_each(Process::kill),
         }

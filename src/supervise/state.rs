@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub(super) use self::stage::{Action, Input, Stage, Then};
+pub(super) use self::stage::{Action, Answer, Input, Stage, Then};
 
 use self::stage::Asking;
 use super::Timing;
@@ -59,7 +59,7 @@ impl State {
             Input::Config => self.on_config(timing, now),
             Input::Clear => self.on_clear(timing, now),
             Input::PortTaken => self.on_port_taken(timing, now),
-            Input::Answered(answered) => self.on_answer(timing, answered, now),
+            Input::Answered(answer) => self.on_answer(timing, answer, now),
             // A process that could not be spawned is one that ended before it was up.
             Input::SpawnFailed | Input::Exited => self.on_exit(timing, now),
             Input::Time => self.on_time(timing, now),
@@ -72,8 +72,15 @@ impl State {
     /// The next moment at which [`Input::Time`] is due, if any.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Starting { ready_by, asking } if asking.open => Some(*ready_by),
-            Stage::Starting { ready_by, asking } => Some(asking.next.min(*ready_by)),
+            Stage::Starting {
+                silent_until,
+                ready_by,
+                asking,
+            } => {
+                let next = (!asking.open).then_some(asking.next);
+                let end = (*silent_until).min(*ready_by);
+                Some(next.map_or(end, |next| next.min(end)))
+            }
             Stage::Up { asking, .. } => (!asking.open).then_some(asking.next),
             Stage::Waiting { until, .. } => Some(*until),
             Stage::Stopping { kill_at, .. } => *kill_at,
@@ -146,25 +153,36 @@ impl State {
         let epoch = self.epoch;
         let asking = Asking::closed(now + READY_POLL);
         let stage = Stage::Starting {
+            silent_until: now + timing.answer_within,
             ready_by: now + timing.ready_within,
             asking,
         };
         self.enter(stage, vec![Action::Spawn { epoch }])
     }
 
-    fn on_answer(mut self, timing: &Timing, answered: bool, now: Instant) -> Stepped {
-        if let Stage::Starting { asking, .. } = &mut self.stage {
+    fn on_answer(mut self, timing: &Timing, answer: Answer, now: Instant) -> Stepped {
+        if let Stage::Starting {
+            silent_until,
+            asking,
+            ..
+        } = &mut self.stage
+        {
             *asking = Asking::closed(now + READY_POLL);
-            if answered {
-                let asking = Asking::closed(now + timing.ping_interval);
-                self.stage = Stage::Up {
-                    since: now,
-                    asking,
-                    unanswered: 0,
-                };
+            match answer {
+                Answer::Nothing => {}
+                // It is at work on its first config.
+                Answer::Alive => *silent_until = now + timing.answer_within,
+                Answer::Serving => {
+                    self.stage = Stage::Up {
+                        since: now,
+                        asking: Asking::closed(now + timing.ping_interval),
+                        unanswered: 0,
+                    }
+                }
             }
             return self.stay();
         }
+        let answered = answer != Answer::Nothing;
         let (state, restarts) = self.ensure_running(timing, answered, now);
         (state, if restarts { vec![Action::Kill] } else { vec![] })
     }
@@ -223,7 +241,11 @@ impl State {
     fn on_time(mut self, timing: &Timing, now: Instant) -> Stepped {
         let mut actions = vec![];
         match &mut self.stage {
-            Stage::Starting { ready_by, .. } if *ready_by <= now => {
+            Stage::Starting {
+                silent_until,
+                ready_by,
+                ..
+            } if (*silent_until).min(*ready_by) <= now => {
                 let kill_at = Some(now + timing.stop_timeout);
                 let then = Then::Restart { before_up: true };
                 self.stage = Stage::Stopping { kill_at, then };

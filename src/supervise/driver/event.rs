@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::supervise::adopt::Adopted;
 use crate::supervise::process::{Exit, Process};
-use crate::supervise::{Listener, StartConfig, SuperviseError};
+use crate::supervise::state::Answer;
+use crate::supervise::{Listener, Ping, StartConfig, SuperviseError};
 
 /// An answer that takes longer is none, whatever the implementor does.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
@@ -22,13 +23,30 @@ pub(super) enum Event {
     Exited(Exit),
     Looked(Option<(Adopted, StartConfig)>),
     Prepared(Option<Listener>),
-    Answered(bool),
+    Answered(Answer),
     Config,
     Time,
     Log,
 }
 
-pub(super) async fn bounded(answer: impl Future<Output = bool>) -> bool {
+/// Whether Caddy serves; one that does not is asked whether it lives.
+pub(super) async fn serving(ping: &impl Ping) -> Answer {
+    if bounded(ping.serving()).await {
+        return Answer::Serving;
+    }
+    alive(ping).await
+}
+
+/// Whether Caddy lives.
+pub(super) async fn alive(ping: &impl Ping) -> Answer {
+    if bounded(ping.ping()).await {
+        Answer::Alive
+    } else {
+        Answer::Nothing
+    }
+}
+
+async fn bounded(answer: impl Future<Output = bool>) -> bool {
     timeout(ANSWER_MAX, answer).await.unwrap_or(false)
 }
 

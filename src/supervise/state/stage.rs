@@ -14,7 +14,13 @@ pub(in crate::supervise) enum Stage {
     /// The way is being cleared: a stale Caddy removed, the ports looked at.
     Preparing,
     /// Spawned, and not yet serving.
-    Starting { ready_by: Instant, asking: Asking },
+    Starting {
+        /// Until when it may go on without an answer.
+        silent_until: Instant,
+        /// Until when it must serve.
+        ready_by: Instant,
+        asking: Asking,
+    },
     /// Serving.
     Up {
         since: Instant,
@@ -69,8 +75,8 @@ pub(in crate::supervise) enum Input {
     PortTaken,
     /// The process could not be spawned.
     SpawnFailed,
-    /// The child answered the last ask, or failed to.
-    Answered(bool),
+    /// What the child answered to the last ask.
+    Answered(Answer),
     /// The child ended, for whatever reason, and was reaped.
     Exited,
     /// A deadline passed.
@@ -81,6 +87,17 @@ pub(in crate::supervise) enum Input {
     Abort,
     /// End, and leave a child that serves to the next agent.
     Leave,
+}
+
+/// What a child answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::supervise) enum Answer {
+    /// Nothing.
+    Nothing,
+    /// That it lives; while it starts, that it does not serve yet.
+    Alive,
+    /// That it serves.
+    Serving,
 }
 
 /// What the driver has to do, in this order.

@@ -13,7 +13,7 @@ enum Turn {
     Pass(u16),
     Config,
     Prepared { port_taken: bool },
-    Answer(bool),
+    Answer(Answer),
     Die,
     SpawnFails,
     Stop,
@@ -83,9 +83,9 @@ impl World {
                     Input::Clear
                 });
             }
-            Turn::Answer(answered) if self.asked => {
+            Turn::Answer(answer) if self.asked => {
                 self.asked = false;
-                self.input(Input::Answered(answered));
+                self.input(Input::Answered(answer));
             }
             Turn::Die if self.child.is_some() => self.die(Input::Exited),
             Turn::SpawnFails if matches!(self.state.stage, Stage::Starting { .. }) => {
@@ -195,7 +195,8 @@ fn turn() -> impl Strategy<Value = Turn> {
         6 => (0u16..7_000).prop_map(Turn::Pass),
         4 => Just(Turn::Config),
         6 => any::<bool>().prop_map(|port_taken| Turn::Prepared { port_taken }),
-        6 => any::<bool>().prop_map(Turn::Answer),
+        6 => prop::sample::select(vec![Answer::Nothing, Answer::Alive, Answer::Serving])
+            .prop_map(Turn::Answer),
         3 => Just(Turn::Die),
         1 => Just(Turn::SpawnFails),
     ]
@@ -250,7 +251,7 @@ fn up() -> World {
     world.turn(Turn::Config);
     world.turn(Turn::Prepared { port_taken: false });
     world.turn(Turn::Pass(20));
-    world.turn(Turn::Answer(true));
+    world.turn(Turn::Answer(Answer::Serving));
     assert!(matches!(world.state.stage, Stage::Up { .. }));
     world
 }
@@ -266,9 +267,9 @@ fn delay(world: &World) -> Option<Duration> {
 fn two_silent_asks_kill_at_once_and_the_next_child_waits_for_the_exit() {
     let mut world = up();
     world.pass(Duration::from_secs(5));
-    world.turn(Turn::Answer(false));
+    world.turn(Turn::Answer(Answer::Nothing));
     world.pass(Duration::from_secs(5));
-    world.turn(Turn::Answer(false));
+    world.turn(Turn::Answer(Answer::Nothing));
     assert_eq!(world.child, Some(Signal::Kill));
     world.pass(Duration::from_mins(1));
     assert_eq!(world.spawns.len(), 1);
@@ -279,9 +280,9 @@ fn two_silent_asks_kill_at_once_and_the_next_child_waits_for_the_exit() {
 #[test]
 fn an_answer_between_two_silent_asks_forgives_the_first() {
     let mut world = up();
-    for answered in [false, true, false, true] {
+    for answer in [Answer::Nothing, Answer::Alive].repeat(2) {
         world.pass(Duration::from_secs(5));
-        world.turn(Turn::Answer(answered));
+        world.turn(Turn::Answer(answer));
     }
     assert_eq!(world.child, Some(Signal::None));
 }
@@ -297,7 +298,7 @@ fn waits_grow_to_the_maximum_and_start_anew_after_half_a_minute_up() {
         world.pass(waited);
         world.turn(Turn::Prepared { port_taken: false });
         world.turn(Turn::Pass(20));
-        world.turn(Turn::Answer(true));
+        world.turn(Turn::Answer(Answer::Serving));
     }
     assert_eq!(delays, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
     world.pass(Duration::from_secs(30));
@@ -326,8 +327,42 @@ fn a_new_config_ends_the_wait_only_after_an_exit_before_up() {
     assert_eq!(world.state.stage, Stage::Preparing);
 }
 
+/// A world whose first child starts, and has been asked.
+fn starting() -> World {
+    let mut world = World::new();
+    world.turn(Turn::Config);
+    world.turn(Turn::Prepared { port_taken: false });
+    world.turn(Turn::Pass(20));
+    assert!(matches!(world.state.stage, Stage::Starting { .. }));
+    world
+}
+
 #[test]
-fn a_child_that_never_serves_gets_term_then_kill_then_a_successor() {
+fn a_child_that_works_on_its_first_config_is_waited_for_as_long_as_it_answers() {
+    let mut world = starting();
+    for _ in 0..20 {
+        world.turn(Turn::Answer(Answer::Alive));
+        world.pass(Duration::from_secs(5));
+        assert_eq!(world.child, Some(Signal::None));
+    }
+    world.turn(Turn::Answer(Answer::Serving));
+    assert!(matches!(world.state.stage, Stage::Up { .. }));
+
+    let mut world = starting();
+    world.turn(Turn::Answer(Answer::Alive));
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.child, Some(Signal::Terminate), "it fell silent");
+
+    let mut world = starting();
+    for _ in 0..24 {
+        world.turn(Turn::Answer(Answer::Alive));
+        world.pass(Duration::from_secs(5));
+    }
+    assert_eq!(world.child, Some(Signal::Terminate), "two minutes are over");
+}
+
+#[test]
+fn a_child_that_never_answers_gets_term_then_kill_then_a_successor() {
     let mut world = World::new();
     world.turn(Turn::Config);
     world.turn(Turn::Prepared { port_taken: false });
