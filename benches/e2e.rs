@@ -64,7 +64,8 @@ struct Args {
     /// More flags for the agent of this build, such as `--agent-flags "--upstreams direct"`
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     agent_flags: String,
-    /// One more label of each site, for the agent of this build; may be repeated
+    /// One more label of each site, for the agent of this build, with the site's host for `{host}` in
+    /// its value; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
     site_label: Vec<(String, String)>,
     /// How long `wrk` asks each host, five times; 0 leaves it out

@@ -47,7 +47,7 @@ pub(crate) struct Proxy {
     pub(crate) program: PathBuf,
     /// More words for its command line.
     pub(crate) flags: Vec<String>,
-    /// More labels of each container, besides the host's.
+    /// More labels of each container, besides the host's; `{host}` in a value is its host.
     pub(crate) site_labels: Vec<(String, String)>,
     /// Where it listens for HTTP.
     pub(crate) port: u16,
@@ -104,7 +104,10 @@ impl Proxy {
         let name = host.replace('.', "-");
         match self.kind {
             Kind::Agent => { [label("sh0.host".to_owned(), host.to_owned())].into_iter() }
-                .chain(self.site_labels.iter().cloned())
+                .chain(
+                    { self.site_labels.iter() }
+                        .map(|(key, value)| label(key.clone(), value.replace("{host}", host))),
+                )
                 .collect(),
             Kind::CaddyDockerProxy => vec![
                 label("caddy".to_owned(), format!("http://{host}:{}", self.port)),

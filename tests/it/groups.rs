@@ -72,15 +72,17 @@ impl Request {
             }
             if let Handler::Map(map) = handler {
                 let mut own = map.mappings.iter().filter(|m| m.input == self.host);
-                passed.upstream = own.next().map(|m| m.outputs[0].clone());
+                let outputs = own.next().map_or(&[][..], |own| &own.outputs);
+                assert_eq!(outputs.len(), map.destinations.len(), "each has a value");
+                passed.values = map.destinations.iter().zip(outputs).map(owned).collect();
                 assert!(own.next().is_none(), "Caddy refuses an input twice");
                 continue;
             }
             let text = serde_json::to_string(handler).expect("JSON");
-            let upstream = passed.upstream.as_deref().unwrap_or("nothing");
-            passed
-                .handlers
-                .push(text.replace("{sh0.upstream}", upstream));
+            let values = passed.values.iter();
+            let text = values.fold(text, |text, (name, value)| text.replace(name, value));
+            assert!(!text.contains("{sh0."), "{text}");
+            passed.handlers.push(text);
             if matches!(
                 handler,
                 Handler::ReverseProxy(_) | Handler::StaticResponse(_)
@@ -94,8 +96,13 @@ impl Request {
 
 #[derive(Debug, Default, PartialEq)]
 struct Passed {
-    upstream: Option<String>,
+    /// Of placeholders.
+    values: Vec<(String, String)>,
     handlers: Vec<String>,
+}
+
+fn owned((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
 }
 
 fn rendered(table: &RouteTable, grouping: Grouping) -> Rendered {
@@ -158,7 +165,7 @@ fn many_hosts_are_answered_as_in_a_flat_list() {
 
 #[test]
 fn every_host_stands_at_the_top_and_every_key_that_shares_nothing_has_a_place() {
-    let mut table = many(3_200, 80);
+    let mut table = many(4_000, 80);
     for policy in Arc::make_mut(&mut table.hosts).values_mut() {
         *policy = sh0_agent::routes::HostPolicy::new(sh0_agent::routes::TlsMode::Internal);
     }
@@ -167,11 +174,11 @@ fn every_host_stands_at_the_top_and_every_key_that_shares_nothing_has_a_place() 
     let server = ServerName::Https;
     assert_eq!(names(&flat, server), names(&grouped, server));
     let routes = |rendered: &Rendered| rendered.config.apps.http.servers[&server].routes.len();
-    // 1,200 and 400 of a class, 1,600 others, three more, and what every config has.
-    let own = routes(&flat) - table.routes.len();
-    assert_eq!(routes(&grouped), own + 2 + 1 + 2 + 3);
+    // The redirects; 1,200 hosts in two routes and four times 400; 800 others and 200 pairs in one.
+    let ours = routes(&flat) - table.routes.len() - table.redirects.len();
+    assert_eq!(routes(&grouped), ours + 1 + 2 + 4 + 1 + 3);
     let placed: BTreeSet<_> = grouped.places.values().collect();
-    assert_eq!(placed.len(), table.routes.len() - 1_600);
+    assert_eq!(placed.len(), 400 + 400 * 2 + 3);
     for (place, key) in &grouped.places {
         let (name, path) = place;
         assert_eq!(

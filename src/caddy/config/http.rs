@@ -190,7 +190,7 @@ pub struct Map {
     /// The text that is looked up; placeholders are expanded.
     pub source: &'static str,
     /// The placeholders that get a value.
-    pub destinations: [&'static str; 1],
+    pub destinations: Vec<String>,
     /// What is what, each input once. They are compared one by one.
     pub mappings: Vec<Mapping>,
 }
@@ -200,8 +200,8 @@ pub struct Map {
 pub struct Mapping {
     /// The whole text.
     pub input: String,
-    /// The values; placeholders are expanded.
-    pub outputs: [String; 1],
+    /// The values, in the order of the placeholders; placeholders in them are expanded.
+    pub outputs: Vec<String>,
 }
 
 /// A change of the path.

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{RouteList, matching_hosts};
+use super::{RouteList, groups, matching_hosts};
 use crate::caddy::config::{FileMatch, Matcher, Route};
 use crate::caddy::render::{RenderOptions, handlers, text};
 use crate::model::Hostname;
 use crate::routes::{HostPolicy, RouteTable, TlsMode};
+
+/// The placeholder for where the request's host is redirected to.
+const ORIGIN: &str = "{sh0.origin}";
 
 impl RouteList<'_> {
     /// Adds redirects of these hosts to HTTPS: one route for all names. An IPv6 address needs one
@@ -25,7 +28,8 @@ impl RouteList<'_> {
         }
     }
 
-    /// Adds redirects of whole hosts to others, one route for each target.
+    /// Adds redirects of whole exact hosts to others: one route for each target, or, where there are
+    /// many, for as many hosts as share one.
     pub(super) fn redirects_from(
         &mut self,
         table: &RouteTable,
@@ -38,6 +42,8 @@ impl RouteList<'_> {
                 sources.entry(to).or_default().push(from);
             }
         }
+        let is_grouped = groups::is_grouped(sources.len(), options.grouping);
+        let mut shared = Vec::new();
         for (to, from) in sources {
             let policy = table.hosts.get(to);
             let origin = if policy.is_some_and(HostPolicy::has_tls) {
@@ -45,7 +51,20 @@ impl RouteList<'_> {
             } else {
                 format!("http://{}{}", bracketed(to), port(options.http_port, 80))
             };
-            self.push(matching_hosts(&from), handlers::redirect(&origin));
+            let may_share = |from: &&Hostname| is_grouped && groups::may_be_mapped(from);
+            let (mapped, own): (Vec<_>, Vec<_>) = from.into_iter().partition(may_share);
+            if !own.is_empty() {
+                self.push(matching_hosts(&own), handlers::redirect(&origin));
+            }
+            shared.extend(mapped.into_iter().map(|from| (from, vec![origin.clone()])));
+        }
+        for (hosts, origins) in groups::maps(&shared, vec![ORIGIN.to_owned()]) {
+            self.routes.push(Route {
+                id: None,
+                matchers: vec![matching_hosts(&hosts)],
+                handle: vec![origins, handlers::redirect(ORIGIN)],
+                terminal: true,
+            });
         }
     }
 

@@ -74,18 +74,16 @@ impl<'a> RouteList<'a> {
         };
         let served = self.ordered.iter().filter(|(key, _)| is_served(key));
         let served: Vec<_> = served.copied().collect();
-        let name = self.server;
-        let leaf = |key: &RouteKey, route: &TableRoute| Route {
-            id: Some(id(name, key)),
-            matchers: matcher(key).into_iter().collect(),
-            handle: handlers::handlers(key, route, options),
-            terminal: true,
+        let leaf = Leaf {
+            server: self.server,
+            options,
         };
-        let is_grouped = openness == 0 && groups::is_grouped(&served, options.grouping);
+        let hosts = || served.chunk_by(|(a, _), (b, _)| a.host == b.host).count();
+        let is_grouped = openness == 0 && groups::is_grouped(hosts(), options.grouping);
         let grouped = if is_grouped {
-            groups::grouped(&served, options, leaf)
+            groups::grouped(&served, &leaf)
         } else {
-            groups::flat(&served, leaf)
+            groups::flat(&served, &leaf)
         };
         for Grouped { route, keys } in grouped {
             let index = self.routes.len();
@@ -146,6 +144,23 @@ impl<'a> RouteList<'a> {
         let server = self.server;
         places.extend((self.keys.into_iter()).map(|(place, key)| ((server, place), key)));
         self.routes
+    }
+}
+
+/// How the route of one key is made.
+pub(super) struct Leaf<'a> {
+    server: ServerName,
+    pub(super) options: &'a RenderOptions,
+}
+
+impl Leaf<'_> {
+    pub(super) fn route(&self, key: &RouteKey, route: &TableRoute) -> Route {
+        Route {
+            id: Some(id(self.server, key)),
+            matchers: matcher(key).into_iter().collect(),
+            handle: handlers::handlers(key, route, self.options),
+            terminal: true,
+        }
     }
 }
 

@@ -1,0 +1,202 @@
+//! Hosts that are answered alike, but for what is dialled: one route for many of them.
+
+use std::collections::BTreeMap;
+
+use super::{Grouped, Host, Member, maps, may_be_mapped};
+use crate::caddy::Fingerprint;
+use crate::caddy::config::{Handler, Matcher, Route as ConfigRoute, Subroute};
+use crate::caddy::render::chain::{self, Last};
+use crate::caddy::render::paths::matcher;
+use crate::caddy::render::servers::matching_hosts;
+use crate::caddy::render::{RenderOptions, handlers};
+use crate::model::{Hostname, LbPolicy};
+use crate::routes::{Route, RouteKey};
+
+/// Of how many hosts a class is at least.
+const CLASS_MIN: usize = 2;
+/// With so many classes a host is compared with each of them.
+const COMPARED_MAX: usize = 16;
+
+/// The classes of a list of hosts, and those that are in none.
+#[derive(Default)]
+pub(super) struct Classes<'a> {
+    classes: Vec<Class<'a>>,
+    /// Which class is whose, by the JSON of what its hosts share.
+    by_routes: BTreeMap<Fingerprint, usize>,
+}
+
+/// Hosts that differ in what they dial only.
+pub(super) struct Class<'a> {
+    first: Host<'a>,
+    /// The number of what each route of a host dials, in its order.
+    numbers: Vec<usize>,
+    /// What each dials, by its number.
+    hosts: Vec<(&'a Hostname, Vec<String>)>,
+}
+
+/// What the routes of one host dial.
+struct Dials {
+    /// Each once.
+    dials: Vec<String>,
+    /// The number of each route's.
+    numbers: Vec<usize>,
+}
+
+impl<'a> Classes<'a> {
+    /// Takes a host into its class; gives back one that can be in none.
+    pub(super) fn take(&mut self, host: Host<'a>, options: &RenderOptions) -> Option<Host<'a>> {
+        let Some(Dials { dials, numbers }) = Dials::of(&host, options) else {
+            return Some(host);
+        };
+        let class = self.class_of(&host, &numbers, options);
+        match self.classes.get_mut(class) {
+            Some(class) => class.hosts.push((host.0, dials)),
+            None => self.classes.push(Class {
+                hosts: vec![(host.0, dials)],
+                first: host,
+                numbers,
+            }),
+        }
+        None
+    }
+
+    /// The class of this host: a new one behind the others, if it is none of them.
+    fn class_of(&mut self, host: &Host<'a>, numbers: &[usize], options: &RenderOptions) -> usize {
+        // Those with many hosts come early.
+        let mut early = self.classes.iter().take(COMPARED_MAX);
+        let alike = early.position(|class| {
+            class.numbers == numbers && are_answered_alike(&class.first.1, &host.1)
+        });
+        alike.unwrap_or_else(|| {
+            let within = within(host, numbers, options);
+            let text = serde_json::to_vec(&within).expect("routes have text keys only");
+            let new = self.classes.len();
+            *self.by_routes.entry(Fingerprint::of(&text)).or_insert(new)
+        })
+    }
+
+    /// The classes, and the hosts that are alone in theirs.
+    pub(super) fn finish(self) -> impl Iterator<Item = Member<'a>> {
+        { self.classes.into_iter() }.map(|class| {
+            if class.hosts.len() < CLASS_MIN {
+                Member::Host(class.first)
+            } else {
+                Member::Class(class)
+            }
+        })
+    }
+}
+
+impl<'a> Class<'a> {
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &'a Hostname> {
+        self.hosts.iter().map(|(host, _)| *host)
+    }
+
+    /// Its routes, each with as many of the hosts as can be.
+    pub(super) fn routes(&self, options: &RenderOptions) -> Vec<Grouped> {
+        let (shared, terminal) = self.shared(options);
+        let numbers = self.numbers.iter().max().map_or(0, |most| most + 1);
+        let routes = maps(&self.hosts, (0..numbers).map(upstream).collect());
+        let routes = routes.map(|(hosts, map)| Grouped {
+            route: ConfigRoute {
+                id: None,
+                matchers: vec![matching_hosts(&hosts)],
+                handle: [map].into_iter().chain(shared.clone()).collect(),
+                terminal,
+            },
+            keys: Vec::new(),
+        });
+        routes.collect()
+    }
+
+    /// What the hosts share, and whether nothing goes on behind it.
+    fn shared(&self, options: &RenderOptions) -> (Vec<Handler>, bool) {
+        let mut routes = within(&self.first, &self.numbers, options);
+        match routes.as_mut_slice() {
+            [only] if only.matchers.is_empty() => (std::mem::take(&mut only.handle), true),
+            _ => {
+                let errors = None;
+                let within = Handler::Subroute(Subroute { routes, errors });
+                (vec![within], false)
+            }
+        }
+    }
+}
+
+impl Dials {
+    /// What the routes of a host dial, if each has one upstream. Not where requests are shared in a
+    /// way that counts by upstream, as all of a class are one to Caddy; nor where an operator wrote
+    /// handlers, which Caddy may refuse for one host only.
+    fn of((host, routes): &Host<'_>, options: &RenderOptions) -> Option<Self> {
+        if !may_be_mapped(host) {
+            return None;
+        }
+        let (mut dials, mut numbers) = (Vec::with_capacity(1), Vec::with_capacity(routes.len()));
+        for (_, route) in routes {
+            if route.pool.policy != LbPolicy::default() || chain::has_raw(route) {
+                return None;
+            }
+            let mut of_route = handlers::dials(&route.pool, options);
+            let (dial, true) = (of_route.pop()?, of_route.is_empty()) else {
+                return None;
+            };
+            let known = dials.iter().position(|known| *known == dial);
+            numbers.push(known.unwrap_or(dials.len()));
+            if known.is_none() {
+                dials.push(dial);
+            }
+        }
+        Some(Self { dials, numbers })
+    }
+}
+
+/// Whether two hosts are surely answered in the same way, but for what is dialled. It only saves
+/// the longer look.
+fn are_answered_alike(a: &[(&RouteKey, &Route)], b: &[(&RouteKey, &Route)]) -> bool {
+    let are_alike = |((of_a, a), (of_b, b)): (&(&RouteKey, &Route), &(&RouteKey, &Route))| {
+        of_a.path == of_b.path && of_a.matching == of_b.matching && is_served_alike(a, b)
+    };
+    a.len() == b.len() && a.iter().zip(b).all(are_alike)
+}
+
+fn is_served_alike(a: &Route, b: &Route) -> bool {
+    let of_route = a.log == b.log && a.strip == b.strip && a.rewrite == b.rewrite;
+    let (of_a, of_b) = (&a.pool, &b.pool);
+    of_route
+        && of_a.scheme == of_b.scheme
+        && of_a.tls == of_b.tls
+        && of_a.authority == of_b.authority
+        && of_a.timeouts == of_b.timeouts
+        && of_a.retry == of_b.retry
+        && of_a.policy == of_b.policy
+        && a.serving == b.serving
+}
+
+/// The routes that a host has within the one for its class: its own, with what is dialled by
+/// number, and without its name.
+fn within((_, routes): &Host<'_>, numbers: &[usize], options: &RenderOptions) -> Vec<ConfigRoute> {
+    let within = routes.iter().zip(numbers).map(|((key, route), number)| {
+        let proxy = handlers::proxy_to(vec![upstream(*number)], &route.pool, options);
+        let matcher = matcher(key).map(|matcher| Matcher {
+            host: Vec::new(),
+            ..matcher
+        });
+        ConfigRoute {
+            id: None,
+            matchers: { matcher.into_iter() }
+                .filter(|matcher| *matcher != Matcher::default())
+                .collect(),
+            handle: chain::chain(key, route, options, Last::Proxy(Box::new(proxy))),
+            terminal: true,
+        }
+    });
+    within.collect()
+}
+
+/// The placeholder for what the request's host dials, by its number.
+fn upstream(number: usize) -> String {
+    match number {
+        0 => "{sh0.upstream}".to_owned(),
+        number => format!("{{sh0.upstream.{number}}}"),
+    }
+}
