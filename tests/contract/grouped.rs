@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use sh0_agent::caddy::render::{Grouping, RenderOptions};
 use sh0_agent::model::{
-    Handling, HeaderChange, HeaderName, HeaderText, Hostname, LbPolicy, Matching, Method,
+    Account, Handling, HeaderChange, HeaderName, HeaderText, Hostname, LbPolicy, Matching, Method,
+    Protection,
 };
 use sh0_agent::routes::{Passed, RouteTable, Serving};
 
 use super::handled::guarded;
 use super::{A, B, Site, in_slots, site, table};
+
+/// Of the password `open sesame`.
+const OPEN_SESAME: &str = "$2a$04$XA/CBfMIY04ru7LgDslc7O32KK3Pbgx5HBiX0nQBX/8t3F7FL4XJy";
 
 pub(super) fn samples(base: &RenderOptions) -> [(&'static str, (RouteTable, RenderOptions)); 2] {
     let (table, options) = few(base);
@@ -21,7 +25,7 @@ pub(super) fn samples(base: &RenderOptions) -> [(&'static str, (RouteTable, Rend
     ]
 }
 
-/// Three classes beside hosts of every other kind, each of which has routes of its own.
+/// Four classes beside hosts of every other kind, each of which has routes of its own.
 fn few(base: &RenderOptions) -> (RouteTable, RenderOptions) {
     let mut slow = site("slow.example.com", A);
     slow.route.pool.timeouts.response = Some(Duration::from_mins(10));
@@ -33,6 +37,9 @@ fn few(base: &RenderOptions) -> (RouteTable, RenderOptions) {
         slow,
         site("api.example.com/api", A).strip(),
         site("api.example.com", A),
+        asking(site("e.example.com", A), 1, Vec::new()),
+        asking(site("f.example.com", B), 2, Vec::new()),
+        asking(site("g.example.com", B), 2, Vec::new()),
         site("away.example.com", ""),
         site("two.example.com", &format!("{A} {B}")),
         site("paths.example.com/api", A),
@@ -80,11 +87,13 @@ fn kind(n: u16, port: u16) -> Vec<Site> {
     let address = |net: u8| format!("127.{net}.{high}.{low}:{port}");
     let host = format!("h{n}.example.com");
     let whole = || site(&host, &address(1));
+    let below = |path: &str| site(&format!("{host}/{path}"), &address(3));
     match n % 10 {
         0..=2 => vec![whole()],
-        3 => vec![whole().retry(1)],
-        4 => vec![whole(), site(&format!("{host}/path"), &address(3)).strip()],
-        5 => vec![site(&format!("{host}/path/deeper"), &address(3))],
+        // Four at a time are alike.
+        3 => vec![whole().retry(u64::from(n / 40))],
+        4 => vec![whole(), below("path").strip()],
+        5 => vec![below("path/deeper")],
         6 => vec![whole().policy(LbPolicy::First)],
         7 => {
             let mut posts = site(&host, &address(3));
@@ -96,28 +105,52 @@ fn kind(n: u16, port: u16) -> Vec<Site> {
             .into();
             vec![posts, guarded(whole())]
         }
-        // Two at a time are alike, and each for itself.
-        8 => vec![telling(whole(), n / 20)],
-        _ => vec![
-            telling(whole(), n),
-            site(&format!("{host}/path"), &address(1)),
-        ],
+        8 => vec![telling(whole(), n, Vec::new()), below("path")],
+        // These two differ in nothing but what each has of its own.
+        _ if n % 20 == 9 => vec![asking(whole(), n, agents_word())],
+        _ => vec![telling(whole(), n, agents_word())],
     }
 }
 
+fn agents_word() -> Vec<HeaderChange> {
+    vec![set("authorization", "the agent's")]
+}
+
 /// A site that says in its answers which it is.
-fn telling(mut site: Site, number: u16) -> Site {
-    let name = HeaderName::parse("x-site").expect("a name");
-    let text = HeaderText::parse(&number.to_string())
-        .expect("one line")
-        .expect("some");
+fn telling(site: Site, number: u16, request_headers: Vec<HeaderChange>) -> Site {
     let handling = Handling {
-        response_headers: vec![HeaderChange::Set(name, text)],
+        request_headers,
+        response_headers: vec![set("x-site", &number.to_string())],
         ..Handling::default()
     };
+    with(site, handling)
+}
+
+/// A site that lets in its own user only, such as `user7`, with the password of all.
+fn asking(site: Site, number: u16, request_headers: Vec<HeaderChange>) -> Site {
+    let account = Account::parse(&format!("user{number}:{OPEN_SESAME}"));
+    let protection = Protection {
+        accounts: vec![account.expect("an account")],
+        ..Protection::default()
+    };
+    let handling = Handling {
+        protection,
+        request_headers,
+        ..Handling::default()
+    };
+    with(site, handling)
+}
+
+fn with(mut site: Site, handling: Handling) -> Site {
     site.route.serving = Serving::passed(Passed {
         handling,
         asked: None,
     });
     site
+}
+
+fn set(name: &str, text: &str) -> HeaderChange {
+    let name = HeaderName::parse(name).expect("a name");
+    let text = HeaderText::parse(text).expect("one line").expect("some");
+    HeaderChange::Set(name, text)
 }

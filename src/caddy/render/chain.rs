@@ -27,12 +27,73 @@ pub(super) enum Last {
     Answer(Handler),
 }
 
+/// What of a chain may differ among hosts that share the rest of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Who may come in by name and password.
+    Accounts,
+    /// Which header fields of the answer are changed.
+    Answer,
+}
+
+impl Part {
+    /// Its handler, where the route has it.
+    pub(super) fn of(self, route: &Route) -> Option<Handler> {
+        let Handling {
+            protection,
+            response_headers,
+            ..
+        } = handling(route)?;
+        match self {
+            Self::Accounts => auth::basic(&protection.accounts),
+            Self::Answer => fields::of_response(response_headers),
+        }
+    }
+
+    /// Whether the route has it.
+    pub(super) fn is_of(self, route: &Route) -> bool {
+        handling(route).is_some_and(|handling| match self {
+            Self::Accounts => !handling.protection.accounts.is_empty(),
+            Self::Answer => !handling.response_headers.is_empty(),
+        })
+    }
+
+    /// Whether it is surely the same of both.
+    pub(super) fn is_same(self, a: &Route, b: &Route) -> bool {
+        let (Some(a), Some(b)) = (handling(a), handling(b)) else {
+            return false;
+        };
+        match self {
+            Self::Accounts => a.protection.accounts == b.protection.accounts,
+            Self::Answer => a.response_headers == b.response_headers,
+        }
+    }
+}
+
+fn handling(route: &Route) -> Option<&Handling> {
+    match &route.serving {
+        Serving::Passed(passed) => Some(&passed.handling),
+        Serving::Closed => None,
+    }
+}
+
 /// Everything that happens to the requests of a route.
 pub(super) fn chain(
     key: &RouteKey,
     route: &Route,
     options: &RenderOptions,
     last: Last,
+) -> Vec<Handler> {
+    chain_with(key, route, options, last, |part| part.of(route))
+}
+
+/// The same with these parts in the place of its own.
+pub(super) fn chain_with(
+    key: &RouteKey,
+    route: &Route,
+    options: &RenderOptions,
+    last: Last,
+    part: impl Fn(Part) -> Option<Handler>,
 ) -> Vec<Handler> {
     let Serving::Passed(passed) = &route.serving else {
         return vec![closed()];
@@ -55,11 +116,11 @@ pub(super) fn chain(
     logged
         .into_iter()
         .chain(addresses(protection))
-        .chain(auth::basic(&protection.accounts))
+        .chain(part(Part::Accounts))
         .chain(asks)
         .chain(body::limit(protection.body_bytes_max))
         .chain(protection.raw.iter().cloned().map(Hidden).map(Handler::Raw))
-        .chain(fields::of_response(&handling.response_headers))
+        .chain(part(Part::Answer))
         .chain(handling.compress.then(compress))
         .chain(paths::rewrites(key, route))
         .chain([last])
@@ -68,10 +129,7 @@ pub(super) fn chain(
 
 /// Whether an operator's own handlers are among them.
 pub(super) fn has_raw(route: &Route) -> bool {
-    match &route.serving {
-        Serving::Passed(passed) => !passed.handling.protection.raw.is_empty(),
-        Serving::Closed => false,
-    }
+    handling(route).is_some_and(|handling| !handling.protection.raw.is_empty())
 }
 
 /// The answer of a route that cannot be protected as its labels ask.

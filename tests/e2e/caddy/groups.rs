@@ -10,7 +10,7 @@ use crate::child::{CaddyChild, place};
 use crate::harness::client;
 use crate::tables::grouped::many;
 
-/// So many that both kinds of groups are full.
+/// So many that both kinds of groups are full, and parts of their own stand in a tree.
 const HOSTS: u16 = 1_400;
 
 /// Answers at all addresses of the loopback, with the address that was dialled and the path.
@@ -34,7 +34,11 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     }
     let asked = String::from_utf8_lossy(&asked).into_owned();
     let line = asked.lines().next().unwrap_or_default();
-    let body = format!("{} {line}", stream.local_addr()?.ip());
+    let word = asked
+        .lines()
+        .find(|l| l.to_ascii_lowercase().starts_with("authorization: "));
+    let word = word.unwrap_or_default();
+    let body = format!("{} {line} {word}", stream.local_addr()?.ip());
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
@@ -43,32 +47,50 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     stream.shutdown().await
 }
 
-/// What everybody answers, by host, method and path.
+/// What everybody answers, by host, method, path and user.
 async fn answers(port: u16) -> BTreeMap<String, String> {
     let client = client(8);
     let mut answers = BTreeMap::new();
+    let ask = async |host: &str, method: &str, path: &str, user: Option<String>| {
+        let url = format!("http://127.0.0.1:{port}{path}");
+        let asked = client.request(method.parse().expect("a method"), url);
+        let asked = match &user {
+            Some(user) => asked.basic_auth(user, Some("open sesame")),
+            None => asked,
+        };
+        let response = asked.header("Host", host).send().await;
+        let response = response.expect("Caddy answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let headers = ["x-site", "location"].map(|name| headers.get(name).cloned());
+        let body = response.text().await.expect("a body");
+        let by = user.unwrap_or_default();
+        (
+            format!("{host} {method} {path} {by}"),
+            format!("{status} {headers:?} {body}"),
+        )
+    };
     let hosts = (0..HOSTS).map(|n| format!("h{n}.example.com"));
+    let redirects = (0..HOSTS).step_by(16).map(|n| format!("w{n}.example.com"));
     let others = [
         "H9.Example.COM.:80",
+        "H0.Example.COM.:80",
         "x.example.com",
         "example.com",
         "a.b.example.com",
     ];
-    let hosts = hosts.chain(others.map(str::to_owned));
+    let hosts = hosts.chain(redirects).chain(others.map(str::to_owned));
     for (n, host) in hosts.enumerate() {
-        let method = ["GET", "POST"][n / 8 % 2];
-        for path in [["/", "/path/deeper/x"], ["/path", "/pathology"]][n / 16 % 2] {
-            let url = format!("http://127.0.0.1:{port}{path}");
-            let asked = client.request(method.parse().expect("a method"), url);
-            let response = asked.header("Host", &host).send().await;
-            let response = response.expect("Caddy answers");
-            let status = response.status().as_u16();
-            let body = response.text().await.expect("a body");
-            answers.insert(
-                format!("{host} {method} {path}"),
-                format!("{status} {body}"),
-            );
+        let method = ["GET", "POST"][n / 10 % 2];
+        for path in [["/", "/path/deeper/x"], ["/path", "/pathology"]][n / 20 % 2] {
+            answers.extend([ask(&host, method, path, None).await]);
         }
+    }
+    // Each lets in its own user, and nobody else's: Caddy takes a second to say so.
+    let own = (9..HOSTS).step_by(20).map(|n| (n, n));
+    let others = [(9, 29), (29, 9), (49, 69), (649, 9), (1_389, 669)];
+    for (n, user) in own.chain(others) {
+        let (host, user) = (format!("h{n}.example.com"), format!("user{user}"));
+        answers.extend([ask(&host, "GET", "/", Some(user)).await]);
     }
     answers
 }
@@ -93,18 +115,30 @@ async fn hosts_that_share_routes_are_answered_as_in_a_flat_list() {
     for (asked, answer) in &by_flat {
         assert_eq!(Some(answer), by_grouped.get(asked), "{asked}");
     }
-    let from = |start: &str| by_flat.values().filter(|a| a.starts_with(start)).count();
-    // Nobody lets in who gives no password, and everybody else is answered by somebody.
-    let said = (
-        from("200 127.1."),
-        from("200 127.2."),
-        from("200 127.3."),
-        from("401"),
-    );
-    let all = by_flat.len();
-    assert_eq!(said.0 + said.1 + said.2 + said.3, all, "{said:?} of {all}");
+    let with = |start: &str| by_flat.values().filter(|a| a.starts_with(start)).count();
+    let from = |net: u8| {
+        { by_flat.values() }
+            .filter(|a| a.starts_with("200") && a.contains(&format!(" 127.{net}.")))
+            .count()
+    };
+    let (own, wildcards) = (from(1), from(2) + from(3));
+    // Nobody lets in who gives no password or another's, and everybody else is answered by somebody.
+    let said = own + wildcards + with("401") + with("308");
+    assert_eq!(said, by_flat.len());
+    let users = usize::from(HOSTS / 20);
+    let let_in = by_flat
+        .iter()
+        .filter(|(asked, a)| asked.contains(" user") && a.starts_with("200"));
+    assert_eq!(let_in.count(), users);
+    let answer = |asked: &str| by_grouped[asked].as_str();
     assert_eq!(
-        by_flat["H9.Example.COM.:80 POST /path"],
-        "200 127.1.0.9 POST /path HTTP/1.1"
+        answer("H0.Example.COM.:80 GET / "),
+        "200 [None, None] 127.1.0.0 GET / HTTP/1.1 "
     );
+    assert_eq!(
+        answer("h49.example.com GET / user49"),
+        "200 [None, None] 127.1.0.49 GET / HTTP/1.1 Authorization: the agent's"
+    );
+    assert!(answer("h49.example.com GET / user69").starts_with("401"));
+    assert!(answer("h19.example.com POST / ").contains(r#"Some("19")"#));
 }

@@ -3,8 +3,8 @@
 //!
 //! Exact hosts do not match each other's requests, so their order among themselves means nothing.
 //! Those that are answered in the same way, with all their paths and options, and differ in what is
-//! dialled only, form a *class*: one route for up to a thousand of them, in which a `map` says which
-//! upstream is whose. All others, and small classes, stand in a tree: a route for up to a thousand of
+//! dialled, in passwords and in the answer's header fields only, form a *class*: one route for up to a
+//! thousand of them, in which a `map` says which upstream is whose. All others, and small classes, stand in a tree: a route for up to a thousand of
 //! them, within it one for each few dozen, and within those the routes that a flat list would have. A
 //! route of the tree does not end the list, so what matches none of a host's own routes goes on
 //! behind it as in a flat list.
@@ -20,13 +20,14 @@ use crate::model::Hostname;
 use crate::routes::{Route, RouteKey};
 
 mod classes;
+mod own_parts;
 
 use classes::{Class, Classes};
 
-/// So many hosts are in a route of a class: `map` compares one by one. Of Caddy's time for a
+/// So many hosts are in a route of a class or of redirects: `map` compares one by one. Of Caddy's time for a
 /// request to the middle one of 10,000 hosts, profiles show for finding it 13 % with 128, 10 % with
 /// 256 and 512, 9 % with 1,024, 8 % with 1,536 and 9 % with 2,048.
-const HOSTS_PER_ROUTE: usize = 1_024;
+pub(super) const HOSTS_PER_ROUTE: usize = 1_024;
 /// Of how many hosts a class is at least that stands beside the tree instead of in it. A request
 /// passes all those before its own, so there must not be many.
 const CLASS_AT_TOP_MIN: usize = 256;
@@ -39,7 +40,7 @@ const MEMBERS_PER_BRANCH: usize = 32;
 const FLAT_MAX: usize = 64;
 
 /// One host and what answers its requests, in the order in which it is asked.
-type Host<'a> = (&'a Hostname, Vec<(&'a RouteKey, &'a Route)>);
+type Host<'a> = (&'a Hostname, &'a [(&'a RouteKey, &'a Route)]);
 
 /// A route, and where within it keys stand.
 pub(super) struct Grouped {
@@ -61,23 +62,19 @@ pub(super) fn may_be_mapped(host: &Hostname) -> bool {
     !host.as_str().contains(':')
 }
 
-/// These hosts in as few maps as can be, each with its hosts: from the request's host to what these
-/// placeholders stand for there.
-pub(super) fn maps<'h>(
-    hosts: &[(&'h Hostname, Vec<String>)],
+/// The handler that says what these placeholders stand for, by the request's host.
+pub(super) fn map<'h>(
     placeholders: Vec<String>,
-) -> impl Iterator<Item = (Vec<&'h Hostname>, Handler)> {
-    evenly(hosts, HOSTS_PER_ROUTE).map(move |part| {
-        let mappings = part.iter().map(|(host, values)| Mapping {
-            input: host.as_str().to_owned(),
-            outputs: values.clone(),
-        });
-        let map = Handler::Map(Map {
-            source: "{http.request.host}",
-            destinations: placeholders.clone(),
-            mappings: mappings.collect(),
-        });
-        (part.iter().map(|(host, _)| *host).collect(), map)
+    values: impl Iterator<Item = (&'h Hostname, Vec<String>)>,
+) -> Handler {
+    let mappings = values.map(|(host, outputs)| Mapping {
+        input: host.as_str().to_owned(),
+        outputs,
+    });
+    Handler::Map(Map {
+        source: "{http.request.host}",
+        destinations: placeholders,
+        mappings: mappings.collect(),
     })
 }
 
@@ -92,9 +89,12 @@ pub(super) fn flat(routes: &[(&RouteKey, &Route)], leaf: &Leaf<'_>) -> Vec<Group
 }
 
 /// These routes of exact hosts, which are in order, in as few routes as does for them.
-pub(super) fn grouped<'a>(routes: &[(&'a RouteKey, &'a Route)], leaf: &Leaf<'_>) -> Vec<Grouped> {
+pub(super) fn grouped<'a>(
+    routes: &'a [(&'a RouteKey, &'a Route)],
+    leaf: &Leaf<'_>,
+) -> Vec<Grouped> {
     let by_host = routes.chunk_by(|(a, _), (b, _)| a.host == b.host);
-    let hosts = by_host.filter_map(|of_host| Some((&of_host.first()?.0.host, of_host.to_vec())));
+    let hosts = by_host.filter_map(|of_host| Some((&of_host.first()?.0.host, of_host)));
     let mut classes = Classes::default();
     let own = hosts.filter_map(|host| classes.take(host, leaf.options));
     let mut own: Vec<Member<'a>> = own.map(Member::Host).collect();
@@ -174,7 +174,7 @@ fn branch<'h>(part: &[Member<'h>], within: impl Fn(&[Member<'h>]) -> Vec<Grouped
 }
 
 /// The list in as few parts of at most `max` as can be, all but the last of the same length.
-fn evenly<T>(list: &[T], max: usize) -> impl Iterator<Item = &[T]> {
+pub(super) fn evenly<T>(list: &[T], max: usize) -> impl Iterator<Item = &[T]> {
     let parts = list.len().div_ceil(max).max(1);
     let length = list.len().div_ceil(parts).max(1);
     list.chunks(length)

@@ -56,9 +56,12 @@ impl RouteList<'_> {
             if !own.is_empty() {
                 self.push(matching_hosts(&own), handlers::redirect(&origin));
             }
-            shared.extend(mapped.into_iter().map(|from| (from, vec![origin.clone()])));
+            shared.extend(mapped.into_iter().map(|from| (from, origin.clone())));
         }
-        for (hosts, origins) in groups::maps(&shared, vec![ORIGIN.to_owned()]) {
+        for part in groups::evenly(&shared, groups::HOSTS_PER_ROUTE) {
+            let hosts: Vec<&Hostname> = part.iter().map(|(host, _)| *host).collect();
+            let origins = { part.iter() }.map(|(host, origin)| (*host, vec![origin.clone()]));
+            let origins = groups::map(vec![ORIGIN.to_owned()], origins);
             self.routes.push(Route {
                 id: None,
                 matchers: vec![matching_hosts(&hosts)],

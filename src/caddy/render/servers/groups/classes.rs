@@ -1,23 +1,25 @@
-//! Hosts that are answered alike, but for what is dialled: one route for many of them.
+//! Hosts that are answered alike, but for what is dialled and for parts of their own: one route for
+//! many of them.
 
 use std::collections::BTreeMap;
 
-use super::{Grouped, Host, Member, maps, may_be_mapped};
+use super::own_parts;
+use super::{Grouped, HOSTS_PER_ROUTE, Host, Member, evenly, map, may_be_mapped};
 use crate::caddy::Fingerprint;
 use crate::caddy::config::{Handler, Matcher, Route as ConfigRoute, Subroute};
-use crate::caddy::render::chain::{self, Last};
+use crate::caddy::render::chain::{self, Last, Part};
 use crate::caddy::render::paths::matcher;
 use crate::caddy::render::servers::matching_hosts;
 use crate::caddy::render::{RenderOptions, handlers};
-use crate::model::{Hostname, LbPolicy};
-use crate::routes::{Route, RouteKey};
+use crate::model::{Handling, Hostname, LbPolicy, Protection};
+use crate::routes::{Route, RouteKey, Serving};
 
 /// Of how many hosts a class is at least.
 const CLASS_MIN: usize = 2;
 /// With so many classes a host is compared with each of them.
 const COMPARED_MAX: usize = 16;
 
-/// The classes of a list of hosts, and those that are in none.
+/// The classes of a list of hosts.
 #[derive(Default)]
 pub(super) struct Classes<'a> {
     classes: Vec<Class<'a>>,
@@ -25,13 +27,18 @@ pub(super) struct Classes<'a> {
     by_routes: BTreeMap<Fingerprint, usize>,
 }
 
-/// Hosts that differ in what they dial only.
+/// Hosts that differ in what they dial, and in their own [`Part`]s.
 pub(super) struct Class<'a> {
-    first: Host<'a>,
+    hosts: Vec<InClass<'a>>,
     /// The number of what each route of a host dials, in its order.
     numbers: Vec<usize>,
-    /// What each dials, by its number.
-    hosts: Vec<(&'a Hostname, Vec<String>)>,
+}
+
+/// One host of a class.
+pub(super) struct InClass<'a> {
+    pub(super) host: Host<'a>,
+    /// What it dials, by its number.
+    dials: Vec<String>,
 }
 
 /// What the routes of one host dial.
@@ -45,15 +52,15 @@ struct Dials {
 impl<'a> Classes<'a> {
     /// Takes a host into its class; gives back one that can be in none.
     pub(super) fn take(&mut self, host: Host<'a>, options: &RenderOptions) -> Option<Host<'a>> {
-        let Some(Dials { dials, numbers }) = Dials::of(&host, options) else {
+        let Some(Dials { dials, numbers }) = Dials::of(host, options) else {
             return Some(host);
         };
-        let class = self.class_of(&host, &numbers, options);
+        let class = self.class_of(host, &numbers, options);
+        let member = InClass { host, dials };
         match self.classes.get_mut(class) {
-            Some(class) => class.hosts.push((host.0, dials)),
+            Some(class) => class.hosts.push(member),
             None => self.classes.push(Class {
-                hosts: vec![(host.0, dials)],
-                first: host,
+                hosts: vec![member],
                 numbers,
             }),
         }
@@ -61,15 +68,16 @@ impl<'a> Classes<'a> {
     }
 
     /// The class of this host: a new one behind the others, if it is none of them.
-    fn class_of(&mut self, host: &Host<'a>, numbers: &[usize], options: &RenderOptions) -> usize {
+    fn class_of(&mut self, host: Host<'a>, numbers: &[usize], options: &RenderOptions) -> usize {
         // Those with many hosts come early.
         let mut early = self.classes.iter().take(COMPARED_MAX);
         let alike = early.position(|class| {
-            class.numbers == numbers && are_answered_alike(&class.first.1, &host.1)
+            class.numbers == numbers && are_answered_alike(class.first().1, host.1)
         });
         alike.unwrap_or_else(|| {
-            let within = within(host, numbers, options);
-            let text = serde_json::to_vec(&within).expect("routes have text keys only");
+            let part = |_, route: &Route, part| own_parts::any(part, route);
+            let shared = within(host, numbers, options, part);
+            let text = serde_json::to_vec(&shared).expect("routes have text keys only");
             let new = self.classes.len();
             *self.by_routes.entry(Fingerprint::of(&text)).or_insert(new)
         })
@@ -79,7 +87,7 @@ impl<'a> Classes<'a> {
     pub(super) fn finish(self) -> impl Iterator<Item = Member<'a>> {
         { self.classes.into_iter() }.map(|class| {
             if class.hosts.len() < CLASS_MIN {
-                Member::Host(class.first)
+                Member::Host(class.first())
             } else {
                 Member::Class(class)
             }
@@ -89,29 +97,38 @@ impl<'a> Classes<'a> {
 
 impl<'a> Class<'a> {
     pub(super) fn hosts(&self) -> impl Iterator<Item = &'a Hostname> {
-        self.hosts.iter().map(|(host, _)| *host)
+        self.hosts.iter().map(|member| member.host.0)
+    }
+
+    fn first(&self) -> Host<'a> {
+        self.hosts.first().expect("a class begins with a host").host
     }
 
     /// Its routes, each with as many of the hosts as can be.
     pub(super) fn routes(&self, options: &RenderOptions) -> Vec<Grouped> {
-        let (shared, terminal) = self.shared(options);
         let numbers = self.numbers.iter().max().map_or(0, |most| most + 1);
-        let routes = maps(&self.hosts, (0..numbers).map(upstream).collect());
-        let routes = routes.map(|(hosts, map)| Grouped {
-            route: ConfigRoute {
-                id: None,
-                matchers: vec![matching_hosts(&hosts)],
-                handle: [map].into_iter().chain(shared.clone()).collect(),
-                terminal,
-            },
-            keys: Vec::new(),
+        let routes = evenly(&self.hosts, HOSTS_PER_ROUTE).map(|part| {
+            let hosts: Vec<&Hostname> = part.iter().map(|member| member.host.0).collect();
+            let dials = { part.iter() }.map(|member| (member.host.0, member.dials.clone()));
+            let map = map((0..numbers).map(upstream).collect(), dials);
+            let (shared, terminal) = self.shared(part, options);
+            Grouped {
+                route: ConfigRoute {
+                    id: None,
+                    matchers: vec![matching_hosts(&hosts)],
+                    handle: [map].into_iter().chain(shared).collect(),
+                    terminal,
+                },
+                keys: Vec::new(),
+            }
         });
         routes.collect()
     }
 
-    /// What the hosts share, and whether nothing goes on behind it.
-    fn shared(&self, options: &RenderOptions) -> (Vec<Handler>, bool) {
-        let mut routes = within(&self.first, &self.numbers, options);
+    /// What these hosts share, and whether nothing goes on behind it.
+    fn shared(&self, hosts: &[InClass<'_>], options: &RenderOptions) -> (Vec<Handler>, bool) {
+        let part = |index, _: &Route, part| own_parts::of_each(hosts, index, part);
+        let mut routes = within(self.first(), &self.numbers, options, part);
         match routes.as_mut_slice() {
             [only] if only.matchers.is_empty() => (std::mem::take(&mut only.handle), true),
             _ => {
@@ -127,7 +144,7 @@ impl Dials {
     /// What the routes of a host dial, if each has one upstream. Not where requests are shared in a
     /// way that counts by upstream, as all of a class are one to Caddy; nor where an operator wrote
     /// handlers, which Caddy may refuse for one host only.
-    fn of((host, routes): &Host<'_>, options: &RenderOptions) -> Option<Self> {
+    fn of((host, routes): Host<'_>, options: &RenderOptions) -> Option<Self> {
         if !may_be_mapped(host) {
             return None;
         }
@@ -150,16 +167,16 @@ impl Dials {
     }
 }
 
-/// Whether two hosts are surely answered in the same way, but for what is dialled. It only saves
-/// the longer look.
+/// Whether two hosts are surely of one class, if their numbers are the same. It only saves the
+/// longer look.
 fn are_answered_alike(a: &[(&RouteKey, &Route)], b: &[(&RouteKey, &Route)]) -> bool {
     let are_alike = |((of_a, a), (of_b, b)): (&(&RouteKey, &Route), &(&RouteKey, &Route))| {
-        of_a.path == of_b.path && of_a.matching == of_b.matching && is_served_alike(a, b)
+        of_a.path == of_b.path && of_a.matching == of_b.matching && are_served_alike(a, b)
     };
     a.len() == b.len() && a.iter().zip(b).all(are_alike)
 }
 
-fn is_served_alike(a: &Route, b: &Route) -> bool {
+fn are_served_alike(a: &Route, b: &Route) -> bool {
     let of_route = a.log == b.log && a.strip == b.strip && a.rewrite == b.rewrite;
     let (of_a, of_b) = (&a.pool, &b.pool);
     of_route
@@ -169,24 +186,64 @@ fn is_served_alike(a: &Route, b: &Route) -> bool {
         && of_a.timeouts == of_b.timeouts
         && of_a.retry == of_b.retry
         && of_a.policy == of_b.policy
-        && a.serving == b.serving
+        && are_passed_alike(&a.serving, &b.serving)
 }
 
-/// The routes that a host has within the one for its class: its own, with what is dialled by
-/// number, and without its name.
-fn within((_, routes): &Host<'_>, numbers: &[usize], options: &RenderOptions) -> Vec<ConfigRoute> {
-    let within = routes.iter().zip(numbers).map(|((key, route), number)| {
+fn are_passed_alike(a: &Serving, b: &Serving) -> bool {
+    let (Serving::Passed(a), Serving::Passed(b)) = (a, b) else {
+        return a == b;
+    };
+    a == b || (a.asked == b.asked && are_handled_alike(&a.handling, &b.handling))
+}
+
+fn are_handled_alike(a: &Handling, b: &Handling) -> bool {
+    let Handling {
+        protection,
+        request_headers,
+        response_headers,
+        compress,
+        error_pages,
+    } = a;
+    let Protection {
+        allow,
+        deny,
+        accounts,
+        forward,
+        body_bytes_max,
+        raw,
+    } = protection;
+    let of_b = &b.protection;
+    accounts.is_empty() == of_b.accounts.is_empty()
+        && response_headers.is_empty() == b.response_headers.is_empty()
+        && (request_headers, compress, error_pages)
+            == (&b.request_headers, &b.compress, &b.error_pages)
+        && (allow, deny, forward) == (&of_b.allow, &of_b.deny, &of_b.forward)
+        && (body_bytes_max, raw) == (&of_b.body_bytes_max, &of_b.raw)
+}
+
+/// The routes that hosts have within the one for their class: those of this one, with what is
+/// dialled by number, with these parts, and without its name.
+fn within(
+    (_, routes): Host<'_>,
+    numbers: &[usize],
+    options: &RenderOptions,
+    part: impl Fn(usize, &Route, Part) -> Option<Handler>,
+) -> Vec<ConfigRoute> {
+    let routes = routes.iter().zip(numbers).enumerate();
+    let within = routes.map(|(index, ((key, route), number))| {
         let proxy = handlers::proxy_to(vec![upstream(*number)], &route.pool, options);
+        let last = Last::Proxy(Box::new(proxy));
         let matcher = matcher(key).map(|matcher| Matcher {
             host: Vec::new(),
             ..matcher
         });
+        let part = |kind| part(index, route, kind);
         ConfigRoute {
             id: None,
             matchers: { matcher.into_iter() }
                 .filter(|matcher| *matcher != Matcher::default())
                 .collect(),
-            handle: chain::chain(key, route, options, Last::Proxy(Box::new(proxy))),
+            handle: chain::chain_with(key, route, options, last, part),
             terminal: true,
         }
     });
