@@ -61,6 +61,7 @@ pub async fn supervise(
         phase,
         state,
         process: None,
+        slow_at: None,
         tail: Tail::open(&options.log_file, options.pid_file.with_extension("taken")),
         words: LastWords::default(),
         jobs: Jobs::default(),
@@ -98,6 +99,8 @@ struct Driver<'a, P> {
     state: State,
     process: Option<Process>,
     tail: Tail,
+    /// When it is said that this process takes long to serve; `None` once said.
+    slow_at: Option<Instant>,
     /// What the log says of the end of this process.
     words: LastWords,
     /// What the log says of certificates.
@@ -179,6 +182,7 @@ impl<P: Ping> Driver<'_, P> {
             }
             Event::Answered(answer) => {
                 self.asking = None;
+                self.say_if_slow(answer);
                 self.step(Input::Answered(answer)).await;
             }
             Event::Config => self.look_for_config().await,
@@ -273,6 +277,7 @@ impl<P: Ping> Driver<'_, P> {
         }
         child.feed(config.json);
         info!(epoch, pid, config = %config.id, "Started Caddy.");
+        self.slow_at = Some(Instant::now() + options.timing.slow_after);
         self.words = LastWords::default();
         self.jobs = Jobs::default();
         self.options.obtainings.send_replace(Arc::default());

@@ -68,6 +68,7 @@ impl Scene {
         fs::set_permissions(path("caddy"), fs::Permissions::from_mode(0o755)).expect("ours");
         fs::write(path("alive"), "").expect("written");
         let timing = Timing {
+            slow_after: Duration::from_millis(50),
             ping_interval: Duration::from_millis(50),
             stop_timeout: Duration::from_secs(1),
             ..Timing::default()
@@ -276,6 +277,28 @@ async fn a_second_request_to_stop_kills_at_once() {
     assert_eq!(scene.ended().await, Phase::Stopped);
     assert!(asked.elapsed() < Duration::from_secs(1));
     assert!(!lives(pid));
+}
+
+#[tokio::test]
+async fn a_child_that_takes_long_to_serve_is_said_to_be_waited_for() {
+    let mut scene = Scene::new("exec sleep 60");
+    let log = scene.folder.path().join("log");
+    let lines = fs::File::create(&log).expect("created");
+    let lines = tracing_subscriber::fmt().with_writer(Arc::new(lines));
+    let _log = tracing::subscriber::set_default(lines.finish());
+    scene.give("any", b"");
+    let said = || fs::read_to_string(&log).expect("written");
+    let is_said = async {
+        while !said().contains("Caddy is still taking its first config") {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, is_said).await.expect("in time");
+    fs::write(scene.folder.path().join("serves"), "").expect("written");
+    scene.until_up().await;
+    assert_eq!(said().matches("still taking").count(), 1);
+    scene.abort.cancel();
+    scene.ended().await;
 }
 
 #[tokio::test]

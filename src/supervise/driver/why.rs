@@ -1,10 +1,13 @@
-//! Why no Caddy runs, and how that is said.
+//! Why no Caddy runs or serves, and how that is said.
 
 use std::path::Path;
 
-use tracing::{error, warn};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
 
-use crate::supervise::{ExitCause, Listener};
+use super::Driver;
+use crate::supervise::state::{Answer, Stage};
+use crate::supervise::{ExitCause, Listener, Ping};
 
 /// What Caddy says at a port below 1024 without the right to it.
 const MAY_NOT_LISTEN: &str = ": bind: permission denied";
@@ -56,5 +59,23 @@ impl Why {
                 );
             }
         }
+    }
+}
+
+impl<P: Ping> Driver<'_, P> {
+    /// Says once of a Caddy that lives, but has taken long to serve, that it is waited for.
+    pub(super) fn say_if_slow(&mut self, answer: Answer) {
+        let is_starting = matches!(self.state.stage, Stage::Starting { .. });
+        let is_slow = self.slow_at.is_some_and(|at| at <= Instant::now());
+        if !is_starting || !is_slow || answer != Answer::Alive {
+            return;
+        }
+        self.slow_at = None;
+        let within = self.options.timing.ready_within;
+        info!(
+            epoch = self.state.epoch,
+            ?within,
+            "Caddy is still taking its first config; waiting for it."
+        );
     }
 }
