@@ -32,10 +32,12 @@ const ENVIRONMENT_TEXTS: &[&str] = &[
     "context deadline exceeded",
 ];
 
-/// Behind the index of a route: the route of a subroute that is its first handler
-/// (`RouteList.ProvisionHandlers` in `modules/caddyhttp/routes.go`, `Subroute.Provision`).
-const INNER: &str = " loading handler modules: position 0: loading module 'subroute': provision \
-                     http.handlers.subroute: setting up subroutes: route ";
+/// Behind the index of a route: the position of a handler in it, and the route of that handler, if
+/// it is a subroute (`RouteList.ProvisionHandlers` in `modules/caddyhttp/routes.go`,
+/// `Subroute.Provision`).
+const POSITION: &str = " loading handler modules: position ";
+const INNER: &str = " loading module 'subroute': provision http.handlers.subroute: setting up \
+                     subroutes: route ";
 
 /// The server and the place of the route that a message names, as in `server https: setting up
 /// route handlers: route 5: …` (`modules/caddyhttp/app.go` and `autohttps.go`): its index, and those
@@ -52,11 +54,17 @@ pub fn named_route(message: &str) -> Option<(ServerName, Vec<usize>)> {
     let (_, rest) = rest.split_once(": route ")?;
     let (first, mut behind) = index(rest)?;
     let mut place = vec![first];
-    while let Some((inner, rest)) = behind.strip_prefix(INNER).and_then(index) {
+    while let Some((inner, rest)) = inner(behind) {
         place.push(inner);
         behind = rest;
     }
     Some((server, place))
+}
+
+/// The index of a route within the one before this text, and what stands behind it.
+fn inner(text: &str) -> Option<(usize, &str)> {
+    let (_, behind) = text.strip_prefix(POSITION).and_then(index)?;
+    behind.strip_prefix(INNER).and_then(index)
 }
 
 /// A text's index, and what stands behind it.
@@ -133,6 +141,13 @@ mod tests {
                 "server http: setting up route handlers: route 3: {inner} 2: {inner} 1: loading matcher modules: x"
             ),
             Some((ServerName::Http, &[3, 2, 1])),
+        );
+        let second = inner.replace("position 0", "position 1");
+        check(
+            &format!(
+                "server http: setting up route handlers: route 3: {second} 2: loading matcher modules: x"
+            ),
+            Some((ServerName::Http, &[3, 2])),
         );
         check(
             &format!("server http: setting up route handlers: route 3: {inner} x"),

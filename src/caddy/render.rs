@@ -188,7 +188,8 @@ pub struct Rendered {
     /// The fingerprint of those bytes.
     pub fingerprint: Fingerprint,
     /// Which key stands at which place of a server's routes. Routes of our own (normalisation,
-    /// redirects, 404) are in no key's place, nor are those that serve several hosts.
+    /// redirects, 404) are in no key's place; those that serve several hosts in the same way are in
+    /// that of one of them.
     pub places: Places,
 }
 

@@ -91,7 +91,7 @@ fn kind(n: u16, port: u16) -> Vec<Site> {
     match n % 10 {
         0..=2 => vec![whole()],
         // Four at a time are alike.
-        3 => vec![whole().retry(u64::from(n / 40))],
+        3 => vec![whole().retry(u64::from(100 + n / 40))],
         4 => vec![whole(), below("path").strip()],
         5 => vec![below("path/deeper")],
         6 => vec![whole().policy(LbPolicy::First)],

@@ -58,6 +58,12 @@ impl Part {
         })
     }
 
+    /// Whether all parts are surely the same of both.
+    pub(super) fn are_same(a: &Route, b: &Route) -> bool {
+        let each = [Self::Accounts, Self::Answer];
+        a.serving == b.serving || each.into_iter().all(|part| part.is_same(a, b))
+    }
+
     /// Whether it is surely the same of both.
     pub(super) fn is_same(self, a: &Route, b: &Route) -> bool {
         let (Some(a), Some(b)) = (handling(a), handling(b)) else {

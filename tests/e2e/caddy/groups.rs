@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use sh0_agent::caddy::admin::Admin;
+use sh0_agent::caddy::config::{Handler, Matcher, Pattern, Route, ServerName};
 use sh0_agent::caddy::render::{Grouping, RenderOptions, render};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::damaged;
 use crate::child::{CaddyChild, place};
 use crate::harness::client;
 use crate::tables::grouped::many;
+use crate::tables::{site, table};
 
 /// So many that both kinds of groups are full, and parts of their own stand in a tree.
 const HOSTS: u16 = 1_400;
@@ -141,4 +145,42 @@ async fn hosts_that_share_routes_are_answered_as_in_a_flat_list() {
     );
     assert!(answer("h49.example.com GET / user69").starts_with("401"));
     assert!(answer("h19.example.com POST / ").contains(r#"Some("19")"#));
+}
+
+/// What is refused of a route that hosts share is refused of each of them.
+#[tokio::test]
+async fn a_refusal_of_a_shared_route_names_one_of_its_hosts() {
+    let (dir, options) = place();
+    let options = RenderOptions {
+        grouping: Grouping::Always,
+        ..options
+    };
+    let hosts = ["a.example.com", "b.example.com"];
+    let both = |host: &str| [format!("{host}/api"), host.to_owned()];
+    let sites = hosts.into_iter().flat_map(both);
+    let rendered = render(&table(sites.map(|of| site(&of, "127.0.0.1:9"))), &options);
+    let servers = &rendered.config.apps.http.servers;
+    let routes = &servers[&ServerName::Http].routes;
+    let is_shared = |route: &Route| matches!(route.handle.first(), Some(Handler::Map(_)));
+    let shared = routes.iter().position(is_shared).expect("they share one");
+    let caddy = CaddyChild::start(dir.path(), &rendered.json).await;
+    for (index, key) in ["a.example.com/api", "a.example.com"].iter().enumerate() {
+        let json = damaged(&rendered, shared, |route| {
+            let Some(Handler::Subroute(within)) = route.handle.get_mut(1) else {
+                panic!("{route:?}");
+            };
+            let wrong = Pattern {
+                pattern: "(not closed".to_owned(),
+            };
+            let matcher = Matcher {
+                path_regexp: Some(wrong),
+                ..Matcher::default()
+            };
+            within.routes[index].matchers.push(matcher);
+        });
+        let error = (caddy.admin.load(json).await).expect_err("it is damaged");
+        let message = error.to_string();
+        let blamed = rendered.blame(&message).map(ToString::to_string);
+        assert_eq!(blamed.as_deref(), Some(*key), "{message}");
+    }
 }

@@ -3,11 +3,11 @@
 //!
 //! Exact hosts do not match each other's requests, so their order among themselves means nothing.
 //! Those that are answered in the same way, with all their paths and options, and differ in what is
-//! dialled, in passwords and in the answer's header fields only, form a *class*: one route for up to a
-//! thousand of them, in which a `map` says which upstream is whose. All others, and small classes, stand in a tree: a route for up to a thousand of
-//! them, within it one for each few dozen, and within those the routes that a flat list would have. A
-//! route of the tree does not end the list, so what matches none of a host's own routes goes on
-//! behind it as in a flat list.
+//! dialled, in passwords and in the answer's header fields only, form a *class*: one route for up to
+//! a thousand of them, in which a `map` says which upstream is whose. All others, and small classes,
+//! stand in a tree: a route for up to a thousand of them, within it one for each few dozen, and within
+//! those the routes that a flat list would have. A route of the tree does not end the list, so what
+//! matches none of a host's own routes goes on behind it as in a flat list.
 //!
 //! Every host stands in the matcher of a top-level route: automatic HTTPS reads no others
 //! (`modules/caddyhttp/autohttps.go`).
@@ -24,9 +24,9 @@ mod own_parts;
 
 use classes::{Class, Classes};
 
-/// So many hosts are in a route of a class or of redirects: `map` compares one by one. Of Caddy's time for a
-/// request to the middle one of 10,000 hosts, profiles show for finding it 13 % with 128, 10 % with
-/// 256 and 512, 9 % with 1,024, 8 % with 1,536 and 9 % with 2,048.
+/// So many hosts are in a route of a class or of redirects: `map` compares one by one. Of Caddy's time
+/// for a request to the middle one of 10,000 hosts, profiles show for finding it 13 % with 128, 10 %
+/// with 256 and 512, 9 % with 1,024, 8 % with 1,536 and 9 % with 2,048.
 pub(super) const HOSTS_PER_ROUTE: usize = 1_024;
 /// Of how many hosts a class is at least that stands beside the tree instead of in it. A request
 /// passes all those before its own, so there must not be many.

@@ -119,7 +119,7 @@ impl<'a> Class<'a> {
                     handle: [map].into_iter().chain(shared).collect(),
                     terminal,
                 },
-                keys: Vec::new(),
+                keys: keys(part, terminal),
             }
         });
         routes.collect()
@@ -138,6 +138,23 @@ impl<'a> Class<'a> {
             }
         }
     }
+}
+
+/// Whose the places within a route of these hosts are. What Caddy refuses there it refuses for each
+/// of them, so it is the first one's; nobody's where hosts have parts of their own, one of which may
+/// be to blame.
+fn keys(hosts: &[InClass<'_>], is_only: bool) -> Vec<(Vec<usize>, RouteKey)> {
+    let Some(first) = hosts.first() else {
+        return Vec::new();
+    };
+    let routes = first.host.1.iter().enumerate();
+    if { routes.clone() }.any(|(index, _)| own_parts::differ(hosts, index)) {
+        return Vec::new();
+    }
+    let place = |index| if is_only { Vec::new() } else { vec![index] };
+    routes
+        .map(|(index, (key, _))| (place(index), (*key).clone()))
+        .collect()
 }
 
 impl Dials {

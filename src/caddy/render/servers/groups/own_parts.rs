@@ -29,6 +29,13 @@ pub(super) fn any(part: Part, route: &Route) -> Option<Handler> {
     part.is_of(route).then(|| subroute(vec![any()]))
 }
 
+/// Whether the routes with this number, of each of these hosts, differ in a part.
+pub(super) fn differ(hosts: &[InClass<'_>], index: usize) -> bool {
+    let mut routes = hosts.iter().filter_map(|member| member.host.1.get(index));
+    let first = routes.next();
+    first.is_some_and(|(_, first)| routes.any(|(_, route)| !Part::are_same(first, route)))
+}
+
 /// This part of the routes with this number, of each of these hosts.
 ///
 /// # Panics
