@@ -113,7 +113,7 @@ impl Agent {
         let mut agent = command(env!("CARGO_BIN_EXE_sh0-agent"));
         // Settings come from the test alone.
         for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("SH0_")) {
-            if !["SH0_CADDY", "SH0_GROUP_HOSTS"].contains(&key.as_str()) {
+            if !["SH0_CADDY", "SH0_GROUP_HOSTS", "SH0_UPSTREAMS"].contains(&key.as_str()) {
                 agent.env_remove(key);
             }
         }
