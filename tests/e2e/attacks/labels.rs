@@ -15,6 +15,9 @@ use crate::hostile_rows::{self, FILES, rows};
 /// Rows in one config.
 const BATCH: usize = 64;
 
+/// What is seen of a connection that ends without an answer, as the end of a load may have it.
+const CUT: &str = "None";
+
 #[tokio::test]
 async fn caddy_takes_what_becomes_of_every_row_and_serves_its_neighbour() {
     let mirror = Mirror::start().await;
@@ -39,7 +42,10 @@ async fn caddy_takes_what_becomes_of_every_row_and_serves_its_neighbour() {
         let rendered = serving(evil.collect());
         let loaded = caddy.load(rendered.json).await;
         loaded.unwrap_or_else(|error| panic!("{error:?} in {batch:?}"));
-        let answer = seen(options.http_port, "neighbour.test", "/", "").await;
+        let mut answer = seen(options.http_port, "neighbour.test", "/", "").await;
+        if answer == CUT {
+            answer = seen(options.http_port, "neighbour.test", "/", "").await;
+        }
         assert_eq!(answer, alone, "{batch:?}");
     }
     assert_eq!(caddy.logged("panic"), 0);
