@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reqwest::redirect::Policy;
+use reqwest::{RequestBuilder, Response};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -37,14 +38,8 @@ impl Answer {
 /// loads of a config with nothing but a fixed answer.
 const TRIES: usize = 3;
 
-/// `GET http://<host><path>` at this port of the loopback.
-pub(crate) async fn get(port: u16, host: &str, path: &str) -> Answer {
-    let client = reqwest::Client::builder()
-        .redirect(Policy::none())
-        .no_proxy();
-    let client = client.build().expect("a plain client");
-    let request = client.get(format!("http://127.0.0.1:{port}{path}"));
-    let request = request.header("Host", host);
+/// What Caddy answers to this request, which has no body.
+pub(crate) async fn answered(request: RequestBuilder) -> Response {
     let ask = || request.try_clone().expect("it has no body").send();
     let mut answer = ask().await;
     for _ in 1..TRIES {
@@ -52,7 +47,17 @@ pub(crate) async fn get(port: u16, host: &str, path: &str) -> Answer {
             answer = ask().await;
         }
     }
-    let response = answer.expect("Caddy answers");
+    answer.expect("Caddy answers")
+}
+
+/// `GET http://<host><path>` at this port of the loopback.
+pub(crate) async fn get(port: u16, host: &str, path: &str) -> Answer {
+    let client = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .no_proxy();
+    let client = client.build().expect("a plain client");
+    let request = client.get(format!("http://127.0.0.1:{port}{path}"));
+    let response = answered(request.header("Host", host)).await;
     Answer {
         status: response.status().as_u16(),
         headers: response.headers().clone(),

@@ -8,6 +8,7 @@ use sh0_agent::caddy::render::{Grouping, RenderOptions, render};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::client::answered;
 use super::damaged;
 use crate::child::{CaddyChild, place};
 use crate::harness::client;
@@ -62,8 +63,7 @@ async fn answers(port: u16) -> BTreeMap<String, String> {
             Some(user) => asked.basic_auth(user, Some("open sesame")),
             None => asked,
         };
-        let response = asked.header("Host", host).send().await;
-        let response = response.expect("Caddy answers");
+        let response = answered(asked.header("Host", host)).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let headers = ["x-site", "location"].map(|name| headers.get(name).cloned());
         let body = response.text().await.expect("a body");
