@@ -160,17 +160,24 @@ fn branch<'h>(part: &[Member<'h>], within: impl Fn(&[Member<'h>]) -> Vec<Grouped
         }));
     }
     Grouped {
-        route: ConfigRoute {
-            id: None,
-            matchers: vec![matching_hosts(&hosts)],
-            handle: vec![Handler::Subroute(Subroute {
-                routes,
-                errors: None,
-            })],
-            terminal: false,
-        },
+        route: of_hosts(&hosts, vec![subroute(routes)], false),
         keys,
     }
+}
+
+/// What handles the requests of these hosts; whether nothing goes on behind it.
+pub(super) fn of_hosts(hosts: &[&Hostname], handle: Vec<Handler>, terminal: bool) -> ConfigRoute {
+    ConfigRoute {
+        id: None,
+        matchers: vec![matching_hosts(hosts)],
+        handle,
+        terminal,
+    }
+}
+
+fn subroute(routes: Vec<ConfigRoute>) -> Handler {
+    let errors = None;
+    Handler::Subroute(Subroute { routes, errors })
 }
 
 /// The list in as few parts of at most `max` as can be, all but the last of the same length.

@@ -62,12 +62,8 @@ impl RouteList<'_> {
             let hosts: Vec<&Hostname> = part.iter().map(|(host, _)| *host).collect();
             let origins = { part.iter() }.map(|(host, origin)| (*host, vec![origin.clone()]));
             let origins = groups::map(vec![ORIGIN.to_owned()], origins);
-            self.routes.push(Route {
-                id: None,
-                matchers: vec![matching_hosts(&hosts)],
-                handle: vec![origins, handlers::redirect(ORIGIN)],
-                terminal: true,
-            });
+            let handle = vec![origins, handlers::redirect(ORIGIN)];
+            self.routes.push(groups::of_hosts(&hosts, handle, true));
         }
     }
 

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::own_parts;
-use super::{Grouped, HOSTS_PER_ROUTE, Host, Member, evenly, map, may_be_mapped};
+use super::{
+    Grouped, HOSTS_PER_ROUTE, Host, Member, evenly, map, may_be_mapped, of_hosts, subroute,
+};
 use crate::caddy::Fingerprint;
-use crate::caddy::config::{Handler, Matcher, Route as ConfigRoute, Subroute};
+use crate::caddy::config::{Handler, Matcher, Route as ConfigRoute};
 use crate::caddy::render::chain::{self, Last, Part};
 use crate::caddy::render::paths::matcher;
-use crate::caddy::render::servers::matching_hosts;
 use crate::caddy::render::{RenderOptions, handlers};
 use crate::model::{Handling, Hostname, LbPolicy, Protection};
 use crate::routes::{Route, RouteKey, Serving};
@@ -113,12 +114,7 @@ impl<'a> Class<'a> {
             let map = map((0..numbers).map(upstream).collect(), dials);
             let (shared, terminal) = self.shared(part, options);
             Grouped {
-                route: ConfigRoute {
-                    id: None,
-                    matchers: vec![matching_hosts(&hosts)],
-                    handle: [map].into_iter().chain(shared).collect(),
-                    terminal,
-                },
+                route: of_hosts(&hosts, [map].into_iter().chain(shared).collect(), terminal),
                 keys: keys(part, terminal),
             }
         });
@@ -131,11 +127,7 @@ impl<'a> Class<'a> {
         let mut routes = within(self.first(), &self.numbers, options, part);
         match routes.as_mut_slice() {
             [only] if only.matchers.is_empty() => (std::mem::take(&mut only.handle), true),
-            _ => {
-                let errors = None;
-                let within = Handler::Subroute(Subroute { routes, errors });
-                (vec![within], false)
-            }
+            _ => (vec![subroute(routes)], false),
         }
     }
 }

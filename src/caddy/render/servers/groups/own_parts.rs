@@ -7,11 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::classes::InClass;
-use super::{MEMBERS_PER_BRANCH, evenly};
+use super::{MEMBERS_PER_BRANCH, evenly, of_hosts, subroute};
 use crate::caddy::Fingerprint;
-use crate::caddy::config::{Handler, Route as ConfigRoute, Subroute};
+use crate::caddy::config::{Handler, Route as ConfigRoute};
 use crate::caddy::render::chain::Part;
-use crate::caddy::render::servers::matching_hosts;
 use crate::model::Hostname;
 use crate::routes::Route;
 
@@ -68,11 +67,11 @@ pub(super) fn of_each(hosts: &[InClass<'_>], index: usize, part: Part) -> Option
             None => own.push((vec![host], handler)),
         }
     }
-    (!own.is_empty()).then(|| of_hosts(own))
+    (!own.is_empty()).then(|| by_host(own))
 }
 
 /// These parts, each for its hosts.
-fn of_hosts(mut own: Vec<Own<'_>>) -> Handler {
+fn by_host(mut own: Vec<Own<'_>>) -> Handler {
     if own.len() == 1
         && let Some((_, all)) = own.pop()
     {
@@ -83,25 +82,12 @@ fn of_hosts(mut own: Vec<Own<'_>>) -> Handler {
     }
     let branches = evenly(&own, MEMBERS_PER_BRANCH).map(|part| {
         let hosts: Vec<&Hostname> = part.iter().flat_map(|(hosts, _)| hosts).copied().collect();
-        by_host(&hosts, subroute(part.iter().map(leaf).collect()))
+        let routes = part.iter().map(leaf).collect();
+        of_hosts(&hosts, vec![subroute(routes)], false)
     });
     subroute(branches.collect())
 }
 
 fn leaf((hosts, handler): &Own<'_>) -> ConfigRoute {
-    by_host(hosts, handler.clone())
-}
-
-fn by_host(hosts: &[&Hostname], handler: Handler) -> ConfigRoute {
-    ConfigRoute {
-        id: None,
-        matchers: vec![matching_hosts(hosts)],
-        handle: vec![handler],
-        terminal: false,
-    }
-}
-
-fn subroute(routes: Vec<ConfigRoute>) -> Handler {
-    let errors = None;
-    Handler::Subroute(Subroute { routes, errors })
+    of_hosts(hosts, vec![handler.clone()], false)
 }
