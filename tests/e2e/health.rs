@@ -101,11 +101,6 @@ impl Scene {
         names.dedup();
         names
     }
-
-    async fn loads(&self) -> u64 {
-        self.agent.settled().await;
-        self.agent.loads().await
-    }
 }
 
 #[tokio::test]
@@ -120,7 +115,7 @@ async fn a_replica_that_fails_its_health_check_leaves_and_returns_without_a_load
             .ok_or(format!("{names:?}"))
     })
     .await;
-    let loads = scene.loads().await;
+    let loads = scene.agent.loads().await;
     let load = scene.agent.load(&scene.host, "web", Kind::Kept, 4);
     scene.set_health(&one, false).await;
     scene.says(&one, "waiting", "status 503").await;
@@ -143,14 +138,14 @@ async fn a_replica_that_fails_its_health_check_leaves_and_returns_without_a_load
     assert_eq!(scene.answerers().await, ["web-1", "web-2"]);
     let counts = load.stop().await;
     assert!(counts.failed() == 0 && counts.ok() > 200, "{counts:?}");
-    assert_eq!(scene.loads().await, loads);
+    assert_eq!(scene.agent.loads().await, loads);
 }
 
 #[tokio::test]
 async fn a_lone_container_whose_healthcheck_fails_goes_on() {
     let scene = Scene::start().await;
     let web = scene.ready(scene.replica("web-1").with_health()).await;
-    let loads = scene.loads().await;
+    let loads = scene.agent.loads().await;
     scene.set_health(&web, false).await;
     scene
         .says(&web, "routed", "its HEALTHCHECK fails; it goes on")
@@ -164,7 +159,7 @@ async fn a_lone_container_whose_healthcheck_fails_goes_on() {
     scene.set_health(&two, false).await;
     scene.says(&two, "waiting", "its HEALTHCHECK fails").await;
     assert_eq!(scene.answerers().await, ["web-1"]);
-    assert_eq!(scene.loads().await, loads);
+    assert_eq!(scene.agent.loads().await, loads);
 }
 
 #[tokio::test]
@@ -285,7 +280,7 @@ async fn requests_that_all_replicas_with_passive_checks_refuse_are_tried_on() {
 async fn a_neighbour_that_crashes_again_and_again_costs_one_load_and_one_warning() {
     let scene = Scene::start().await;
     scene.ready(scene.replica("web-1")).await;
-    let loads = scene.loads().await;
+    let loads = scene.agent.loads().await;
     let load = scene.agent.load(&scene.host, "web", Kind::Kept, 8);
     let crashes = scene
         .site("crashes")
@@ -299,7 +294,7 @@ async fn a_neighbour_that_crashes_again_and_again_costs_one_load_and_one_warning
     assert!(counts.ok() > 500, "{counts:?}");
     // One load cuts kept connections of clients that happen to ask at that instant: each once.
     assert!(counts.failed() <= 8, "{counts:?}");
-    assert!(scene.loads().await - loads <= 1);
+    assert!(scene.agent.loads().await - loads <= 1);
     let said = scene.agent.logged("ends again and again");
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains(&crashes.name), "{said:?}");

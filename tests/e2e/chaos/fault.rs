@@ -166,7 +166,7 @@ impl Scene<'_> {
     async fn end_agent(&mut self, by: Signal, damage: Damage, caddy_ends: bool) {
         let caddy = self.agent.caddy_pid().await;
         // And the one that may be under way: it is in nobody's count.
-        self.loads_before += self.agent.loads().await - self.loads_at + 1;
+        self.loads_before += self.agent.loads_so_far().await - self.loads_at + 1;
         assert!(signal(self.agent.pid(), by), "it runs");
         self.agent.until_exit().await;
         if caddy_ends {

@@ -108,7 +108,7 @@ impl Scene {
             (answer.status == 200).then_some(()).ok_or(answer.summary())
         })
         .await;
-        let loads = self.loads().await;
+        let loads = self.agent.loads().await;
         let mut plan = Plan::new(self.agent.http_port, &self.host, "web");
         plan.kinds = Kind::ALL.to_vec();
         plan.clients = CLIENTS;
@@ -129,12 +129,6 @@ impl Scene {
         };
         watch.go_on().await;
         watch
-    }
-
-    /// How many loads Caddy has taken, none being due.
-    pub(super) async fn loads(&self) -> u64 {
-        self.agent.settled().await;
-        self.agent.loads().await
     }
 }
 
@@ -179,7 +173,7 @@ impl Watch<'_> {
         })
         .await;
         let report = self.load.stop().await;
-        let loads = self.scene.loads().await - self.loads;
+        let loads = self.scene.agent.loads().await - self.loads;
         println!(
             "{}",
             serde_json::json!({ "loads": loads, "report": &report })
