@@ -6,15 +6,13 @@
 #[path = "core/sites.rs"]
 mod sites;
 
-use std::sync::Arc;
-
 use allocation_counter::{AllocationInfo, measure};
 use serde_json::json;
 use sh0_agent::caddy::render::render;
 use sh0_agent::discovery::wire;
 use sh0_agent::labels::TlsSetting;
 use sh0_agent::model::{Container, Snapshot};
-use sh0_agent::routes::Builder;
+use sh0_agent::routes::{Builder, Claims};
 use sh0_agent::settings::Settings;
 
 use self::sites::{built_by, container, moved};
@@ -33,7 +31,7 @@ fn changes() {
     for size in SIZES {
         let snapshot = Snapshot::new((0..size).map(container));
         let mut builder = Builder::default();
-        let mut claims = Arc::default();
+        let mut claims = Claims::new();
         let mut all = 0;
         // The second time what the first said about claims is known.
         for _ in 0..2 {
@@ -73,7 +71,7 @@ fn memory() {
         });
         let mut builder = Builder::default();
         let of_table = measure(|| {
-            let claims = Arc::default();
+            let claims = Claims::new();
             built = Some(built_by(&mut builder, &snapshot, &claims, TlsSetting::Off));
         });
         let of_config = measure(|| {

@@ -26,7 +26,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 const SIZES: [u32; 3] = [100, 1_000, 10_000];
 
 /// The table of these containers, from nothing.
-fn built(snapshot: &Snapshot, claims: &Arc<Claims>, default_tls: TlsSetting) -> Built {
+fn built(snapshot: &Snapshot, claims: &Claims, default_tls: TlsSetting) -> Built {
     built_by(&mut Builder::default(), snapshot, claims, default_tls)
 }
 
@@ -36,7 +36,7 @@ fn core(criterion: &mut Criterion) {
     group.sample_size(10);
     for size in SIZES {
         let snapshot = Snapshot::new((0..size).map(container));
-        let before = built(&snapshot, &Arc::default(), TlsSetting::Auto);
+        let before = built(&snapshot, &Claims::new(), TlsSetting::Auto);
         group.bench_function(BenchmarkId::new("parse labels", size), |bench| {
             bench.iter(|| {
                 for container in snapshot.containers() {
@@ -59,7 +59,7 @@ fn core(criterion: &mut Criterion) {
             slots: Some(slots),
             ..options.clone()
         };
-        let before = built(&snapshot, &Arc::default(), TlsSetting::Off);
+        let before = built(&snapshot, &Claims::new(), TlsSetting::Off);
         group.bench_function(
             BenchmarkId::new("render to slots without TLS", size),
             |bench| {
@@ -101,7 +101,7 @@ fn core(criterion: &mut Criterion) {
 /// What a person or a program reads of ten thousand sites.
 fn status(criterion: &mut Criterion) {
     let snapshot = Snapshot::new((0..10_000).map(container));
-    let built = built(&snapshot, &Arc::default(), TlsSetting::Off);
+    let built = built(&snapshot, &Claims::new(), TlsSetting::Off);
     let status = Status {
         rows: built.rows,
         table: built.table,

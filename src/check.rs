@@ -14,7 +14,6 @@ mod others;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::compose::{Loaded, Place, Source};
 use crate::diagnostic::{Code, LabelRef, Severity};
@@ -91,9 +90,9 @@ impl From<&Settings> for Rules {
 #[derive(Debug, Clone, Default)]
 pub struct Remembered {
     /// Who owns which host.
-    pub claims: Arc<Claims>,
+    pub claims: Claims,
     /// The forms in which routes worked last.
-    pub last_good: Arc<LastGood>,
+    pub last_good: LastGood,
     /// The time, in seconds since 1970.
     pub now: u64,
 }

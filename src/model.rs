@@ -4,7 +4,6 @@
 //! (that is `discovery::convert`), of labels' meaning (`labels`) or of Caddy.
 
 mod app;
-mod by_pool;
 mod changes;
 mod container;
 mod few;
@@ -18,11 +17,11 @@ mod name;
 mod obtaining;
 mod pool;
 mod route;
+mod shared_map;
 mod shown;
 mod tls;
 
 pub use app::{AppKey, Owner};
-pub use by_pool::ByPool;
 pub(crate) use changes::changes;
 pub use container::{
     Address, Container, ContainerId, ContainerRef, ContainerState, Health, NetworkMode, Snapshot,
@@ -46,5 +45,6 @@ pub use name::{
 pub use obtaining::{Obtaining, Obtainings};
 pub use pool::PoolKey;
 pub use route::{LbPolicy, ReadyCheck, RouteId, RouteName, Scheme, Weight};
+pub use shared_map::{SharedMap, SharedSet};
 pub(crate) use shown::shown;
 pub use tls::TlsVersion;

@@ -28,9 +28,9 @@ use crate::routes::{Absent, Claims, LastGood};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
     /// Who owns which host.
-    pub claims: Arc<Claims>,
+    pub claims: Claims,
     /// The labels by which each route was last accepted.
-    pub last_good: Arc<LastGood>,
+    pub last_good: LastGood,
     /// The apps among them that have no container, and since when.
     pub absent: Absent,
     /// The apps that a person halted.
@@ -211,11 +211,11 @@ mod tests {
             by: "root".to_owned(),
         };
         State {
-            claims: BTreeMap::from([(host, claim)]).into(),
+            claims: [(host, claim)].into(),
             absent: BTreeMap::from([(app.clone(), 8)]),
             halts: BTreeMap::from([(app.clone(), halt)]).into(),
             deserted: BTreeMap::from([(app.clone(), 10)]),
-            last_good: BTreeMap::from([(RouteId { app, route }, labels)]).into(),
+            last_good: [(RouteId { app, route }, labels)].into(),
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
         };
         Remembered {
             containers: vec![container.into()],
-            proven: Arc::new([(web.clone(), ([10, 0, 0, 1], 80).into())].into()),
+            proven: [(web.clone(), ([10, 0, 0, 1], 80).into())].into(),
             draining: [web].into(),
             engine: Some("1 2".to_owned()),
             live_restore: true,

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Diagnostic;
-use crate::model::{ByPool, Obtainings};
+use crate::model::{Obtainings, PoolKey, SharedMap, SharedSet};
 use crate::routes::{RouteTable, Row};
 use crate::slots::WaitingRoom;
 
@@ -54,16 +54,16 @@ pub struct Status {
     /// The apps whose requests a person holds back, by name.
     pub halts: Arc<Vec<Halted>>,
     /// What every labelled container gets.
-    pub rows: Arc<Vec<Arc<Row>>>,
+    pub rows: SharedSet<Arc<Row>>,
     /// What users wrote wrong, sorted.
     pub diagnostics: Arc<Vec<Diagnostic>>,
     /// What happened lately.
     pub history: Arc<History>,
     /// How the last container of each pool came, as far as any has since the agent started.
-    pub pickups: ByPool<Pickup>,
+    pub pickups: SharedMap<PoolKey, Pickup>,
     /// How many requests wait for a container of each pool; always the present number.
     #[serde(serialize_with = "pools::who_wait")]
-    pub waiting: ByPool<WaitingRoom>,
+    pub waiting: SharedMap<PoolKey, WaitingRoom>,
     /// The certificates that Caddy is getting, by host.
     pub obtainings: Arc<Obtainings>,
     /// The routes of the newest config.

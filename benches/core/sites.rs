@@ -1,7 +1,6 @@
 //! Containers for the benchmarks of the core.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use sh0_agent::labels::{Permits, TlsSetting};
 use sh0_agent::model::{
@@ -42,13 +41,13 @@ pub(crate) fn container(n: u32) -> Container {
 pub(crate) fn built_by(
     builder: &mut Builder,
     snapshot: &Snapshot,
-    claims: &Arc<Claims>,
+    claims: &Claims,
     default_tls: TlsSetting,
 ) -> Built {
     builder.build(&Inputs {
         snapshot,
         claims,
-        last_good: &Arc::new(LastGood::new()),
+        last_good: &LastGood::new(),
         absent: &Absent::new(),
         refused: &Refused::new(),
         prefix: "sh0",
@@ -72,6 +71,6 @@ pub(crate) fn moved(snapshot: &Snapshot, number: u32, last: u8) -> Snapshot {
         address.ipv4 = Some([192, 168, 0, last].into());
     }
     let mut next = snapshot.clone();
-    next.update(&[one.id.clone()].into(), Snapshot::new([one]));
+    next.update(&[one.id.clone()].into(), &Snapshot::new([one]));
     next
 }

@@ -10,8 +10,8 @@ use super::{Checked, Remembered, Rules, said};
 use crate::compose::{Loaded, Project};
 use crate::diagnostic::LabelRef;
 use crate::labels::{Key, Scope, is_secret, key_info, keys};
-use crate::model::{AppKey, Labels, Owner, RouteId, RouteName};
-use crate::routes::{Built, RowState};
+use crate::model::{AppKey, Owner, RouteId, RouteName};
+use crate::routes::{Built, LastGood, RowState};
 
 /// A row of a running agent's status.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -201,7 +201,7 @@ impl Comparison<'_> {
         if before.app != id.app {
             differences.push(format!("it is `{}` now", before.app));
         }
-        let of = |id: &RouteId, all: &BTreeMap<RouteId, Labels>| all.get(id).cloned();
+        let of = |id: &RouteId, all: &LastGood| all.get(id).cloned();
         let (Some(old), Some(new)) = (of(before, &self.remembered.last_good), of(id, &built.good))
         else {
             return differences;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::changes::changes;
 use super::few::Few;
 use super::labels::Labels;
+use super::shared_map::SharedMap;
 use super::shown::shown;
 
 /// Docker's own names are plain and short; other engines may take anything.
@@ -241,7 +241,7 @@ pub(crate) fn has_prefix<'a, K: AsRef<str> + 'a>(
 /// A clone shares all of it until one of the two is updated.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
-    containers: Arc<BTreeMap<ContainerId, Arc<Container>>>,
+    containers: SharedMap<ContainerId, Arc<Container>>,
     /// By container, those that use its network.
     borrowers: Arc<BTreeMap<ContainerId, BTreeSet<ContainerId>>>,
 }
@@ -252,26 +252,14 @@ impl Snapshot {
     pub fn new<C: Into<Arc<Container>>>(containers: impl IntoIterator<Item = C>) -> Self {
         let containers = containers.into_iter().map(Into::into);
         let mut snapshot = Self::default();
-        snapshot.extend(containers.map(|c: Arc<Container>| (c.id.clone(), c)));
+        snapshot.change(containers.map(|c: Arc<Container>| (c.id.clone(), Some(c))));
         snapshot
-    }
-
-    fn extend(&mut self, containers: impl IntoIterator<Item = (ContainerId, Arc<Container>)>) {
-        let all = Arc::make_mut(&mut self.containers);
-        all.extend(containers.into_iter().inspect(|(id, container)| {
-            if let Some(lender) = container.lender() {
-                let borrowers = Arc::make_mut(&mut self.borrowers);
-                let of_lender = borrowers.entry(lender.clone()).or_default();
-                of_lender.insert(id.clone());
-            }
-        }));
     }
 
     /// Takes over what a look at these containers alone has shown, in `seen`: those that it lacks
     /// are gone.
-    pub fn update(&mut self, asked: &BTreeSet<ContainerId>, seen: Self) {
-        let all = Arc::make_mut(&mut self.containers);
-        for gone in asked.iter().filter_map(|id| all.remove(id)) {
+    pub fn update(&mut self, asked: &BTreeSet<ContainerId>, seen: &Self) {
+        for gone in asked.iter().filter_map(|id| self.containers.get(id)) {
             let Some(lender) = gone.lender() else {
                 continue;
             };
@@ -283,12 +271,30 @@ impl Snapshot {
                 }
             }
         }
-        self.extend(Arc::unwrap_or_clone(seen.containers));
+        let gone = asked.iter().map(|id| (id.clone(), None));
+        let seen = seen
+            .containers
+            .iter()
+            .map(|(id, c)| (id.clone(), Some(Arc::clone(c))));
+        self.change(gone.chain(seen));
+    }
+
+    /// Puts in these containers, and takes out those of which there is none.
+    fn change(&mut self, containers: impl Iterator<Item = (ContainerId, Option<Arc<Container>>)>) {
+        let borrowers = &mut self.borrowers;
+        self.containers.apply(containers.inspect(|(id, container)| {
+            if let Some(lender) = container.as_ref().and_then(|container| container.lender()) {
+                let borrowers = Arc::make_mut(borrowers);
+                let of_lender = borrowers.entry(lender.clone()).or_default();
+                of_lender.insert(id.clone());
+            }
+        }));
     }
 
     /// The containers that are new, gone or different since an earlier snapshot.
     pub fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a ContainerId> {
-        changes(&before.containers, &self.containers).map(|(id, ..)| id)
+        let changes = self.containers.changes_since(&before.containers);
+        changes.map(|(id, ..)| id)
     }
 
     /// The containers that use this one's network.
@@ -297,12 +303,12 @@ impl Snapshot {
     }
 
     /// All containers, by id.
-    pub fn containers(&self) -> impl Iterator<Item = &Container> {
+    pub fn containers(&self) -> impl Iterator<Item = &Container> + Clone {
         self.all_shared().map(|container| &**container)
     }
 
     /// The same, to be kept.
-    pub fn all_shared(&self) -> impl Iterator<Item = &Arc<Container>> {
+    pub fn all_shared(&self) -> impl Iterator<Item = &Arc<Container>> + Clone {
         self.containers.values()
     }
 

@@ -47,11 +47,6 @@ impl PoolKey {
         let key = u64::from_str_radix(text, 16).map(Self).ok()?;
         (key.to_string() == text).then_some(key)
     }
-
-    /// Its first bits as a number; keys are spread evenly over all of them. `bits` is from 1 to 64.
-    pub(super) fn first_bits(self, bits: u32) -> usize {
-        usize::try_from(self.0 >> (u64::BITS - bits)).unwrap_or(usize::MAX)
-    }
 }
 
 impl Serialize for PoolKey {

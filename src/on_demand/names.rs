@@ -73,7 +73,6 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::*;
 
@@ -91,7 +90,7 @@ mod tests {
         ];
         let policy = |(name, mode)| (host(name), HostPolicy::new(mode));
         let names = Names::of(&RouteTable {
-            hosts: Arc::new(hosts.map(policy).into()),
+            hosts: hosts.map(policy).into(),
             fenced: [(host("gone.a.example"), 1), (host("own.a.example"), 2)].into(),
             ..RouteTable::default()
         });

@@ -167,7 +167,7 @@ where
         let before = { self.desired.as_ref() }.map(|desired| &desired.rendered.fingerprint);
         let is_new = before != Some(&rendered.fingerprint);
         self.status.generation += u64::from(is_new);
-        self.status.rows = Arc::clone(&built.rows);
+        self.status.rows = built.rows.clone();
         self.status.table = Arc::clone(&built.table);
         let generation = self.status.generation;
         let desired = Arc::new(Desired {
@@ -191,7 +191,7 @@ where
         self.readiness.run(built, &self.world.prober);
         self.refusals.keep_only(built);
         if built.claims != self.state.claims || built.absent != self.state.absent {
-            self.state.claims = Arc::clone(&built.claims);
+            self.state.claims = built.claims.clone();
             self.state.absent = built.absent.clone();
             self.save();
         }

@@ -1,7 +1,6 @@
 //! The labels by which routes were last accepted, and the file that keeps them beside the claims.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use tracing::warn;
 
@@ -9,7 +8,7 @@ use super::Loop;
 use super::apply::Desired;
 use crate::caddy::admin::Admin;
 use crate::discovery::Engine;
-use crate::model::{Labels, RouteId, changes};
+use crate::model::{Labels, RouteId};
 use crate::probe::Probe;
 use crate::state::{StateError, Store};
 use crate::telemetry::chain;
@@ -28,7 +27,7 @@ where
             return;
         }
         let built = &desired.built;
-        let differing = changes(&self.state.last_good, &built.good);
+        let differing = built.good.changes_since(&self.state.last_good);
         let differing = differing.filter(|(id, ..)| !built.unproven.contains(id));
         let mut differing: Vec<(RouteId, Option<Labels>)> = differing
             .map(|(id, _, good)| (id.clone(), good.cloned()))
@@ -43,13 +42,7 @@ where
         if differing.is_empty() {
             return;
         }
-        let last_good = Arc::make_mut(&mut self.state.last_good);
-        for (id, good) in differing {
-            match good {
-                Some(labels) => drop(last_good.insert(id, labels)),
-                None => drop(last_good.remove(&id)),
-            }
-        }
+        self.state.last_good.apply(differing);
         self.save();
     }
 

@@ -92,7 +92,8 @@ where
         }
         if changes.iter().any(|(_, became)| *became == Became::Removed) {
             let pools: BTreeSet<_> = table.routes.values().map(|route| route.pool.key).collect();
-            self.status.pickups.keep_only(|pool| pools.contains(&pool));
+            let pickups = &mut self.status.pickups;
+            pickups.retain(|pool, _| pools.contains(pool));
         }
         self.status.applied = Some(desired.generation);
         self.remember_good(desired);

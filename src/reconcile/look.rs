@@ -284,7 +284,7 @@ where
             }
             (Ok(seen), Scope::Some(ids)) => {
                 self.answered();
-                self.saw(&ids, seen);
+                self.saw(&ids, &seen);
             }
             (Err(error), _) => self.look_failed(&error),
         }
@@ -339,7 +339,7 @@ where
 
     /// The containers at which it was looked. One that is missing is believed to be gone when that
     /// was reported, else by a look at all of them.
-    fn saw(&mut self, ids: &BTreeSet<ContainerId>, seen: Snapshot) {
+    fn saw(&mut self, ids: &BTreeSet<ContainerId>, seen: &Snapshot) {
         let Some(snapshot) = &mut self.snapshot else {
             return;
         };

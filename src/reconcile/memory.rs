@@ -306,7 +306,7 @@ fn remembered(snapshot: &Snapshot, gates: &Gates, prefix: &str) -> Remembered {
         .filter(|container| is_kept(&&***container));
     let draining = { gates.draining.iter() }.filter(|id| snapshot.get(id).is_some());
     Remembered {
-        proven: Arc::clone(&gates.proven),
+        proven: gates.proven.clone(),
         draining: draining.cloned().collect(),
         containers: kept.cloned().collect(),
         engine: None,

@@ -14,7 +14,7 @@ use super::Loop;
 use super::report::LOGGED_CHANGES_MAX;
 use crate::caddy::admin::Admin;
 use crate::discovery::Engine;
-use crate::model::{ContainerRef, Obtainings};
+use crate::model::{ContainerRef, Obtainings, SharedSet};
 use crate::probe::Probe;
 use crate::routes::{Obstacle, Row};
 use crate::state::Store;
@@ -112,7 +112,7 @@ impl Overdue {
     }
 
     /// Says what has taken too long by now.
-    pub(super) fn say(&mut self, rows: &[Arc<Row>], now: Instant) {
+    pub(super) fn say(&mut self, rows: &SharedSet<Arc<Row>>, now: Instant) {
         for (container, _) in self.addresses.overdue(now) {
             warn!(%container, "The container runs, but Docker has given it no address on its routing network.");
         }
@@ -188,7 +188,7 @@ mod tests {
         let (mut overdue, start) = (Overdue::default(), Instant::now());
         overdue.note(&[], start);
         assert_eq!(overdue.deadline(), Some(start), "at once");
-        overdue.say(&[], start);
+        overdue.say(&SharedSet::default(), start);
         assert_eq!(overdue.deadline(), None, "nobody waits");
         overdue.note(&[], start);
         overdue.note(&[], start);

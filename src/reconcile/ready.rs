@@ -23,7 +23,7 @@ use super::health::{Changed, HealthChecks};
 use super::{Loop, at};
 use crate::caddy::admin::Admin;
 use crate::discovery::{Engine, EngineError, StopRule};
-use crate::model::{Container, ContainerId, ContainerState, Snapshot};
+use crate::model::{Container, ContainerId, ContainerState, SharedSet, Snapshot};
 use crate::probe::Probe;
 use crate::routes::{Built, Gates, Trial};
 use crate::state::Store;
@@ -96,9 +96,7 @@ impl Readiness {
             let state = snapshot.get(id).map(|container| container.state);
             state == Some(ContainerState::Running)
         };
-        if !self.gates.proven.iter().all(|(id, _)| runs(id)) {
-            Arc::make_mut(&mut self.gates.proven).retain(|(id, _)| runs(id));
-        }
+        self.gates.proven.retain(|(id, _)| runs(id));
         self.gates.draining.retain(runs);
         self.drains.retain(|id, _| runs(id));
         self.rules.retain(|id, _| snapshot.get(id).is_some());
@@ -163,9 +161,7 @@ impl Readiness {
     fn begin_anew(&mut self, id: &ContainerId) {
         self.gates.forget_proven(id);
         self.gates.draining.remove(id);
-        if self.gates.ready_last.contains_key(id) {
-            Arc::make_mut(&mut self.gates.ready_last).remove(id);
-        }
+        self.gates.ready_last.remove(id);
         self.drains.remove(id);
         self.health.forget(id, &mut self.gates.failing);
     }
@@ -174,7 +170,7 @@ impl Readiness {
     pub(super) fn forget_remembered(&mut self) {
         let drains = &self.drains;
         self.gates.draining.retain(|id| drains.contains_key(id));
-        self.gates.proven = Arc::default();
+        self.gates.proven = SharedSet::default();
     }
 
     /// Containers that take requests as the agent starts are taken as ready.
@@ -185,14 +181,14 @@ impl Readiness {
             .values()
             .flat_map(|route| &route.pool.upstreams);
         let proven = upstreams.map(|upstream| (upstream.container.id.clone(), upstream.address));
-        Arc::make_mut(&mut self.gates.proven).extend(proven);
-        self.gates.ready_last = Arc::clone(&built.ready_last);
+        self.gates.proven.extend(proven);
+        self.gates.ready_last = built.ready_last.clone();
     }
 
     /// Runs just the trials and checks of this table, and notes who takes requests by it.
     pub(super) fn run<P: Probe + Clone>(&mut self, built: &Built, prober: &P) {
         let trials = &built.trials;
-        self.gates.ready_last = Arc::clone(&built.ready_last);
+        self.gates.ready_last = built.ready_last.clone();
         self.health
             .run(&built.watches, &mut self.gates.failing, prober);
         self.running.retain(|trial, running| {
@@ -292,8 +288,8 @@ where
                 self.readiness.tried.remove(&trial.container.id);
                 self.count_trial(running.map(|running| running.began.elapsed()));
                 debug!(container = %trial.container, address = %trial.address, "The container is ready.");
-                let proven = Arc::make_mut(&mut self.readiness.gates.proven);
-                proven.insert((trial.container.id, trial.address));
+                let proven = (trial.container.id, trial.address);
+                self.readiness.gates.proven.extend([proven]);
                 self.rebuild();
             }
             News::Rule(id, rule) => {

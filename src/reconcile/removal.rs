@@ -6,7 +6,6 @@
 //! changes with it is not put off: another owner, certificate policy or option of any host is a
 //! change.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -44,8 +43,7 @@ fn only_removes(before: &Desired, after: &Desired, options: &RenderOptions) -> b
     }
     let mut left = old.clone();
     left.routes.retain(|key, _| new.routes.contains_key(key));
-    let hosts = Arc::make_mut(&mut left.hosts);
-    hosts.retain(|host, _| new.hosts.contains_key(host));
+    left.hosts.retain(|host, _| new.hosts.contains_key(host));
     left.redirects
         .retain(|from, _| new.redirects.contains_key(from));
     left.fenced.retain(|host, _| new.fenced.contains_key(host));

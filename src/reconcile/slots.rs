@@ -22,7 +22,7 @@ use self::pools::Pools;
 use self::redeploys::Redeploys;
 use crate::access::Access;
 use crate::metrics::Metrics;
-use crate::model::{ByPool, Halts, PoolKey};
+use crate::model::{Halts, PoolKey, SharedMap};
 use crate::routes::RouteTable;
 use crate::slots::{
     Demand, Gap, GapState, Hold, HoldBounds, HoldError, HoldOptions, Notices, NoticesError,
@@ -221,7 +221,7 @@ impl Slots {
     }
 
     /// Where requests wait, for each pool that has nobody or had nobody.
-    pub(super) fn rooms(&self) -> ByPool<WaitingRoom> {
+    pub(super) fn rooms(&self) -> SharedMap<PoolKey, WaitingRoom> {
         self.hold.rooms()
     }
 

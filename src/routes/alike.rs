@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::table::{Asked, Pool, PoolHealth, Route, RouteTable, Serving};
-use crate::model::changes;
 
 impl RouteTable {
     /// Whether the two differ in nothing but who serves their pools now: where the addresses are
@@ -20,7 +19,7 @@ impl RouteTable {
         let is_alike = |old: Option<&Arc<Route>>, new: Option<&Arc<Route>>| {
             { old.zip(new) }.is_some_and(|(old, new)| old.is_alike_but_for_members(new))
         };
-        changes(routes, &other.routes).all(|(_, old, new)| is_alike(old, new))
+        { routes.changes_since(&other.routes) }.all(|(_, old, new)| is_alike(old, new))
             && *hosts == other.hosts
             && *redirects == other.redirects
             && *fenced == other.fenced

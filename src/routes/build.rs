@@ -18,11 +18,12 @@ use super::table::RouteTable;
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
 use crate::labels::{Permits, TlsSetting};
 use crate::model::{
-    AppKey, ContainerRef, FileName, Hostname, Labels, RouteId, RouteName, Snapshot,
+    AppKey, ContainerRef, FileName, Hostname, Labels, RouteId, RouteName, SharedMap, SharedSet,
+    Snapshot,
 };
 
 /// The labels under the prefix by which each route was last accepted.
-pub type LastGood = BTreeMap<RouteId, Labels>;
+pub type LastGood = SharedMap<RouteId, Labels>;
 
 /// For each route the forms (as labels) that Caddy refused, with its words.
 pub type Refused = BTreeMap<RouteId, BTreeMap<Labels, String>>;
@@ -33,9 +34,9 @@ pub struct Inputs<'a> {
     /// The containers.
     pub snapshot: &'a Snapshot,
     /// Claims of before.
-    pub claims: &'a Arc<Claims>,
+    pub claims: &'a Claims,
     /// Forms of before.
-    pub last_good: &'a Arc<LastGood>,
+    pub last_good: &'a LastGood,
     /// Apps that had no container before.
     pub absent: &'a Absent,
     /// Forms that Caddy refused.
@@ -70,16 +71,16 @@ pub struct Built {
     /// The routes.
     pub table: Arc<RouteTable>,
     /// The claims that hold now.
-    pub claims: Arc<Claims>,
+    pub claims: Claims,
     /// The apps that have no container now.
     pub absent: Absent,
     /// The present good forms of the routes in the table; to be remembered once Caddy has
     /// accepted them.
-    pub good: Arc<LastGood>,
+    pub good: LastGood,
     /// Those of them that may turn out to be wrong once a container runs.
     pub unproven: BTreeSet<RouteId>,
     /// What every container that carries our labels gets, sorted by host, path and container.
-    pub rows: Arc<Vec<Arc<Row>>>,
+    pub rows: SharedSet<Arc<Row>>,
     /// Everything wrong, sorted.
     pub diagnostics: Arc<Vec<Diagnostic>>,
     /// Running containers without an address on their network; it comes by itself, or never.
@@ -89,7 +90,7 @@ pub struct Built {
     /// Containers that are asked again and again whether they are well.
     pub watches: Arc<BTreeSet<Watch>>,
     /// Who takes requests now, as the gates of the next build say it.
-    pub ready_last: Arc<ReadyLast>,
+    pub ready_last: ReadyLast,
     /// When the first route ends that outlives its app's containers, in seconds since 1970.
     pub linger_ends: Option<u64>,
 }
@@ -105,7 +106,7 @@ pub(super) fn of_app<'a>(
     good: &'a LastGood,
     app: &AppKey,
 ) -> impl Iterator<Item = (&'a RouteId, &'a Labels)> {
-    let from_first = good.range(RouteId::first_of(app)..);
+    let from_first = good.range_from(&RouteId::first_of(app));
     from_first.take_while(move |(id, _)| id.app == *app)
 }
 

@@ -14,7 +14,6 @@ mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use self::islands::{Island, Islands};
 use self::merge::Change;
@@ -51,7 +50,7 @@ struct Kept {
 struct Seen {
     snapshot: Snapshot,
     gates: Gates,
-    last_good: Arc<LastGood>,
+    last_good: LastGood,
     refused: Refused,
 }
 
@@ -95,7 +94,7 @@ impl Seen {
         Self {
             snapshot: inputs.snapshot.clone(),
             gates: inputs.gates.clone(),
-            last_good: Arc::clone(inputs.last_good),
+            last_good: inputs.last_good.clone(),
             refused: inputs.refused.clone(),
         }
     }

@@ -2,7 +2,6 @@
 //! or counts.
 
 use super::table::{Route, RouteKey, RouteTable, Serving};
-use crate::model::changes;
 
 /// What became of one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +73,10 @@ fn is_served_alike(old: &Route, new: &Route) -> bool {
 
 impl RouteTable {
     /// What became of the routes of `before` as this table took its place, in the order of the keys.
-    /// Takes time for every route of the two, if little.
+    /// What both tables share is passed over.
     #[must_use]
     pub fn changes_since<'a>(&'a self, before: &'a Self) -> Vec<(&'a RouteKey, Became<'a>)> {
-        let all = changes(&before.routes, &self.routes);
+        let all = self.routes.changes_since(&before.routes);
         let became = |(key, old, new): (&'a RouteKey, Option<&'a _>, Option<&'a _>)| {
             let (old, new) = (old.map(AsRef::as_ref), new.map(AsRef::as_ref));
             Some((key, Became::of(old, new)?))

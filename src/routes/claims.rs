@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::labels::HostRules;
-use crate::model::{ContainerId, Hostname, Owner};
+use crate::model::{ContainerId, Hostname, Owner, SharedMap};
 
 /// How long a claim outlives its owner's last container, in seconds: a redeploy that builds an
 /// image or waits for a registry is shorter than that.
@@ -74,7 +74,10 @@ impl Claim {
 }
 
 /// All claims, by host.
-pub type Claims = BTreeMap<Hostname, Claim>;
+pub type Claims = SharedMap<Hostname, Claim>;
+
+/// Those of the hosts of one part.
+pub(super) type PartClaims = BTreeMap<Hostname, Claim>;
 
 /// That an owner's containers ask for a host now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +99,7 @@ pub(super) struct Asking {
 pub(super) type Named = BTreeSet<(Hostname, Owner)>;
 
 /// The claims that hold, given those of before and what is asked for now.
-pub(super) fn settle(before: Claims, asking: &[Asking], named: &Named, now: u64) -> Claims {
+pub(super) fn settle(before: PartClaims, asking: &[Asking], named: &Named, now: u64) -> PartClaims {
     let mut claims = before;
     claims.retain(|_, claim| {
         // A clock that was set back must not make a claim last longer.
@@ -137,7 +140,7 @@ pub(super) fn settle(before: Claims, asking: &[Asking], named: &Named, now: u64)
 }
 
 /// Keeps what each present owner decides about its hosts.
-pub(super) fn remember_rules(claims: &mut Claims, rules: &BTreeMap<Hostname, HostRules>) {
+pub(super) fn remember_rules(claims: &mut PartClaims, rules: &BTreeMap<Hostname, HostRules>) {
     for (host, claim) in claims.iter_mut().filter(|(_, c)| c.released.is_none()) {
         if let Some(rules) = rules.get(host) {
             claim.rules = rules.clone();
@@ -147,7 +150,7 @@ pub(super) fn remember_rules(claims: &mut Claims, rules: &BTreeMap<Hostname, Hos
 
 /// Whether this owner may serve the host; the claim that says no otherwise.
 pub(super) fn may_serve<'a>(
-    claims: &'a Claims,
+    claims: &'a PartClaims,
     host: &Hostname,
     owner: &Owner,
     has_path: bool,
@@ -176,7 +179,7 @@ mod tests {
         }
     }
 
-    fn settled(before: &Claims, asking: &[Asking], now: u64) -> Claims {
+    fn settled(before: &PartClaims, asking: &[Asking], now: u64) -> PartClaims {
         settle(before.clone(), asking, &Named::new(), now)
     }
 
@@ -184,7 +187,7 @@ mod tests {
         Hostname::parse("a.example").expect("a host")
     }
 
-    fn owner(claims: &Claims) -> Option<&str> {
+    fn owner(claims: &PartClaims) -> Option<&str> {
         claims.get(&host()).map(|claim| claim.owner.name())
     }
 
@@ -202,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_first_to_ask_owns_it_whoever_is_older() {
-        let first = settled(&Claims::new(), &[ask("b", 200)], 1_000);
+        let first = settled(&PartClaims::new(), &[ask("b", 200)], 1_000);
         let both = settled(&first, &[ask("a", 100), ask("b", 200)], 1_001);
         assert_eq!(owner(&both), Some("b"));
         assert_eq!(both[&host()].since, 1_000);
@@ -210,9 +213,9 @@ mod tests {
 
     #[test]
     fn age_decides_between_claims_first_seen_together() {
-        let claims = settled(&Claims::new(), &[ask("a", 200), ask("b", 100)], 1_000);
+        let claims = settled(&PartClaims::new(), &[ask("a", 200), ask("b", 100)], 1_000);
         assert_eq!(owner(&claims), Some("b"));
-        let same_age = settled(&Claims::new(), &[ask("b", 1), ask("a", 1)], 1_000);
+        let same_age = settled(&PartClaims::new(), &[ask("b", 1), ask("a", 1)], 1_000);
         assert_eq!(owner(&same_age), Some("a"));
     }
 
@@ -222,13 +225,13 @@ mod tests {
             only_paths: true,
             ..ask("a", 1)
         };
-        let claims = settled(&Claims::new(), &[path, ask("b", 2)], 1_000);
+        let claims = settled(&PartClaims::new(), &[path, ask("b", 2)], 1_000);
         assert_eq!(owner(&claims), Some("b"));
     }
 
     #[test]
     fn a_claim_outlives_its_last_container_by_ten_minutes() {
-        let mut claims = settled(&Claims::new(), &[ask("a", 1)], 1_000);
+        let mut claims = settled(&PartClaims::new(), &[ask("a", 1)], 1_000);
         claims = settled(&claims, &[ask("b", 2)], 1_100);
         assert_eq!(owner(&claims), Some("a"));
         claims = settled(&claims, &[ask("b", 2)], 1_699);
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_does_not_prolong_a_claim() {
-        let mut claims = settled(&Claims::new(), &[ask("a", 1)], 9_000);
+        let mut claims = settled(&PartClaims::new(), &[ask("a", 1)], 9_000);
         claims = settled(&claims, &[], 9_000);
         claims = settled(&claims, &[], 1_000);
         claims = settled(&claims, &[ask("b", 2)], 1_600);
@@ -255,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_return_within_the_grace_renews_the_claim() {
-        let mut claims = settled(&Claims::new(), &[ask("a", 1)], 1_000);
+        let mut claims = settled(&PartClaims::new(), &[ask("a", 1)], 1_000);
         claims = settled(&claims, &[], 1_100);
         claims = settled(&claims, &[ask("a", 5)], 1_500);
         claims = settled(&claims, &[ask("b", 2)], 2_000);
@@ -266,7 +269,7 @@ mod tests {
     fn a_share_is_for_paths_only_and_outlives_a_gap() {
         let share = BTreeSet::from(["blog".to_owned()]);
         let claims = settled(
-            &Claims::new(),
+            &PartClaims::new(),
             &[Asking {
                 share,
                 ..ask("a", 1)

@@ -5,31 +5,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::upstream::NotReady;
-use crate::model::{ContainerId, ContainerRef, HealthCheck, Hostname, RouteId, Scheme, StatusSet};
+use crate::model::{
+    ContainerId, ContainerRef, HealthCheck, Hostname, RouteId, Scheme, SharedMap, SharedSet,
+    StatusSet,
+};
 
 /// After which time a container that is not ready is said, unless its labels say another.
 pub const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// By container, the routes whose requests it took when the table was last built, and where, sorted.
 /// Only containers whose health is known are named.
-pub type ReadyLast = BTreeMap<ContainerId, Vec<(RouteId, SocketAddr)>>;
+pub type ReadyLast = SharedMap<ContainerId, Vec<(RouteId, SocketAddr)>>;
 
 /// What keeps a running container from taking requests, or lets it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Gates {
     /// Addresses at which a container has shown that it is ready. A container that comes back at
     /// another address must show it anew.
-    pub proven: Arc<BTreeSet<(ContainerId, SocketAddr)>>,
+    pub proven: SharedSet<(ContainerId, SocketAddr)>,
     /// Containers that have been told to stop and still run.
     pub draining: BTreeSet<ContainerId>,
     /// Watched containers that fail their active checks, each with the reason.
     pub failing: BTreeMap<Watch, String>,
     /// Who took requests last: they go on when nobody of a route is well.
-    pub ready_last: Arc<ReadyLast>,
+    pub ready_last: ReadyLast,
     /// Containers that ended again and again soon after their start, and must run for a while
     /// before they are asked whether they are ready.
     pub crashing: BTreeMap<ContainerId, Crashes>,
@@ -74,15 +76,10 @@ impl Gates {
     /// What this container has shown counts no more.
     pub(crate) fn forget_proven(&mut self, id: &ContainerId) {
         let first = (id.clone(), SocketAddr::from(([0, 0, 0, 0], 0)));
-        let own = self.proven.range(first..);
-        let own: Vec<_> = own
-            .take_while(|(proven, _)| proven == id)
-            .cloned()
-            .collect();
-        if !own.is_empty() {
-            let proven = Arc::make_mut(&mut self.proven);
-            proven.retain(|one| !own.contains(one));
-        }
+        let own = self.proven.range_from(&first);
+        let own = own.take_while(|(proven, _)| proven == id);
+        let own: Vec<_> = own.cloned().collect();
+        self.proven.replace(own, []);
     }
 
     /// Whether this container took requests of this route, there, when the table was last built.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::claims::Claims;
+use super::claims::PartClaims;
 use super::forms::Form;
 use super::place::keys;
 use super::table::RouteKey;
@@ -28,7 +28,7 @@ pub(super) struct Owned<'a> {
 
 impl<'a> Owned<'a> {
     /// By host; nothing where there is no guest.
-    pub(super) fn of(forms: &[&'a Form], claims: &Claims) -> BTreeMap<Hostname, Self> {
+    pub(super) fn of(forms: &[&'a Form], claims: &PartClaims) -> BTreeMap<Hostname, Self> {
         let mut owned: BTreeMap<Hostname, Self> = BTreeMap::new();
         let is_guest = |form: &&&Form| {
             let asker = &form.id.app.owner;

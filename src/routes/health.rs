@@ -4,13 +4,14 @@
 //! A site whose only container fails a check is better served by it than not at all: the check may
 //! be wrong, or be about something that most requests do not need. So health never empties a pool.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use super::forms::{Candidate, Form, Member};
-use super::gates::{Gates, ReadyLast, Watch};
+use super::gates::{Gates, Watch};
 use super::upstream::NotReady;
 use crate::labels::RouteSpec;
-use crate::model::{Health, RouteId};
+use crate::model::{ContainerId, Health, RouteId};
 
 /// The member as its active checks see it. `spec` says how it is watched.
 pub(super) fn judge(
@@ -59,8 +60,8 @@ pub(super) fn keep_last(id: &RouteId, members: &mut [Member], gates: &Gates) {
 }
 
 /// The members whose health is known and that take requests: who stays when all of them fail.
-pub(super) fn ready_last(forms: &[Form]) -> ReadyLast {
-    let mut last = ReadyLast::new();
+pub(super) fn ready_last(forms: &[Form]) -> BTreeMap<ContainerId, Vec<(RouteId, SocketAddr)>> {
+    let mut last = BTreeMap::<_, Vec<_>>::new();
     for form in forms {
         for member in form.members.iter().filter(|member| member.is_watched) {
             if let Ok(address) = member.address {

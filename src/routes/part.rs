@@ -3,25 +3,26 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::absent::{self, Absent};
 use super::allowed;
 use super::asking::{asking, named};
-use super::build::{Inputs, LastGood};
+use super::build::Inputs;
 use super::candidates::left_out;
-use super::claims::{self, Claims};
+use super::claims::{self, PartClaims};
 use super::forms::{self, Candidate, Form};
-use super::gates::{ReadyLast, Trial, Watch};
+use super::gates::{Trial, Watch};
 use super::health;
-use super::place::place;
 use super::place::serving::asked_app;
+use super::place::{PartTable, place};
 use super::policies::{self, Spoiled};
 use super::report::Row;
-use super::table::RouteTable;
 use super::trials;
 use super::upstream::NotReady;
 use crate::diagnostic::Diagnostic;
-use crate::model::{AppKey, ContainerId, ContainerRef, Hostname, RouteId};
+use crate::model::{AppKey, ContainerId, ContainerRef, Hostname, Labels, RouteId};
 
 /// An app by itself: who wants to serve it, and what its labels ask for.
 #[derive(Debug, Default)]
@@ -84,17 +85,17 @@ impl<'a> Member<'a> {
 /// What a part comes to; see [`super::Built`].
 #[derive(Debug, Default)]
 pub(super) struct Part {
-    pub(super) table: RouteTable,
-    pub(super) claims: Claims,
+    pub(super) table: PartTable,
+    pub(super) claims: PartClaims,
     pub(super) absent: Absent,
-    pub(super) good: LastGood,
+    pub(super) good: Vec<(RouteId, Labels)>,
     pub(super) unproven: BTreeSet<RouteId>,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<Arc<Row>>,
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) addressless: Vec<ContainerRef>,
     pub(super) trials: BTreeSet<Trial>,
     pub(super) watches: BTreeSet<Watch>,
-    pub(super) ready_last: ReadyLast,
+    pub(super) ready_last: BTreeMap<ContainerId, Vec<(RouteId, SocketAddr)>>,
     pub(super) linger_ends: Option<u64>,
 }
 
@@ -149,7 +150,7 @@ impl Part {
             good: { good() }
                 .map(|form| (form.id.clone(), form.labels.clone()))
                 .collect(),
-            rows,
+            rows: rows.into_iter().map(Arc::new).collect(),
             diagnostics: found,
             addressless: { addressless }.map(|c| c.container.reference()).collect(),
             trials: trials::trials(candidates(), &forms, inputs.gates),

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::build::Inputs;
-use super::claims::{self, Claim, Claims};
+use super::claims::{self, Claim, PartClaims};
 use super::forms::{Form, Member};
 use super::guests::{self, Owned};
 use super::policies::{Policies, Spoiled};
 use super::redirects;
 use super::report::Row;
 use super::table::{
-    Asked, HOLD, Passed, Pool, PoolHealth, RETRY, Route, RouteKey, RouteTable, Serving, Timeouts,
+    Asked, HOLD, HostPolicy, Passed, Pool, PoolHealth, RETRY, Route, RouteKey, Serving, Timeouts,
     Upstream, UpstreamTls,
 };
 use crate::diagnostic::{Code, Diagnostic};
@@ -26,10 +26,18 @@ use crate::model::{Hostname, PoolKey, RouteId, RouteName, Scheme, Weight, shown}
 /// Characters of a project's name that are shown in a label to type; `share` takes no longer ones.
 const SHARE_CHARS_MAX: usize = 128;
 
+/// What a part of the table is made of.
+#[derive(Debug, Default)]
+pub(super) struct PartTable {
+    pub(super) routes: BTreeMap<RouteKey, Arc<Route>>,
+    pub(super) hosts: BTreeMap<Hostname, HostPolicy>,
+    pub(super) redirects: BTreeMap<Hostname, Hostname>,
+}
+
 /// The table, who is in it, and what became of everybody.
 #[derive(Debug, Default)]
 pub(super) struct Placed {
-    pub(super) table: RouteTable,
+    pub(super) table: PartTable,
     pub(super) ids: BTreeSet<RouteId>,
     pub(super) rows: Vec<Row>,
     /// What is in force for every host, as its deciding route says it.
@@ -42,7 +50,7 @@ pub(super) struct Placed {
 pub(super) fn place(
     forms: &[Form],
     spoiled: &[Spoiled],
-    claims: &Claims,
+    claims: &PartClaims,
     inputs: &Inputs<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Placed {
@@ -254,9 +262,10 @@ impl Placed {
             Serving::Closed
         };
         self.ids.insert(form.id.clone());
-        let hosts = Arc::make_mut(&mut self.table.hosts);
-        hosts.insert(key.host.clone(), decided.policy.clone());
-        self.table.routes.insert(
+        let table = &mut self.table;
+        let policy = decided.policy.clone();
+        table.hosts.insert(key.host.clone(), policy);
+        table.routes.insert(
             key,
             Arc::new(Route {
                 id: form.id.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::build::Inputs;
-use super::claims::Claims;
+use super::claims::PartClaims;
 use super::forms::{Candidate, Form, definer};
 use super::gates::Gates;
 use super::table::{HostPolicy, RouteKey, TlsMode};
@@ -50,7 +50,7 @@ impl Policies {
     pub(super) fn decide(
         winners: &BTreeMap<RouteKey, &Form>,
         spoiled: &[Spoiled],
-        claims: &Claims,
+        claims: &PartClaims,
         inputs: &Inputs<'_>,
     ) -> Self {
         let owner = |host: &Hostname| claims.get(host).map(|claim| &claim.owner);

@@ -1,8 +1,6 @@
 //! Hosts that are only redirected to another: who may take them, and what they are served with.
 
-use std::sync::Arc;
-
-use super::claims::{self, Claims};
+use super::claims::{self, PartClaims};
 use super::forms::Form;
 use super::place::{Placed, host_taken};
 use super::policies::Policies;
@@ -16,7 +14,7 @@ pub(super) fn place(
     form: &Form,
     placed: &mut Placed,
     policies: &Policies,
-    claims: &Claims,
+    claims: &PartClaims,
     prefix: &str,
     found: &mut Vec<Diagnostic>,
 ) {
@@ -40,7 +38,7 @@ pub(super) fn place(
             continue;
         }
         let policy = policy(from, &decided.policy);
-        Arc::make_mut(&mut placed.table.hosts).insert(from.clone(), policy);
+        placed.table.hosts.insert(from.clone(), policy);
         placed.table.redirects.insert(from.clone(), target.clone());
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::model::{
     Conditions, ContainerRef, FileName, Handling, Hostname, LbPolicy, NewPath, PassiveChecks,
-    PathMatch, PoolKey, Port, RouteId, Scheme, TlsVersion, Weight,
+    PathMatch, PoolKey, Port, RouteId, Scheme, SharedMap, TlsVersion, Weight,
 };
 
 /// Which requests a route answers. `Ord` puts the more specific first, by its rank: exact host before
@@ -307,11 +307,11 @@ pub struct Route {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouteTable {
     /// In the order in which they are matched, but for [`RouteTable::in_order`].
-    pub routes: BTreeMap<RouteKey, Arc<Route>>,
+    pub routes: SharedMap<RouteKey, Arc<Route>>,
     /// For every host in `routes` and `redirects`, no others.
-    pub hosts: Arc<BTreeMap<Hostname, HostPolicy>>,
+    pub hosts: SharedMap<Hostname, HostPolicy>,
     /// Exact hosts without routes that are sent to another, exact one.
-    pub redirects: BTreeMap<Hostname, Hostname>,
+    pub redirects: SharedMap<Hostname, Hostname>,
     /// Hosts that belong to one owner and are covered by another's: what they do not answer is 404,
     /// before the routes of hosts that are this open are asked. Some have no routes.
     pub fenced: BTreeMap<Hostname, u8>,

@@ -33,7 +33,7 @@ pub use self::tally::Tally;
 use super::files::make_folder;
 use crate::access::{Access, share_socket};
 use crate::metrics::Metrics;
-use crate::model::{ByPool, PoolKey};
+use crate::model::{PoolKey, SharedMap};
 
 /// How many connections may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,7 @@ pub struct Hold {
     /// Free places in all.
     all: Arc<Semaphore>,
     /// Where requests for each pool wait that has a gap, or had one.
-    rooms: ByPool<WaitingRoom>,
+    rooms: SharedMap<PoolKey, WaitingRoom>,
     /// The number of the next gap: no path is used twice while anything of it is left.
     next: u64,
     /// Sockets that an earlier agent left.
@@ -158,7 +158,7 @@ impl Hold {
         })?;
         Ok(Self {
             all: Arc::new(Semaphore::new(options.bounds.waiting_max)),
-            rooms: ByPool::default(),
+            rooms: SharedMap::default(),
             next: left
                 .iter()
                 .filter_map(|path| number(path))
@@ -240,13 +240,13 @@ impl Hold {
 
     /// Where requests for each pool wait that has a gap, or had one: what each says is always new.
     #[must_use]
-    pub fn rooms(&self) -> ByPool<WaitingRoom> {
+    pub fn rooms(&self) -> SharedMap<PoolKey, WaitingRoom> {
         self.rooms.clone()
     }
 
     /// Forgets where requests for other pools waited. Who waits there still goes on.
     pub fn keep_only(&mut self, stays: impl Fn(PoolKey) -> bool) {
-        self.rooms.keep_only(stays);
+        self.rooms.retain(|pool, _| stays(*pool));
     }
 
     /// Removes the sockets that an earlier agent left: for when no slot names them any more.
@@ -269,7 +269,7 @@ impl Hold {
     }
 
     fn places(&mut self, pool: PoolKey) -> Places {
-        let room = if let Some(room) = self.rooms.get(pool) {
+        let room = if let Some(room) = self.rooms.get(&pool) {
             room.clone()
         } else {
             let room = WaitingRoom::new(self.options.bounds.pool_waiting_max);

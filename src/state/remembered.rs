@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Container, ContainerId};
+use crate::model::{Container, ContainerId, SharedSet};
 
 /// The version of the file's form. A file of another version is not read.
 const VERSION: u32 = 1;
@@ -23,7 +23,7 @@ pub struct Remembered {
     /// The containers with labels of ours, and those whose network they use; by id.
     pub containers: Vec<Arc<Container>>,
     /// Who had shown at which address that it is ready.
-    pub proven: Arc<BTreeSet<(ContainerId, SocketAddr)>>,
+    pub proven: SharedSet<(ContainerId, SocketAddr)>,
     /// Who had been told to stop.
     pub draining: BTreeSet<ContainerId>,
     /// The engine's process, if it is known.
@@ -50,7 +50,7 @@ struct Stored<'a> {
     boot_id: Cow<'a, str>,
     at: u64,
     containers: Cow<'a, [Arc<Container>]>,
-    proven: Cow<'a, BTreeSet<(ContainerId, SocketAddr)>>,
+    proven: Cow<'a, SharedSet<(ContainerId, SocketAddr)>>,
     draining: Cow<'a, BTreeSet<ContainerId>>,
     engine: Option<Cow<'a, str>>,
     live_restore: bool,
@@ -72,7 +72,7 @@ pub fn parse(bytes: &[u8], boot_id: &str) -> Result<Recalled, String> {
     Ok(Recalled {
         remembered: Remembered {
             containers: stored.containers.into_owned(),
-            proven: Arc::new(stored.proven.into_owned()),
+            proven: stored.proven.into_owned(),
             draining: stored.draining.into_owned(),
             engine: stored.engine.map(Cow::into_owned),
             live_restore: stored.live_restore,

@@ -15,7 +15,7 @@ const VERSION: u32 = 1;
 #[derive(Serialize, Deserialize)]
 struct Stored {
     version: u32,
-    claims: Arc<Claims>,
+    claims: Claims,
     last_good: Vec<StoredForm>,
     /// Not in files of the first agents.
     #[serde(default)]
@@ -65,7 +65,7 @@ pub fn parse(bytes: &[u8]) -> Result<State, String> {
         halts: Arc::new(halts),
         deserted,
         claims: stored.claims,
-        last_good: Arc::new(last_good),
+        last_good,
         absent: { stored.absent.into_iter() }
             .map(|absence| (absence.app, absence.since))
             .collect(),

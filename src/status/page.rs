@@ -16,6 +16,7 @@ use serde::Deserialize;
 pub(super) use self::why::code;
 pub use self::why::site;
 use crate::model::{shown, utc};
+use crate::routes::Row;
 use crate::status::Status;
 
 /// The style of every page.
@@ -40,7 +41,8 @@ pub struct Search {
 /// The page of everything.
 #[must_use]
 pub fn home(status: &Status, search: &Search) -> String {
-    let sites = sites::sites(status);
+    let rows: Vec<&Row> = status.rows.iter().map(|row| &**row).collect();
+    let sites = sites::sites(status, &rows);
     let problems = problems::problems(status, &search.q);
     let summary = sites::summary(&sites, problems.count());
     let title = format!("{summary} · sh0-agent");

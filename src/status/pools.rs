@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::model::ByPool;
+use crate::model::{PoolKey, SharedMap};
 use crate::slots::WaitingRoom;
 
 /// How a container came to take requests.
@@ -16,7 +16,7 @@ pub struct Pickup {
 
 /// Only the pools for which somebody waits: with thousands that is mostly nobody.
 pub(super) fn who_wait<S: Serializer>(
-    rooms: &ByPool<WaitingRoom>,
+    rooms: &SharedMap<PoolKey, WaitingRoom>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let waiting = rooms.iter().map(|(pool, room)| (pool, room.waiting()));

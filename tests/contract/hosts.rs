@@ -1,7 +1,6 @@
 //! Tables with hosts that have policies of their own.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use sh0_agent::caddy::render::{AcmeOptions, ExternalAccountKey, RenderOptions};
 use sh0_agent::model::{FileName, Hostname, TlsVersion};
@@ -110,7 +109,7 @@ fn redirects() -> RouteTable {
     ];
     for (from, to, mode) in hosts {
         let [from, to] = [from, to].map(|host| Hostname::parse(host).expect("a host"));
-        let policies = Arc::make_mut(&mut table.hosts);
+        let policies = &mut table.hosts;
         policies.insert(from.clone(), HostPolicy::new(mode));
         table.redirects.insert(from, to);
     }

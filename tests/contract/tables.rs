@@ -149,7 +149,7 @@ impl Site {
 pub(crate) fn table(sites: impl IntoIterator<Item = Site>) -> RouteTable {
     let mut table = RouteTable::default();
     for site in sites {
-        let hosts = Arc::make_mut(&mut table.hosts);
+        let hosts = &mut table.hosts;
         hosts.insert(site.key.host.clone(), site.policy);
         table.routes.insert(site.key, Arc::new(site.route));
     }

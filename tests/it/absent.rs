@@ -10,6 +10,7 @@ use sh0_agent::routes::{
 use sh0_agent::state::State;
 
 use crate::built::check_table;
+use crate::fixture::entries;
 use crate::scene::{NOW, site};
 
 fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u64) -> Built {
@@ -33,7 +34,7 @@ fn look(containers: &[Container], state: &mut State, now: u64, linger_seconds: u
     });
     state.claims = built.claims.clone();
     state.absent = built.absent.clone();
-    std::sync::Arc::make_mut(&mut state.last_good).extend((*built.good).clone());
+    state.last_good.extend(entries(&built.good));
     built
 }
 
@@ -61,7 +62,7 @@ fn a_route_outlives_its_last_container_by_a_minute() {
             [("a.example".to_owned(), 0)],
             "after {passed} s"
         );
-        assert_eq!(*built.rows, []);
+        assert!(built.rows.is_empty());
         let key = |built: &Built| built.table.routes.values().next().map(|r| r.pool.key);
         assert_eq!(key(&built), key(&before), "it leads to the same slots");
     }

@@ -101,8 +101,8 @@ fn id(place: usize) -> ContainerId {
 struct World {
     builder: Builder,
     containers: BTreeMap<usize, Container>,
-    claims: Arc<Claims>,
-    last_good: Arc<LastGood>,
+    claims: Claims,
+    last_good: LastGood,
     absent: Absent,
     refused: Refused,
     gates: Gates,
@@ -175,13 +175,13 @@ impl World {
 
     fn learn(&mut self, built: &Built, step: &Step) {
         if step.learns {
-            self.claims = Arc::clone(&built.claims);
+            self.claims = built.claims.clone();
             self.absent.clone_from(&built.absent);
-            self.gates.ready_last = Arc::clone(&built.ready_last);
+            self.gates.ready_last = built.ready_last.clone();
             // All but the last of those that are tried pass.
             let trials = built.trials.iter().rev().skip(1);
             let proven = trials.map(|trial| (trial.container.id.clone(), trial.address));
-            Arc::make_mut(&mut self.gates.proven).extend(proven);
+            self.gates.proven.extend(proven);
             let failing = { built.watches.iter() }.skip(1).cloned();
             self.gates.failing = failing
                 .map(|watch| (watch, "it failed".to_owned()))
@@ -189,11 +189,10 @@ impl World {
         }
         match step.answer {
             Answer::Accepted => {
-                let good = LastGood::clone(&built.good);
-                Arc::make_mut(&mut self.last_good).extend(good);
+                self.last_good.extend(fixture::entries(&built.good));
             }
             Answer::Refused => {
-                let first = built.good.first_key_value();
+                let first = built.good.iter().next();
                 let forms = first.map(|(id, labels)| (id.clone(), labels.clone()));
                 self.refused = forms
                     .map(|(id, labels)| (id, BTreeMap::from([(labels, "no".to_owned())])))
@@ -235,10 +234,10 @@ fn what_did_not_change_is_the_very_same() {
     let mut agent = Agent::default();
     let mut builder = Builder::default();
     let before = agent.build_by(&mut builder, &fixture::snapshot(&text("10.0.0.2")));
-    agent.claims = Claims::clone(&before.claims);
+    agent.claims = before.claims.clone();
     let same = agent.build_by(&mut builder, &fixture::snapshot(&text("10.0.0.2")));
     assert!(Arc::ptr_eq(&before.table, &same.table));
-    assert!(Arc::ptr_eq(&before.rows, &same.rows));
+    assert!(before.rows.is_clone_of(&same.rows));
     let after = agent.build_by(&mut builder, &fixture::snapshot(&text("10.0.0.9")));
     let of = |built: &Built, host: &str| {
         let mut routes = built.table.routes.iter();
@@ -252,6 +251,6 @@ fn what_did_not_change_is_the_very_same() {
         &of(&after, "a.example")
     ));
     assert_ne!(of(&before, "b.example"), of(&after, "b.example"));
-    assert!(Arc::ptr_eq(&before.claims, &after.claims));
-    assert!(Arc::ptr_eq(&before.table.hosts, &after.table.hosts));
+    assert!(before.claims.is_clone_of(&after.claims));
+    assert!(before.table.hosts.is_clone_of(&after.table.hosts));
 }

@@ -34,7 +34,8 @@ fn reason(scene: &Scene) -> Option<String> {
     scene
         .status()
         .rows
-        .first()
+        .iter()
+        .next()
         .and_then(|row| row.reason.clone())
 }
 

@@ -4,16 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 use expect_test::{expect, expect_file};
 use sh0_agent::diagnostic::Code;
 use sh0_agent::labels::HostPattern;
-use sh0_agent::model::{Labels, Snapshot};
+use sh0_agent::model::Snapshot;
 use sh0_agent::routes::Refused;
 
 use crate::compose_text::containers;
-use crate::fixture::Agent;
+use crate::fixture::{self, Agent};
 
 /// Columns of a line: what fits a terminal of 80 with an example set in.
 const COLUMNS_MAX: usize = 80;
@@ -53,10 +52,9 @@ fn agent(code: Code) -> Agent {
 /// Every route of these containers, refused in the form that it has there.
 fn refusals(agent: &Agent, of: &Snapshot) -> Refused {
     let words = "loading module 'uri_hash': unknown module".to_owned();
-    let refuse = |(id, labels): (_, Labels)| (id, BTreeMap::from([(labels, words.clone())]));
-    Arc::unwrap_or_clone(agent.build(of).good)
-        .into_iter()
-        .map(refuse)
+    let good = agent.build(of).good;
+    { fixture::entries(&good) }
+        .map(|(id, labels)| (id, BTreeMap::from([(labels, words.clone())])))
         .collect()
 }
 

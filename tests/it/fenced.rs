@@ -63,7 +63,7 @@ fn listed(routes: &[Route]) -> Vec<(Vec<usize>, &Route)> {
 /// Walks what Caddy walks for a path that nobody names, and stops where the request must end.
 pub(crate) fn check(built: &Built) {
     let rendered = render(&built.table, &options());
-    for (asked, claim) in &*built.claims {
+    for (asked, claim) in &built.claims {
         for (name, server) in &rendered.config.apps.http.servers {
             for (place, route) in listed(&server.routes) {
                 let is_own = |host: &&str| {

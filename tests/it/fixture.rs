@@ -30,7 +30,7 @@ use std::time::Duration;
 use sh0_agent::labels::{HostPattern, Permits, TlsSetting};
 use sh0_agent::model::{
     Address, Container, ContainerId, ContainerState, Few, FileName, Health, Hostname, Labels,
-    NetworkMode, Snapshot,
+    NetworkMode, SharedMap, Snapshot,
 };
 use sh0_agent::routes::{
     Absent, Builder, Built, Claims, Gates, HostPolicy, Inputs, LastGood, Refused, Row, Upstream,
@@ -109,12 +109,12 @@ impl Agent {
     /// Builds, and remembers what an agent remembers once Caddy has accepted the result.
     pub(crate) fn look(&mut self, snapshot: &Snapshot) -> Built {
         let built = self.build(snapshot);
-        self.claims = Claims::clone(&built.claims);
+        self.claims = built.claims.clone();
         self.absent = built.absent.clone();
         self.accepted_before = self.last_good.clone();
-        let mut good = LastGood::clone(&built.good);
+        let mut good = built.good.clone();
         good.retain(|id, _| !built.unproven.contains(id));
-        self.last_good.extend(good);
+        self.last_good.extend(entries(&good));
         built
     }
 
@@ -390,4 +390,9 @@ fn show_row(row: &Row) -> String {
         row.container.name,
         row.state.as_str()
     )
+}
+
+/// The entries of a map, to be put into another.
+pub(crate) fn entries<K: Clone, V: Clone>(map: &SharedMap<K, V>) -> impl Iterator<Item = (K, V)> {
+    map.iter().map(|(key, value)| (key.clone(), value.clone()))
 }

@@ -79,7 +79,7 @@ async fn a_sites_last_pick_up_is_shown_until_the_site_is_gone() {
     let first = shown(&scene);
     assert_eq!(first.len(), 2, "{first:?}");
     assert!(first.iter().all(|millis| *millis < 1_000), "{first:?}");
-    assert!(scene.status().pickups.get(pool.unwrap()).is_some());
+    assert!(scene.status().pickups.get(&pool.unwrap()).is_some());
     // The next one of the app takes longer, and is the last one from then on.
     scene.prober.silence("10.0.0.3:80");
     scene.engine.put("start", replica("web-2", 3));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use sh0_agent::caddy::config::{Handler, Matcher, Route, ServerName};
 use sh0_agent::caddy::render::{Grouping, RenderOptions, Rendered, render};
-use sh0_agent::routes::RouteTable;
+use sh0_agent::routes::{HostPolicy, RouteTable, TlsMode};
 
 use crate::render::options;
 use crate::tables::grouped::many;
@@ -166,9 +166,9 @@ fn many_hosts_are_answered_as_in_a_flat_list() {
 #[test]
 fn every_host_stands_at_the_top_and_every_key_that_shares_nothing_has_a_place() {
     let mut table = many(4_000, 80);
-    for policy in Arc::make_mut(&mut table.hosts).values_mut() {
-        *policy = sh0_agent::routes::HostPolicy::new(sh0_agent::routes::TlsMode::Internal);
-    }
+    let internal = HostPolicy::new(TlsMode::Internal);
+    let hosts = { table.hosts.keys() }.map(|host| (host.clone(), internal.clone()));
+    table.hosts = hosts.collect();
     let flat = rendered(&table, Grouping::Never);
     let grouped = rendered(&table, Grouping::Auto);
     let server = ServerName::Https;
@@ -228,15 +228,15 @@ proptest! {
             host.bytes().filter(u8::is_ascii_digit).fold(0, |n, b| n * 10 + usize::from(b - b'0')) % 100
         };
         let mut few = table([]);
-        for (key, route) in all.routes {
+        for (key, route) in &all.routes {
             let n = of(key.host.as_str());
             if kept[n] {
                 let mut policy = all.hosts[&key.host].clone();
                 if secure[n] {
-                    policy = sh0_agent::routes::HostPolicy::new(sh0_agent::routes::TlsMode::Internal);
+                    policy = HostPolicy::new(TlsMode::Internal);
                 }
-                Arc::make_mut(&mut few.hosts).insert(key.host.clone(), policy);
-                few.routes.insert(key, route);
+                few.hosts.insert(key.host.clone(), policy);
+                few.routes.insert(key.clone(), Arc::clone(route));
             }
         }
         check(&few);

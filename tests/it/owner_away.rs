@@ -5,7 +5,7 @@ use sh0_agent::model::Snapshot;
 use sh0_agent::routes::{Built, CLAIM_GRACE_SECONDS, Claims, LastGood};
 
 use crate::fenced::{check, with_catch_all};
-use crate::fixture::{Agent, snapshot};
+use crate::fixture::{Agent, entries, snapshot};
 
 const OWNER: &str = "
     shop/web created=9
@@ -156,7 +156,7 @@ fn a_route_that_caddy_refused_from_the_first_keeps_its_claim() {
     let mut agent = with_catch_all();
     let built = agent.look(&snapshot(OWNER));
     agent.last_good = LastGood::new();
-    for (id, labels) in std::sync::Arc::unwrap_or_clone(built.good) {
+    for (id, labels) in entries(&built.good) {
         let words = "no such thing".to_owned();
         agent.refused.insert(id, [(labels, words)].into());
     }

@@ -64,8 +64,8 @@ impl Host {
         let mut agent = fixture::Agent::default();
         let built = agent.look(running);
         let state = State {
-            claims: agent.claims.into(),
-            last_good: agent.last_good.into(),
+            claims: agent.claims,
+            last_good: agent.last_good,
             absent: agent.absent,
             ..State::default()
         };

@@ -262,7 +262,7 @@ proptest! {
         let stored = serde_json::to_string(&claims).expect("claims are JSON");
         let read: sh0_agent::routes::Claims =
             serde_json::from_str(&stored).expect("claims are read back");
-        prop_assert_eq!(&read, &*claims);
+        prop_assert_eq!(&read, &claims);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sh0_agent::discovery::EngineProcess;
 use sh0_agent::model::ContainerState;
 use sh0_agent::state::Recalled;
+use sh0_agent::status::Status;
 use tokio::time::sleep;
 
 use crate::fakes::caddy::FakeCaddy;
@@ -112,7 +113,7 @@ async fn addresses_of_another_boot_or_of_long_ago_are_not_used() {
             routes.all(|route| route.pool.is_starting),
             "requests wait where they can"
         );
-        let reason = status.rows[0].reason.clone();
+        let reason = status.rows.iter().next().unwrap().reason.clone();
         assert_eq!(
             reason.as_deref(),
             Some("Docker has not said yet whether and where it runs")
@@ -163,8 +164,7 @@ async fn whoever_was_not_ready_or_was_stopping_takes_no_requests_and_is_not_aske
     let (engine, store) = left_behind().await;
     let mut recalled = store.recalled().unwrap();
     let b = id(&site("b", 2, "b.example"));
-    let proven = std::sync::Arc::make_mut(&mut recalled.remembered.proven);
-    proven.retain(|(id, _)| *id != b);
+    recalled.remembered.proven.retain(|(id, _)| *id != b);
     store.set_recalled(recalled.clone());
     let scene = started(engine, store, Listing::Fails).await;
     // It would answer.
@@ -262,7 +262,8 @@ async fn a_stopped_agent_leaves_its_last_state_behind() {
     scene
         .engine
         .change("die", &a, |c| c.state = ContainerState::Exited);
-    while scene.status().rows[0].address.is_some() {
+    let is_served = |status: &Status| status.rows.iter().any(|row| row.address.is_some());
+    while is_served(&scene.status()) {
         tokio::task::yield_now().await;
     }
     let (_, _, store) = scene.stop().await;

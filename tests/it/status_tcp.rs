@@ -258,7 +258,7 @@ async fn changes_are_told_and_a_stop_ends_who_listens() {
 #[tokio::test]
 async fn the_hosts_of_a_route_to_the_agents_own_container_are_its_own() {
     let rows = status("web\n  sh0.host=a.example\n").rows;
-    let own = rows.first().map(|row| row.container.id.clone());
+    let own = rows.iter().next().map(|row| row.container.id.clone());
     let page = Page::start_in(None, own).await;
     let mut refused = status("web ports=none\n  sh0.host=b.example\n");
     let other = status("first\n  sh0.host=d.example\nother\n  sh0.host=c.example\n");
@@ -272,7 +272,7 @@ async fn the_hosts_of_a_route_to_the_agents_own_container_are_its_own() {
     }
     let others = other.rows.iter().filter(|row| row.host == "c.example");
     let rows = refused.rows.iter().chain(others).cloned();
-    refused.rows = Arc::new(rows.collect());
+    refused.rows = rows.collect();
     page.latest.send_replace(Arc::new(refused));
     for host in ["a.example", "b.example", "c.example"] {
         let answer = page.code("GET /", &format!("Host: {host}\r\n")).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{AppKey, PoolKey, changes};
+use crate::model::{AppKey, PoolKey};
 use crate::routes::{Pool, RouteKey, RouteTable};
 
 /// The pools of a table.
@@ -19,7 +19,7 @@ impl Pools {
     pub(super) fn update(&mut self, table: &Arc<RouteTable>) -> BTreeSet<PoolKey> {
         let before = std::mem::replace(&mut self.table, Arc::clone(table));
         let mut changed = BTreeSet::new();
-        for (key, old, new) in changes(&before.routes, &table.routes) {
+        for (key, old, new) in table.routes.changes_since(&before.routes) {
             if let Some(old) = old {
                 let pool = old.pool.key;
                 changed.insert(pool);

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::repeat;
+use std::sync::Arc;
 
 use crate::model::{AppKey, ContainerId, Hostname};
 use crate::routes::part::Part;
+use crate::routes::report::Row;
 use crate::routes::table::RouteKey;
 
 /// This part of all is many.
@@ -18,15 +20,18 @@ pub(super) struct Island {
     pub(super) containers: Vec<ContainerId>,
     /// The routes that came of it.
     pub(super) keys: Vec<RouteKey>,
+    /// What its containers got.
+    pub(super) rows: Vec<Arc<Row>>,
     /// Whether it was asked by which labels its routes were last accepted.
     pub(super) consults_last_good: bool,
 }
 
 impl Island {
     /// One of a container that asks for nothing.
-    pub(super) fn of_container(id: ContainerId) -> Self {
+    pub(super) fn of_container(row: &Arc<Row>) -> Self {
         Self {
-            containers: vec![id],
+            containers: vec![row.container.id.clone()],
+            rows: vec![Arc::clone(row)],
             ..Self::default()
         }
     }
@@ -88,9 +93,15 @@ impl Islands {
         for key in part.table.routes.keys() {
             keys.entry(&key.host).or_default().push(key);
         }
+        let mut rows: BTreeMap<&ContainerId, Vec<&Arc<Row>>> = BTreeMap::new();
+        for row in &part.rows {
+            rows.entry(&row.container.id).or_default().push(row);
+        }
         for mut island in islands {
             let own = island.hosts.iter().filter_map(|host| keys.get(host));
             { own.flatten() }.for_each(|key| add_one(&mut island.keys, (*key).clone()));
+            let own = island.containers.iter().filter_map(|id| rows.get(id));
+            { own.flatten() }.for_each(|row| add_one(&mut island.rows, Arc::clone(row)));
             if !island.is_gone(part) {
                 let is_timed = island.is_timed(part);
                 self.add(island, is_timed);

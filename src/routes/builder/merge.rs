@@ -1,6 +1,6 @@
 //! Puts what was built anew in the place of what was there before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::mem::take;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::islands::Island;
 use super::region::Off;
 use crate::diagnostic::Diagnostic;
-use crate::model::{AppKey, ContainerId, Hostname, Labels, RouteId};
+use crate::model::{AppKey, ContainerId, Hostname, Labels, RouteId, SharedMap, SharedSet};
 use crate::routes::build::{Built, of_app};
 use crate::routes::claims::Claim;
 use crate::routes::fences::fences;
@@ -23,6 +23,7 @@ pub(super) struct Change {
     hosts: Vec<Hostname>,
     apps: BTreeSet<AppKey>,
     containers: BTreeSet<ContainerId>,
+    rows: Vec<Arc<Row>>,
     new: New,
 }
 
@@ -52,9 +53,10 @@ impl Change {
             change.hosts.extend(island.hosts);
             change.apps.extend(island.apps);
             change.containers.extend(island.containers);
+            change.rows.extend(island.rows);
         }
         for Off { row, found } in off {
-            change.new.rows.push(Arc::new(row));
+            change.new.rows.push(row);
             change.new.rest.diagnostics.extend(found);
         }
         change
@@ -63,12 +65,12 @@ impl Change {
     pub(super) fn add(&mut self, part: Part) {
         let all = &mut self.new;
         all.routes.extend(part.table.routes);
-        all.hosts.extend(Arc::unwrap_or_clone(part.table.hosts));
+        all.hosts.extend(part.table.hosts);
         all.redirects.extend(part.table.redirects);
         all.claims.extend(part.claims);
         all.good.extend(part.good);
         all.ready_last.extend(part.ready_last);
-        all.rows.extend(part.rows.into_iter().map(Arc::new));
+        all.rows.extend(part.rows);
         let rest = &mut all.rest;
         rest.absent.extend(part.absent);
         rest.unproven.extend(part.unproven);
@@ -85,7 +87,7 @@ impl Change {
         let claims = take(&mut self.new.claims);
         let claims = entries(&built.claims, self.hosts.iter().cloned(), claims);
         let are_owners_new = !claims.is_empty();
-        put_shared(&mut built.claims, claims);
+        built.claims.apply(claims);
         let is_new = self.apply_table(built) || are_owners_new;
         if is_new {
             let fenced = fences(&built.table, &built.claims);
@@ -101,7 +103,7 @@ impl Change {
         let gone = { self.apps.iter() }.flat_map(|app| of_app(&built.good, app));
         let gone = gone.map(|(id, _)| id.clone());
         let good = entries(&built.good, gone, good);
-        put_shared(&mut built.good, good);
+        built.good.apply(good);
         self.apply_containers(built);
     }
 
@@ -120,23 +122,24 @@ impl Change {
             return false;
         }
         let table = Arc::make_mut(&mut built.table);
-        put(&mut table.routes, routes);
-        put(&mut table.redirects, redirects);
-        put_shared(&mut table.hosts, of_hosts);
+        table.routes.apply(routes);
+        table.redirects.apply(redirects);
+        table.hosts.apply(of_hosts);
         is_new
     }
 
     fn apply_containers(self, built: &mut Built) {
         let Self {
-            containers, new, ..
+            containers,
+            rows,
+            new,
+            ..
         } = self;
         let part = new.rest;
         // Every route that ends by itself was built anew.
         built.linger_ends = part.linger_ends;
         let is_gone = |id: &ContainerId| containers.contains(id);
-        replace(&mut built.rows, new.rows, |row: &Arc<Row>| {
-            is_gone(&row.container.id)
-        });
+        replace_rows(&mut built.rows, rows, new.rows);
         replace(
             &mut built.diagnostics,
             part.diagnostics,
@@ -157,13 +160,13 @@ impl Change {
             watches.extend(part.watches);
         }
         let ready_last = entries(&built.ready_last, containers, new.ready_last);
-        put_shared(&mut built.ready_last, ready_last);
+        built.ready_last.apply(ready_last);
     }
 }
 
 /// What of a map is gone or new. Nothing that stays as it is.
 fn entries<K: Ord, V: PartialEq>(
-    map: &BTreeMap<K, V>,
+    map: &SharedMap<K, V>,
     gone: impl IntoIterator<Item = K>,
     mut new: Vec<(K, V)>,
 ) -> Entries<K, V> {
@@ -179,24 +182,13 @@ fn entries<K: Ord, V: PartialEq>(
     entries
 }
 
-fn put<K: Ord, V>(map: &mut BTreeMap<K, V>, entries: Entries<K, V>) {
-    if map.is_empty() {
-        let new = { entries.into_iter() }.filter_map(|(key, value)| Some((key, value?)));
-        *map = new.collect();
-        return;
-    }
-    for (key, value) in entries {
-        match value {
-            Some(value) => drop(map.insert(key, value)),
-            None => drop(map.remove(&key)),
-        }
-    }
-}
-
-fn put_shared<K: Ord + Clone, V: Clone>(map: &mut Arc<BTreeMap<K, V>>, entries: Entries<K, V>) {
-    if !entries.is_empty() {
-        put(Arc::make_mut(map), entries);
-    }
+/// The same for the rows.
+fn replace_rows(rows: &mut SharedSet<Arc<Row>>, gone: Vec<Arc<Row>>, mut new: Vec<Arc<Row>>) {
+    new.sort();
+    let gone = { gone.into_iter() }.filter(|row| new.binary_search(row).is_err());
+    let gone: Vec<_> = gone.collect();
+    new.retain(|row| !rows.contains(row));
+    rows.replace(gone, new);
 }
 
 /// Puts the new items of a sorted list in the place of those that are gone.

@@ -1,6 +1,7 @@
 //! What must be built anew, taken apart into what hangs together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::islands::{Island, Islands, add_one};
 use super::side_by_side;
@@ -30,7 +31,7 @@ pub(super) struct Region<'a> {
 /// A container that asks for nothing.
 #[derive(Debug)]
 pub(super) struct Off {
-    pub(super) row: Row,
+    pub(super) row: Arc<Row>,
     pub(super) found: Vec<Diagnostic>,
 }
 
@@ -156,7 +157,8 @@ impl<'a> Search<'a, '_> {
         match reading {
             Reading::NotOurs => {}
             Reading::Off(row) => {
-                let island = Island::of_container(row.container.id.clone());
+                let row = Arc::new(row);
+                let island = Island::of_container(&row);
                 self.islands.add(island, false);
                 self.region.off.push(Off { row, found });
             }

@@ -1,7 +1,6 @@
 //! What differs from what the last build was made of.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::Kept;
 use crate::model::{AppKey, ContainerId, Hostname, changes};
@@ -31,9 +30,15 @@ impl Kept {
         self.touched_by_gates(inputs, &mut containers);
         let refused = changes(&seen.refused, inputs.refused).map(|(id, ..)| &id.app);
         let absent = changes(&self.built.absent, inputs.absent).map(|(app, ..)| app);
-        let good = changes(&seen.last_good, inputs.last_good).map(|(id, ..)| &id.app);
+        let good = inputs
+            .last_good
+            .changes_since(&seen.last_good)
+            .map(|(id, ..)| &id.app);
         let good = good.filter(|app| self.islands.consults_last_good(app));
-        let claims = changes(&self.built.claims, inputs.claims).map(|(host, ..)| host);
+        let claims = inputs
+            .claims
+            .changes_since(&self.built.claims)
+            .map(|(host, ..)| host);
         Touched {
             containers,
             apps: refused.chain(absent).chain(good).cloned().collect(),
@@ -43,13 +48,12 @@ impl Kept {
 
     fn touched_by_gates(&self, inputs: &Inputs<'_>, containers: &mut BTreeSet<ContainerId>) {
         let (before, now) = (&self.seen.gates, inputs.gates);
-        let is_new = !Arc::ptr_eq(&before.proven, &now.proven);
-        let proven = is_new.then(|| before.proven.symmetric_difference(&now.proven));
+        let proven = now.proven.changes_since(&before.proven);
         let draining = before.draining.symmetric_difference(&now.draining);
         let failing = changes(&before.failing, &now.failing);
         let crashing = changes(&before.crashing, &now.crashing);
-        let ready_last = changes(&self.built.ready_last, &now.ready_last);
-        containers.extend(proven.into_iter().flatten().map(|(id, _)| id.clone()));
+        let ready_last = now.ready_last.changes_since(&self.built.ready_last);
+        containers.extend(proven.map(|(id, _)| id.clone()));
         containers.extend(draining.cloned());
         containers.extend(failing.map(|(watch, ..)| watch.container.id.clone()));
         containers.extend(crashing.map(|(id, ..)| id.clone()));

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use maud::{Markup, html};
 
@@ -25,7 +24,7 @@ pub(super) struct Site<'a> {
     halt: Option<&'a Halt>,
     /// Host and path; empty where a container has none.
     route: Cow<'a, str>,
-    rows: &'a [Arc<Row>],
+    rows: &'a [&'a Row],
 }
 
 impl Site<'_> {
@@ -38,7 +37,7 @@ impl Site<'_> {
     }
 
     fn ready(&self) -> usize {
-        let is_routed = |row: &&Arc<Row>| row.state == RowState::Routed;
+        let is_routed = |row: &&&Row| row.state == RowState::Routed;
         self.rows.iter().filter(is_routed).count()
     }
 
@@ -49,13 +48,13 @@ impl Site<'_> {
 
     /// How its last container came.
     fn pickup(&self, status: &Status) -> Option<Pickup> {
-        let pickups = { self.pools().into_iter() }.filter_map(|pool| status.pickups.get(pool));
+        let pickups = { self.pools().into_iter() }.filter_map(|pool| status.pickups.get(&pool));
         pickups.max_by_key(|pickup| pickup.at).copied()
     }
 
     /// How many requests wait for it.
     fn waiting(&self, status: &Status) -> usize {
-        let rooms = { self.pools().into_iter() }.filter_map(|pool| status.waiting.get(pool));
+        let rooms = { self.pools().into_iter() }.filter_map(|pool| status.waiting.get(&pool));
         rooms.map(WaitingRoom::waiting).sum()
     }
 
@@ -107,14 +106,14 @@ impl Site<'_> {
     }
 }
 
-/// All sites, those first that need a person, then by name.
-pub(super) fn sites(status: &Status) -> Vec<Site<'_>> {
-    let is_same = |a: &Arc<Row>, b: &Arc<Row>| {
+/// All sites, those first that need a person, then by name. `rows` are the status's.
+pub(super) fn sites<'a>(status: &'a Status, rows: &'a [&'a Row]) -> Vec<Site<'a>> {
+    let is_same = |a: &&Row, b: &&Row| {
         let is_one = !a.host.is_empty() || a.container.name == b.container.name;
         is_one && (&a.host, &a.path) == (&b.host, &b.path)
     };
     // Rows are sorted by host, then path.
-    let by_route = status.rows.chunk_by(is_same);
+    let by_route = rows.chunk_by(is_same);
     let mut sites: Vec<Site<'_>> = by_route.map(|rows| of_rows(status, rows)).collect();
     let hosts = sites.partition_point(|site| site.route.is_empty());
     if let Some(own) = sites.get_mut(..hosts) {
@@ -125,7 +124,7 @@ pub(super) fn sites(status: &Status) -> Vec<Site<'_>> {
     sites
 }
 
-fn of_rows<'a>(status: &'a Status, rows: &'a [Arc<Row>]) -> Site<'a> {
+fn of_rows<'a>(status: &'a Status, rows: &'a [&'a Row]) -> Site<'a> {
     let mut apps = rows.iter().filter_map(|row| row.app.as_ref());
     let halt = apps.find_map(|app| halt_of(&status.halts, app));
     let each = || rows.iter().map(|row| row.state);
