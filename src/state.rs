@@ -151,8 +151,8 @@ impl StateFile {
 
 impl Store for StateFile {
     async fn save(&self, state: &State) -> Result<(), StateError> {
-        let bytes = print(state);
-        self.replace(&self.path, || bytes).await
+        let state = state.clone();
+        self.replace(&self.path, move || print(&state)).await
     }
 
     async fn remember(&self, remembered: Arc<Remembered>, at: u64) -> Result<(), StateError> {
