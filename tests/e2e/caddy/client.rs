@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::child::{CaddyChild, free_ports};
+use crate::harness::{patience, until};
 
 /// What came back.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ pub(crate) async fn get_tls(root: &Path, port: u16, host: &str, path: &str) -> S
 
 /// A connection to this port of the loopback whose handshake names this host (nobody, where it is
 /// an address) and offers this protocol, trusting `root` only; with a client's certificate and key
-/// in one file, if there is one.
+/// in one file, if there is one. Waits for the host's certificate, which Caddy makes once it serves.
 pub(crate) async fn connect_tls(
     root: &Path,
     port: u16,
@@ -120,11 +121,15 @@ pub(crate) async fn connect_tls(
         None => config.with_no_client_auth(),
     };
     config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-    let stream = TcpStream::connect(("127.0.0.1", port)).await;
     let name = ServerName::try_from(host.to_owned()).expect("a name");
     let connector = TlsConnector::from(Arc::new(config));
-    let stream = connector.connect(name, stream.expect("Caddy listens"));
-    stream.await.expect("it has its certificate")
+    until("it has its certificate", patience(), async || {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await;
+        let stream = stream.map_err(|error| error.to_string())?;
+        let shaken = connector.connect(name.clone(), stream).await;
+        shaken.map_err(|error| error.to_string())
+    })
+    .await
 }
 
 /// Backends: each answers with its name and what it was asked.
