@@ -59,6 +59,7 @@ mod hostile;
 #[path = "../contract/hostile.rs"]
 mod hostile_rows;
 mod injected;
+mod issuers;
 mod label_configs;
 mod lately;
 mod looks;

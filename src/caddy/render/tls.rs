@@ -75,6 +75,26 @@ impl Hosts<'_> {
         hosts.any(|(host, policy)| policy.mode == mode && !host.is_catch_all())
     }
 
+    /// Whether the policy of internal hosts is for all that no other names: Caddy compares each name
+    /// with every one of a policy's, so the fewer are named. Not where a name can cover a host of
+    /// another mode.
+    fn are_mostly_internal(&self) -> bool {
+        let (mut internal, mut public) = (0_usize, 0_usize);
+        for (host, policy) in { &self.0.hosts }
+            .into_iter()
+            .filter(|(host, _)| !host.is_catch_all())
+        {
+            match policy.mode {
+                TlsMode::Internal => internal += 1,
+                TlsMode::Public if host.is_wildcard() => return false,
+                TlsMode::Public => public += 1,
+                TlsMode::OnDemand => return false,
+                TlsMode::Off => {}
+            }
+        }
+        internal > public
+    }
+
     /// Whether a wildcard covers this exact host whose certificate comes from elsewhere. Caddy
     /// would then serve it with the wildcard's certificate, and ask the wildcard's issuer for one
     /// (`managingWildcardFor` and `getAutomationPolicyForName` in modules/caddytls/tls.go).
@@ -115,10 +135,11 @@ fn policies(hosts: &Hosts<'_>, options: &RenderOptions) -> Vec<AutomationPolicy>
     let is_wildcard = |host: &Hostname, mode| mode == TlsMode::Public && host.is_wildcard();
     let ordered = acme::wildcard(&options.acme);
     let is_internal = |_: &Hostname, mode| mode == TlsMode::Internal;
-    // Caddy compares each name with every one of a policy's.
-    if hosts.has(TlsMode::Internal) && !hosts.has(TlsMode::Public) && !hosts.has(TlsMode::OnDemand)
-    {
-        return vec![plain(Vec::new(), internal())];
+    if hosts.are_mostly_internal() {
+        let named = plain(hosts.texts(|_, mode| mode == TlsMode::Public), public);
+        let named = Some(named).filter(|policy| !policy.subjects.is_empty());
+        let rest = plain(Vec::new(), internal());
+        return named.into_iter().chain([rest]).collect();
     }
     let named = [
         plain(
