@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::{Agent, App, Container, Engine, answer, client};
+use crate::harness::{Agent, App, Container, Engine, Options, SLOTS, answer, client};
 
 /// Requests of one measurement. With a fair coin, one run in a hundred thousand is off by five
 /// points.
@@ -18,8 +18,12 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    async fn start_with(options: Options) -> Self {
         let engine = Engine::start().await;
-        let agent = Agent::start(&engine).await;
+        let agent = Agent::start_with(&engine, options).await;
         let host = engine.host("web");
         Self {
             engine,
@@ -93,7 +97,7 @@ async fn two_and_three_replicas_share_requests_evenly() {
 
 #[tokio::test]
 async fn a_canary_gets_its_share_and_another_weight_needs_no_load() {
-    let scene = Scene::start().await;
+    let scene = Scene::start_with(Options::default().flags(SLOTS)).await;
     let weight = |name: &str, weight: &str| scene.replica(name).label("sh0.lb.weight", weight);
     scene.ready(weight("stable", "90")).await;
     let canary = scene.ready(weight("canary", "10")).await;

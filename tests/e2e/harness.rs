@@ -23,6 +23,10 @@ pub(crate) use self::engine::{App, Container, Engine};
 pub(crate) use self::http::{Answer, answer, client, get, get_tls, request};
 pub(crate) use self::process::{command, free_ports, is_alive, signal};
 
+/// Flags for an agent in a test of what only slots can do: that requests wait, and that a redeploy is
+/// no load. `SH0_UPSTREAMS` of the environment does not count there.
+pub(crate) const SLOTS: [&str; 2] = ["--upstreams", "slots"];
+
 /// From one look at a condition to the next.
 const PACE: Duration = Duration::from_millis(10);
 

@@ -7,7 +7,9 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::harness::load::Kind;
-use crate::harness::{Agent, App, Container, Engine, Options, answer, patience, request, until};
+use crate::harness::{
+    Agent, App, Container, Engine, Options, SLOTS, answer, patience, request, until,
+};
 
 /// The port of the demo backend.
 const PORT: u16 = 8080;
@@ -24,9 +26,19 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Where who leaves and returns costs no load.
+    async fn with_slots() -> Self {
+        Self::start_with(&SLOTS).await
+    }
+
+    async fn start_with(flags: &[&str]) -> Self {
         let engine = Engine::start().await;
         // Labels of its own: a container of another run on this engine would cost a load.
         let options = Options::default().flags(["--label-prefix", engine.run_id()]);
+        let options = options.flags(flags.iter().copied());
         let agent = Agent::start_with(&engine, options).await;
         let host = engine.host("web");
         Self {
@@ -105,7 +117,7 @@ impl Scene {
 
 #[tokio::test]
 async fn a_replica_that_fails_its_health_check_leaves_and_returns_without_a_load() {
-    let scene = Scene::start().await;
+    let scene = Scene::with_slots().await;
     let one = scene.ready(scene.watched("web-1")).await;
     let two = scene.ready(scene.watched("web-2")).await;
     until("both have a slot", patience(), async || {
@@ -143,7 +155,7 @@ async fn a_replica_that_fails_its_health_check_leaves_and_returns_without_a_load
 
 #[tokio::test]
 async fn a_lone_container_whose_healthcheck_fails_goes_on() {
-    let scene = Scene::start().await;
+    let scene = Scene::with_slots().await;
     let web = scene.ready(scene.replica("web-1").with_health()).await;
     let loads = scene.agent.loads().await;
     scene.set_health(&web, false).await;
@@ -278,7 +290,7 @@ async fn requests_that_all_replicas_with_passive_checks_refuse_are_tried_on() {
 
 #[tokio::test]
 async fn a_neighbour_that_crashes_again_and_again_costs_one_load_and_one_warning() {
-    let scene = Scene::start().await;
+    let scene = Scene::with_slots().await;
     scene.ready(scene.replica("web-1")).await;
     let loads = scene.agent.loads().await;
     let load = scene.agent.load(&scene.host, "web", Kind::Kept, 8);

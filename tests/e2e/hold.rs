@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::harness::{Agent, Answer, App, Container, Engine, Options, patience, until};
+use crate::harness::{Agent, Answer, App, Container, Engine, Options, SLOTS, patience, until};
 
 /// An answer that nobody waited for takes a few milliseconds.
 const AT_ONCE: Duration = Duration::from_millis(800);
@@ -12,7 +12,7 @@ const AT_ONCE: Duration = Duration::from_millis(800);
 /// An agent with one site, whose container was stopped just now.
 async fn stopped(hold: &str, flags: &[&str]) -> (Engine, Agent, String, Container) {
     let engine = Engine::start().await;
-    let options = Options::default().flags(flags.iter().copied());
+    let options = Options::default().flags(SLOTS).flags(flags.iter().copied());
     let agent = Agent::start_with(&engine, options).await;
     let host = engine.host("web");
     let web = App::named("web").host(&host).label("sh0.hold", hold);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::harness::load::{Kind, Load};
-use crate::harness::{Agent, App, Engine, get, signal};
+use crate::harness::{Agent, App, Engine, Options, SLOTS, get, signal};
 use crate::private_engine::PrivateEngine;
 
 /// From Docker's first answer to routes that are right.
@@ -124,7 +124,8 @@ async fn a_restart_of_docker_with_live_restore_costs_no_request() {
 async fn a_restart_of_docker_without_live_restore_gives_no_site_anothers_answer() {
     let mut private = PrivateEngine::without_live_restore().await;
     let engine = four_sites(&private).await;
-    let agent = Agent::start(&engine).await;
+    // Requests wait for the containers, over connections that no load cuts.
+    let agent = Agent::start_with(&engine, Options::default().flags(SLOTS)).await;
     all_answer(&agent, &engine).await;
     let clients = Clients::of(&agent, &engine);
     private.kill();
@@ -147,9 +148,10 @@ async fn a_restart_of_docker_without_live_restore_gives_no_site_anothers_answer(
 async fn stopped_beside_frozen_docker(
     private: &PrivateEngine,
     engine: &Engine,
+    options: Options,
     change: impl FnOnce(&mut Value),
 ) -> Agent {
-    let mut agent = Agent::start(engine).await;
+    let mut agent = Agent::start_with(engine, options).await;
     all_answer(&agent, engine).await;
     assert!(agent.stop().await.success());
     private.freeze();
@@ -169,7 +171,8 @@ async fn an_agent_that_starts_beside_a_frozen_docker_serves_what_it_remembers() 
     let engine = four_sites(&private).await;
     // As if it had not been told that containers outlive this engine.
     let change = |remembered: &mut Value| remembered["live_restore"] = false.into();
-    let mut agent = stopped_beside_frozen_docker(&private, &engine, change).await;
+    let options = Options::default();
+    let mut agent = stopped_beside_frozen_docker(&private, &engine, options, change).await;
     let started = Instant::now();
     agent.spawn();
     all_answer(&agent, &engine).await;
@@ -199,7 +202,8 @@ async fn after_a_reboot_remembered_addresses_are_not_used_and_requests_wait() {
     let private = PrivateEngine::with_live_restore().await;
     let engine = four_sites(&private).await;
     let change = |remembered: &mut Value| remembered["boot_id"] = "another".into();
-    let mut agent = stopped_beside_frozen_docker(&private, &engine, change).await;
+    let options = Options::default().flags(SLOTS);
+    let mut agent = stopped_beside_frozen_docker(&private, &engine, options, change).await;
     agent.spawn();
     agent.logs("the machine was started anew since").await;
     agent.caddy_pid().await;

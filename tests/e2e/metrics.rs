@@ -9,7 +9,9 @@ use futures::future::join_all;
 use rustix::process::Signal;
 use tokio::time::sleep;
 
-use crate::harness::{Agent, App, Container, Engine, Options, command, patience, signal, until};
+use crate::harness::{
+    Agent, App, Container, Engine, Options, SLOTS, command, patience, signal, until,
+};
 use crate::samples::{sample, total};
 
 /// A module that stock Caddy does not have, so that it refuses the config.
@@ -97,7 +99,8 @@ async fn the_counters_agree_with_what_was_done() {
         "--allow-raw-caddy",
         "--caddy-metrics",
     ];
-    let agent = Agent::start_with(&engine, Options::default().flags(flags)).await;
+    let options = Options::default().flags(SLOTS).flags(flags);
+    let agent = Agent::start_with(&engine, options).await;
     // Three sites start.
     let host = engine.host("web");
     let web = engine.run(App::named("web").host(&host)).await;

@@ -1,6 +1,6 @@
 //! Who owns a host: the project that claimed it first, through redeploys and restarts.
 
-use crate::harness::{Agent, App, Engine, patience, until};
+use crate::harness::{Agent, App, Engine, Options, SLOTS, patience, until};
 use crate::private_engine::PrivateEngine;
 
 /// An app of the project that owns `host`.
@@ -32,7 +32,7 @@ async fn refused(agent: &Agent, container: &str) -> String {
 #[tokio::test]
 async fn another_project_gets_nothing_of_a_host_that_is_taken() {
     let engine = Engine::start().await;
-    let mut agent = Agent::start(&engine).await;
+    let mut agent = Agent::start_with(&engine, Options::default().flags(SLOTS)).await;
     let host = engine.host("web");
     let shop = owner(&engine, &host).without_hold();
     let shop = engine.run(shop).await;

@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Agent, App, Engine, Options, command, get, is_alive, patience, until};
+use crate::harness::{Agent, App, Engine, Options, SLOTS, command, get, is_alive, patience, until};
 
 /// Users that nothing on the machine has.
 const CADDY: &str = "23456:23457";
@@ -100,6 +100,7 @@ async fn secure(agent: &Agent, host: &str, name: &str) {
 async fn caddy_as_another_user_serves_everything_and_has_neither_docker_nor_our_files() {
     let engine = Engine::start().await;
     let options = Options::default()
+        .flags(SLOTS)
         .flags(["--caddy-user", CADDY])
         .env("SH0_ACME_EAB_KEY_ID", "kid")
         .env("SH0_ACME_EAB_HMAC", "c2VlZGVkLWhtYWM")

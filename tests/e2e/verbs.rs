@@ -10,7 +10,9 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::harness::load::{Kind, Load, Plan, Sockets};
-use crate::harness::{Agent, Answer, App, Container, Engine, Options, patience, signal, until};
+use crate::harness::{
+    Agent, Answer, App, Container, Engine, Options, SLOTS, patience, signal, until,
+};
 
 /// An answer that nobody waited for takes a few milliseconds.
 const AT_ONCE: Duration = Duration::from_millis(800);
@@ -36,7 +38,7 @@ impl Scene {
         let host = engine.host("web");
         let app = more(labelled(&engine, &host));
         let web = engine.run(app).await;
-        let agent = Agent::start_with(&engine, Options::default()).await;
+        let agent = Agent::start_with(&engine, Options::default().flags(SLOTS)).await;
         agent.routed(&web).await;
         let app = format!("{}/web", engine.run_id());
         Self {

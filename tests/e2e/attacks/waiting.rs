@@ -1,14 +1,14 @@
 //! Two requests on one connection while the first waits for its container: the second has a route of
 //! its own, also when it stands in the body of the first.
 
-use crate::harness::{Agent, App, Engine, Options, patience, until};
+use crate::harness::{Agent, App, Engine, Options, SLOTS, patience, until};
 
 use super::raw::Client;
 
 #[tokio::test]
 async fn nothing_behind_a_request_that_waits_goes_to_its_container() {
     let engine = Engine::start().await;
-    let agent = Agent::start_with(&engine, Options::default()).await;
+    let agent = Agent::start_with(&engine, Options::default().flags(SLOTS)).await;
     let (host, closed) = (engine.host("web"), engine.host("closed"));
     let first = engine.run(App::named("web").host(&host)).await;
     let protected = App::named("closed").host(&closed);

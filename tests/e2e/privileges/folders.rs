@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::Stdio;
 
 use super::{CADDY, prepare};
-use crate::harness::{Agent, App, Engine, Options, command, patience, until};
+use crate::harness::{Agent, App, Engine, Options, SLOTS, command, patience, until};
 
 #[tokio::test]
 async fn folders_and_files_are_closed_whatever_the_umask() {
@@ -14,7 +14,7 @@ async fn folders_and_files_are_closed_whatever_the_umask() {
     let waits = engine.run(App::named("gone").host(&gone)).await;
     for (user, expected) in [("", &MODES[0]), (CADDY, &MODES[1])] {
         for umask in ["0000", "0077"] {
-            let mut agent = prepare(&engine, Options::default());
+            let mut agent = prepare(&engine, Options::default().flags(SLOTS));
             let own = agent.command("run");
             let mut run = command("sh");
             run.args(["-c", "umask \"$0\"; exec \"$@\"", umask]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::load::{Kind, Load, Plan, Report, Secure, Sockets};
-use crate::harness::{Agent, App, Container, Engine, Options, until};
+use crate::harness::{Agent, App, Container, Engine, Options, SLOTS, until};
 
 use super::outcome::{Cost, Outcome};
 
@@ -65,7 +65,7 @@ impl Scene {
     pub(super) async fn start_with(options: Options) -> Self {
         // Loads are counted, and a container of another test might cost one.
         let (engine, prefix) = Engine::start().await.with_prefix();
-        let options = options.flags(["--label-prefix", &prefix]);
+        let options = options.flags(SLOTS).flags(["--label-prefix", &prefix]);
         let agent = Agent::start_with(&engine, options).await;
         Self {
             host: engine.host("web"),
