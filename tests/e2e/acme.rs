@@ -253,6 +253,19 @@ async fn ten_hosts_are_certified_at_once() {
 }
 
 #[tokio::test]
+async fn one_public_host_among_internal_ones_is_certified_alone() {
+    let (dir, options, port) = authority();
+    let root = options.storage_dir.join("pki/authorities/local/root.crt");
+    let pebble = Pebble::start(dir.path(), port, Setup::of(&options)).await;
+    let labels = "alpha\nhost=app.acme.test\n\nalpha\napp=in\nhost=a.internal, b.internal";
+    let served = Served::start_on(labels, dir, options).await;
+    served.until_certified("app.acme.test", &pebble).await;
+    let arguments = ["--cacert", root.to_str().expect("a text")];
+    let answer = served.curl("https://b.internal:HTTPS/", &arguments).await;
+    assert_eq!((&*answer, pebble.orders()), ("200 alpha", 1));
+}
+
+#[tokio::test]
 async fn an_authority_that_is_away_is_said_and_costs_nobody_else() {
     let (dir, options, port) = authority();
     let labels = format!("{LABELS}\n\nalpha\napp=in\nhost=in.internal");

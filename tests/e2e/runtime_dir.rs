@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::harness::{Agent, App, Engine, get, patience, until};
+use crate::harness::{Agent, App, Engine, Options, SLOTS, get, patience, until};
 
 /// Slots are looked after every second.
 const REPAIRED_WITHIN: Duration = Duration::from_secs(3);
@@ -17,7 +17,7 @@ async fn a_runtime_directory_that_is_removed_is_made_again_and_caddy_stays() {
     let (host, held) = (engine.host("web"), engine.host("held"));
     engine.run(App::named("web").host(&host)).await;
     let stopped = engine.run(App::named("held").host(&held)).await;
-    let mut agent = Agent::start(&engine).await;
+    let mut agent = Agent::start_with(&engine, Options::default().flags(SLOTS)).await;
     agent.answers(&host, "web").await;
     agent.answers(&held, "held").await;
     engine.act("stop", &stopped).await;

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::engine_proxy::EngineProxy;
-use crate::harness::{Agent, App, Engine, Options, command, patience, signal};
+use crate::harness::{Agent, App, Engine, Options, SLOTS, command, patience, signal};
 
 /// The user `nobody` of all Linux systems.
 const NOBODY: u32 = 65_534;
@@ -145,7 +145,8 @@ async fn a_wrong_flag_or_variable_ends_the_start_with_what_is_expected() {
 #[tokio::test]
 async fn settings_that_do_not_fit_together_end_the_start_with_the_fix() {
     let engine = Engine::without_network().await;
-    let agent = Agent::prepare(&engine, Options::default());
+    // Their sockets have the longest paths.
+    let agent = Agent::prepare(&engine, Options::default().flags(SLOTS));
     let port = agent.http_port.to_string();
     let long = agent.home().join("x".repeat(100));
     let long = long.to_str().expect("our paths are text");
