@@ -1,4 +1,4 @@
-//! What differs between two sorted maps.
+//! What differs between two sorted maps of few entries; for many there is `SharedMap`.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
