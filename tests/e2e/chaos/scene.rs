@@ -80,7 +80,7 @@ impl<'a> Scene<'a> {
     pub(super) async fn round(&mut self, round: &Round) -> Usage {
         self.history.holds("a round begins with all in order");
         self.loads_before = 0;
-        self.loads_at = self.agent.loads().await;
+        self.loads_at = self.agent.loads_so_far().await;
         let mut traffic = Traffic::start(&self.agent, &self.engine).await;
         self.history.holds("chaos is survived");
         let mut begun = None;
@@ -100,7 +100,7 @@ impl<'a> Scene<'a> {
         self.history.holds(is_same);
         convergence::settles(self).await;
         self.history.holds("untouched sites lose nothing");
-        let loads = self.loads_before + self.agent.loads().await - self.loads_at;
+        let loads = self.loads_before + self.agent.loads_so_far().await - self.loads_at;
         let totals = traffic.end(loads).await;
         self.history.say(&totals.to_string());
         self.totals += totals;

@@ -236,8 +236,8 @@ impl Agent {
             .await;
     }
 
-    /// How many loads Caddy has taken, none being due. Caddy answers by a new config before its
-    /// load is counted, so a count that does not wait may lack the load that was just seen.
+    /// How many loads Caddy has taken, none being due, nor a removal, which waits for a minute. Caddy
+    /// answers by a new config before its load is counted: without a wait the last may be missing.
     pub(crate) async fn loads(&self) -> u64 {
         self.settled().await;
         self.loads_so_far().await
