@@ -276,6 +276,8 @@ async fn requests_that_all_replicas_with_passive_checks_refuse_are_tried_on() {
         scene.engine.act("start", container).await;
         scene.says(container, "routed", "").await;
     }
+    // Caddy gives up what it tries again when a load takes its config away.
+    scene.agent.settled().await;
     let ask = |method: Method| {
         let asked = request(scene.agent.http_port, &scene.host, "/", method);
         answer(asked.body("a body that must not be lost"))
