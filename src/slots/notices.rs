@@ -104,7 +104,12 @@ impl Notices {
     }
 
     fn remove_left(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.folder)? {
+        let entries = match fs::read_dir(&self.folder) {
+            // It is made again with the next notice.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             let name = entry.file_name();
             let pool = name.to_str().and_then(|name| name.split_once('.'));
@@ -263,5 +268,7 @@ mod tests {
         notices.set(pool(1), None).expect("nothing to do");
         let left = fs::read_dir(notices_folder(folder.path())).expect("there");
         assert_eq!(left.count(), 0);
+        fs::remove_dir_all(folder.path()).expect("it is there");
+        notices.remove_others().expect("nobody misses it");
     }
 }
