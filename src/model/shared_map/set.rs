@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::SharedMap;
+use super::{SharedMap, sorted};
 
 /// A sorted set of many items, of which copies share what they have in common; see [`SharedMap`].
 #[derive(Clone, PartialEq, Eq)]
@@ -52,11 +52,14 @@ impl<T: Ord> SharedSet<T> {
 }
 
 impl<T: Ord + Clone> SharedSet<T> {
-    /// Takes out some and puts in others. What is among both stays.
+    /// Takes out some and puts in others. What is among both stays; where all is as before, nothing
+    /// is copied.
     pub fn replace(&mut self, gone: impl IntoIterator<Item = T>, new: impl IntoIterator<Item = T>) {
         let gone = gone.into_iter().map(|item| (item, None));
         let new = new.into_iter().map(|item| (item, Some(())));
-        self.0.apply(gone.chain(new));
+        let mut changes = sorted(gone.chain(new).collect());
+        changes.retain(|(item, new)| new.is_some() != self.contains(item));
+        self.0.apply(changes);
     }
 
     /// Keeps those that are so.

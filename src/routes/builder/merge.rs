@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::islands::Island;
 use super::region::Off;
 use crate::diagnostic::Diagnostic;
-use crate::model::{AppKey, ContainerId, Hostname, Labels, RouteId, SharedMap, SharedSet};
+use crate::model::{AppKey, ContainerId, Hostname, Labels, RouteId, SharedMap};
 use crate::routes::build::{Built, of_app};
 use crate::routes::claims::Claim;
 use crate::routes::fences::fences;
@@ -139,7 +139,7 @@ impl Change {
         // Every route that ends by itself was built anew.
         built.linger_ends = part.linger_ends;
         let is_gone = |id: &ContainerId| containers.contains(id);
-        replace_rows(&mut built.rows, rows, new.rows);
+        built.rows.replace(rows, new.rows);
         replace(
             &mut built.diagnostics,
             part.diagnostics,
@@ -180,15 +180,6 @@ fn entries<K: Ord, V: PartialEq>(
         .filter(|(key, value)| map.get(key) != Some(value));
     entries.extend(new.map(|(key, value)| (key, Some(value))));
     entries
-}
-
-/// The same for the rows.
-fn replace_rows(rows: &mut SharedSet<Arc<Row>>, gone: Vec<Arc<Row>>, mut new: Vec<Arc<Row>>) {
-    new.sort();
-    let gone = { gone.into_iter() }.filter(|row| new.binary_search(row).is_err());
-    let gone: Vec<_> = gone.collect();
-    new.retain(|row| !rows.contains(row));
-    rows.replace(gone, new);
 }
 
 /// Puts the new items of a sorted list in the place of those that are gone.
