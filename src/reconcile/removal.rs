@@ -15,30 +15,43 @@ use super::apply::Desired;
 use crate::caddy::admin::Admin;
 use crate::caddy::render::{RenderOptions, render};
 use crate::discovery::Engine;
+use crate::model::Hostname;
 use crate::probe::Probe;
-use crate::routes::{RouteKey, RouteTable};
+use crate::routes::RouteTable;
 use crate::state::Store;
 
-/// Whether requests for a removed key may now be another route's, which must not wait for them.
-fn falls_to_another(removed: &RouteKey, table: &RouteTable) -> bool {
-    let wildcard = removed.host.covering_wildcard();
-    let mut hosts = table.routes.keys().map(|key| &key.host);
-    hosts
-        .any(|host| *host == removed.host || Some(host) == wildcard.as_ref() || host.is_catch_all())
+/// Whether requests for any of these hosts may now be another route's, which must not wait for them.
+fn fall_to_others(removed: &[&Hostname], table: &RouteTable) -> bool {
+    let is_served = |host: &Hostname| table.hosts.contains_key(host);
+    let has_other = |host: &&Hostname| {
+        is_served(host)
+            || host
+                .covering_wildcard()
+                .is_some_and(|cover| is_served(&cover))
+    };
+    removed.iter().any(has_other) || table.hosts.keys().any(Hostname::is_catch_all)
+}
+
+/// The hosts of the routes that are gone, where none is new.
+fn removed<'a>(old: &'a RouteTable, new: &'a RouteTable) -> Option<Vec<&'a Hostname>> {
+    let mut removed = Vec::new();
+    for (key, old, new) in new.routes.changes_since(&old.routes) {
+        match (old, new) {
+            (Some(_), None) => removed.push(&key.host),
+            (Some(_), Some(_)) => {}
+            (None, _) => return None,
+        }
+    }
+    (!removed.is_empty()).then_some(removed)
 }
 
 /// Whether `after` is `before` without some routes, and nothing else.
 fn only_removes(before: &Desired, after: &Desired, options: &RenderOptions) -> bool {
+    if before.is_remembered || before.certificates != after.certificates {
+        return false;
+    }
     let (old, new) = (&*before.built.table, &*after.built.table);
-    let is_part = new.routes.len() < old.routes.len()
-        && new.routes.keys().all(|key| old.routes.contains_key(key));
-    let mut removed = old
-        .routes
-        .keys()
-        .filter(|key| !new.routes.contains_key(key));
-    let is_anothers = removed.any(|key| falls_to_another(key, new));
-    if !is_part || is_anothers || before.is_remembered || before.certificates != after.certificates
-    {
+    if removed(old, new).is_none_or(|hosts| fall_to_others(&hosts, new)) {
         return false;
     }
     let mut left = old.clone();
