@@ -129,18 +129,14 @@ impl Reader<'_> {
 
     fn routes(&mut self, tree: &Tree) -> BTreeMap<RouteName, Reading> {
         let empty = Scoped::default();
-        let default = tree.routes.get(&RouteName::Default);
-        let mut scopes = tree.routes.clone();
-        if default.is_none() && tree.routes.is_empty() {
-            scopes.insert(RouteName::Default, empty.clone());
-        }
-        let default = default.unwrap_or(&empty);
+        let default = tree.routes.get(&RouteName::Default).unwrap_or(&empty);
+        let unsaid = (tree.routes.is_empty()).then_some((&RouteName::Default, &empty));
         let all_are_guarded = self.guard_of_all(tree).is_some();
+        let scopes = tree.routes.iter().chain(unsaid);
         scopes
-            .into_iter()
             .map(|(name, scope)| {
-                let spec = self.route(&name, &scope, default, all_are_guarded);
-                (name, spec)
+                let spec = self.route(name, scope, default, all_are_guarded);
+                (name.clone(), spec)
             })
             .collect()
     }

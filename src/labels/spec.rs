@@ -104,12 +104,18 @@ impl RouteSpec {
         let exact = self.matching.exact.iter().cloned().map(PathMatch::Exact);
         let prefixes = self.paths.iter().cloned().map(PathMatch::Prefix);
         let pattern = self.matching.regexp.iter().cloned().map(PathMatch::Regexp);
-        let all: Vec<PathMatch> = exact.chain(prefixes).chain(pattern).collect();
-        if all.is_empty() {
+        if self.takes_every_path() {
             vec![PathMatch::Every]
         } else {
-            all
+            exact.chain(prefixes).chain(pattern).collect()
         }
+    }
+
+    /// Whether it names no path.
+    #[must_use]
+    pub fn takes_every_path(&self) -> bool {
+        let MatchingSpec { exact, regexp, .. } = &self.matching;
+        self.paths.is_empty() && exact.is_empty() && regexp.is_none()
     }
 }
 

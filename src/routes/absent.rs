@@ -22,8 +22,8 @@ pub type Absent = BTreeMap<AppKey, u64>;
 
 /// Which of the apps have no container now, but a good form. The moment is kept from look to look: a
 /// host's claim does not tell it, for another app of its owner may still ask for the host.
-pub(super) fn since(members: &BTreeMap<AppKey, Member<'_>>, inputs: &Inputs<'_>) -> Absent {
-    let is_absent = |(app, member): &(&AppKey, &Member<'_>)| {
+pub(super) fn since(members: &[(AppKey, Member<'_>)], inputs: &Inputs<'_>) -> Absent {
+    let is_absent = |(app, member): &&(AppKey, Member<'_>)| {
         member.candidates.is_empty() && inputs.good_of(app).next().is_some()
     };
     let absent = members.iter().filter(is_absent);

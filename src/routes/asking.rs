@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::claims::Asking;
 use super::forms::{Candidate, Form};
 use crate::labels::{Reading, RouteSpec};
-use crate::model::{Hostname, Owner, PathMatch};
+use crate::model::{Hostname, Owner};
 
 /// What the forms ask for, so that it can be claimed.
 pub(super) fn asking(forms: &[Form]) -> Vec<Asking> {
@@ -14,7 +14,7 @@ pub(super) fn asking(forms: &[Form]) -> Vec<Asking> {
             host: host.clone(),
             owner: form.id.app.owner.clone(),
             created: form.created,
-            only_paths: !form.spec.path_matches().contains(&PathMatch::Every),
+            only_paths: !form.spec.takes_every_path(),
             share: form.share.clone(),
             containers: match form.id.app.owner {
                 Owner::Project(_) => BTreeSet::new(),

@@ -16,19 +16,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use self::islands::{Island, Islands};
-use self::merge::Change;
+use self::merge::{Change, New};
 use self::region::{Component, Region};
 use super::build::{Built, Inputs, LastGood, Refused};
 use super::gates::Gates;
-use super::part::{Member, Part};
+use super::part::Part;
 use crate::labels::{Permits, TlsSetting};
-use crate::model::{AppKey, FileName, Hostname, Snapshot};
+use crate::model::{FileName, Hostname, Snapshot};
 
 /// So many islands are built at once. They have nothing to do with each other, but a map for one
 /// takes as much time to make as a map for a dozen.
 const BUILT_TOGETHER: usize = 48;
-/// So many of those are worth a thread.
-const PARTS_PER_THREAD: usize = 4;
+/// So many are worth a thread.
+const BUILT_PER_THREAD: usize = 4 * BUILT_TOGETHER;
 
 /// Builds tables, and keeps of the last one what the next may have in common with it.
 #[derive(Debug, Default)]
@@ -125,15 +125,12 @@ impl Builder {
         let touched = kept.touched(inputs);
         let region = Region::of(touched, &mut kept.islands, inputs);
         let mut change = Change::without(region.dissolved, region.off);
-        let built = |Together { islands, members }| {
-            let hosts = islands.iter().flat_map(|island| &island.hosts);
-            let part = Part::of(members, hosts.cloned(), inputs);
-            (islands, part)
-        };
-        let together = together(region.components);
-        for (islands, part) in side_by_side::map(together, PARTS_PER_THREAD, built) {
-            kept.islands.add_all(islands, &part);
-            change.add(part);
+        let of_part = |components| built_of(components, inputs);
+        for (islands, new) in side_by_side::in_parts(region.components, BUILT_PER_THREAD, of_part) {
+            for (island, is_timed) in islands {
+                kept.islands.add(island, is_timed);
+            }
+            change.add(new);
         }
         kept.islands.index();
         change.apply(&mut kept.built);
@@ -144,23 +141,21 @@ impl Builder {
     }
 }
 
-/// Islands that are built at once, and their apps.
-#[derive(Debug, Default)]
-struct Together<'a> {
-    islands: Vec<Island>,
-    members: BTreeMap<AppKey, Member<'a>>,
-}
-
-fn together(components: Vec<Component<'_>>) -> Vec<Together<'_>> {
+/// What these come to: islands, each with whether it changes by itself, and what is in them.
+fn built_of(components: Vec<Component<'_>>, inputs: &Inputs<'_>) -> (Vec<(Island, bool)>, New) {
     let mut components = components.into_iter();
-    let mut all = Vec::new();
+    let (mut all, mut new) = (Vec::with_capacity(components.len()), New::default());
     while components.len() > 0 {
-        let mut together = Together::default();
+        let (mut together, mut members) = (Vec::new(), Vec::new());
         for Component { island, own } in components.by_ref().take(BUILT_TOGETHER) {
-            together.islands.push(island);
-            together.members.extend(own);
+            together.push(island);
+            members.extend(own);
         }
-        all.push(together);
+        let hosts = together.iter().flat_map(|island| &island.hosts);
+        let part = Part::of(members, hosts.cloned(), inputs);
+        all.extend(islands::settled(together, &part));
+        new.add(part);
     }
-    all
+    new.sort();
+    (all, new)
 }

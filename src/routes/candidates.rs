@@ -28,16 +28,6 @@ pub(super) enum Reading<'a> {
     NotOurs,
 }
 
-impl Reading<'_> {
-    /// The app that asks.
-    pub(super) fn app(&self) -> Option<&AppKey> {
-        match self {
-            Self::Asks(candidate) => Some(&candidate.spec.app),
-            Self::Off(_) | Self::NotOurs => None,
-        }
-    }
-}
-
 /// Reads a container's labels, and where it can be reached.
 pub(super) fn read<'a>(
     container: &'a Container,

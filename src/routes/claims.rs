@@ -95,11 +95,14 @@ pub(super) struct Asking {
     pub(super) containers: BTreeSet<ContainerId>,
 }
 
-/// Hosts that labels name, with the owner of the container, also where the route is not served.
-pub(super) type Named = BTreeSet<(Hostname, Owner)>;
-
-/// The claims that hold, given those of before and what is asked for now.
-pub(super) fn settle(before: PartClaims, asking: &[Asking], named: &Named, now: u64) -> PartClaims {
+/// The claims that hold, given those of before and what is asked for now. `is_named` is whether the
+/// labels of an owner's containers name a host, also where the route is not served.
+pub(super) fn settle(
+    before: PartClaims,
+    asking: &[Asking],
+    is_named: impl Fn(&Hostname, &Owner) -> bool,
+    now: u64,
+) -> PartClaims {
     let mut claims = before;
     claims.retain(|_, claim| {
         // A clock that was set back must not make a claim last longer.
@@ -116,25 +119,24 @@ pub(super) fn settle(before: PartClaims, asking: &[Asking], named: &Named, now: 
         let claim = || Claim::new(ask.owner.clone(), now);
         claims.entry(ask.host.clone()).or_insert_with(claim);
     }
-    let mut of_host: BTreeMap<&Hostname, Vec<&Asking>> = BTreeMap::new();
-    for ask in asking {
-        of_host.entry(&ask.host).or_default().push(ask);
-    }
+    let mut by_host: Vec<&Asking> = asking.iter().collect();
+    by_host.sort_by(|a, b| a.host.cmp(&b.host));
     for (host, claim) in &mut claims {
-        let asking = of_host.get(host).map_or(&[][..], Vec::as_slice);
+        let before = by_host.partition_point(|ask| ask.host < *host);
+        let asking = by_host.get(before..).unwrap_or_default();
+        let (asking, _) = asking.split_at(asking.partition_point(|ask| ask.host == *host));
         claim.follow_rename(asking);
-        let own = asking.iter().filter(|ask| ask.owner == claim.owner);
-        let own: Vec<_> = own.collect();
-        if own.is_empty() {
+        let owner = claim.owner.clone();
+        let own = || asking.iter().filter(|ask| ask.owner == owner);
+        if own().next().is_none() {
             // The ten minutes of an owner whose route is wrong or refused begin once it goes.
-            let is_named = named.contains(&(host.clone(), claim.owner.clone()));
-            let since = claim.released.filter(|_| !is_named);
+            let since = claim.released.filter(|_| !is_named(host, &owner));
             claim.released = since.or(Some(now));
             continue;
         }
         claim.released = None;
-        claim.share = own.iter().flat_map(|ask| ask.share.clone()).collect();
-        claim.containers = own.iter().flat_map(|ask| ask.containers.clone()).collect();
+        claim.share = own().flat_map(|ask| ask.share.clone()).collect();
+        claim.containers = own().flat_map(|ask| ask.containers.clone()).collect();
     }
     claims
 }
@@ -180,7 +182,7 @@ mod tests {
     }
 
     fn settled(before: &PartClaims, asking: &[Asking], now: u64) -> PartClaims {
-        settle(before.clone(), asking, &Named::new(), now)
+        settle(before.clone(), asking, |_, _| false, now)
     }
 
     fn host() -> Hostname {

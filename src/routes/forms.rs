@@ -165,10 +165,12 @@ pub(super) fn of_app(
         return Vec::new();
     };
     say_differences(definer, candidates, found);
-    let mut names: BTreeSet<RouteName> = definer.spec.routes.keys().cloned().collect();
+    let mut names: Vec<RouteName> = definer.spec.routes.keys().cloned().collect();
     if definer.spec.doubtful {
         consults.set(true);
         names.extend(inputs.good_of(app).map(|(id, _)| id.route.clone()));
+        names.sort();
+        names.dedup();
     }
     let labels = inputs.own_labels(&definer.container.labels);
     let created = candidates.iter().map(|c| c.container.created).min();

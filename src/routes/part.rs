@@ -1,7 +1,7 @@
 //! One part of the table: the apps that ask for the same hosts, or ask each other about requests,
 //! with those hosts. What one part comes to depends on no other.
 
-use std::cell::Cell;
+use std::cell::{Cell, LazyCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,15 +22,17 @@ use super::report::Row;
 use super::trials;
 use super::upstream::NotReady;
 use crate::diagnostic::Diagnostic;
-use crate::model::{AppKey, ContainerId, ContainerRef, Hostname, Labels, RouteId};
+use crate::model::{AppKey, ContainerId, ContainerRef, Hostname, Labels, Owner, RouteId};
 
 /// An app by itself: who wants to serve it, and what its labels ask for.
 #[derive(Debug, Default)]
 pub(super) struct Member<'a> {
     /// Newest first.
     pub(super) candidates: Vec<Candidate<'a>>,
-    /// The hosts that it asks for, or names in vain; some more than once.
+    /// The hosts that it asks for, or names in vain, sorted.
     pub(super) hosts: Vec<Hostname>,
+    /// The apps that it wants to have asked about its requests.
+    pub(super) asks: Vec<AppKey>,
     forms: Vec<Form>,
     spoiled: Vec<Spoiled>,
     found: Vec<Diagnostic>,
@@ -57,19 +59,18 @@ impl<'a> Member<'a> {
             spec.hosts.iter().chain(&spec.host.redirect_from)
         });
         let named = candidates.iter().flat_map(named);
+        let mut hosts: Vec<Hostname> = served.chain(named).cloned().collect();
+        hosts.sort();
+        hosts.dedup();
         Self {
-            hosts: served.chain(named).cloned().collect(),
+            hosts,
+            asks: forms.iter().filter_map(asked_app).collect(),
             spoiled: policies::spoiled(app, &candidates, &forms, inputs.gates),
             consults_last_good: consults.get(),
             candidates,
             forms,
             found,
         }
-    }
-
-    /// The apps that it wants to have asked about its requests.
-    pub(super) fn asks(&self) -> impl Iterator<Item = AppKey> {
-        self.forms.iter().filter_map(asked_app)
     }
 
     /// The containers that are named in what comes of it. A route of none is named after one that
@@ -100,14 +101,14 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// What these apps and hosts come to together.
+    /// What these apps, each of which comes once, and hosts come to together.
     pub(super) fn of(
-        mut members: BTreeMap<AppKey, Member<'_>>,
+        mut members: Vec<(AppKey, Member<'_>)>,
         hosts: impl Iterator<Item = Hostname>,
         inputs: &Inputs<'_>,
     ) -> Self {
         let (mut forms, mut spoiled, mut found) = (Vec::new(), Vec::new(), Vec::new());
-        for member in members.values_mut() {
+        for (_, member) in &mut members {
             forms.append(&mut member.forms);
             spoiled.append(&mut member.spoiled);
             found.append(&mut member.found);
@@ -120,12 +121,10 @@ impl Part {
             let claim = inputs.claims.get(&host)?.clone();
             Some((host, claim))
         });
-        let named = members.iter().flat_map(|(app, member)| {
-            let hosts = member.candidates.iter().flat_map(named);
-            hosts.map(|host| (host.clone(), app.owner.clone()))
-        });
-        let named = named.collect();
-        let mut claims = claims::settle(before.collect(), &asking(&forms), &named, inputs.now);
+        // Few ask.
+        let named = LazyCell::new(|| named_by(&members));
+        let is_named = |host: &Hostname, owner: &Owner| named.contains(&(host, owner));
+        let mut claims = claims::settle(before.collect(), &asking(&forms), is_named, inputs.now);
         let placed = place(&forms, &spoiled, &claims, inputs, &mut found);
         claims::remember_rules(&mut claims, &placed.rules);
         found.sort();
@@ -140,7 +139,7 @@ impl Part {
         let is_good = |form: &&Form| form.is_present() && placed.ids.contains(&form.id);
         let good = || forms.iter().filter(is_good);
         let unproven = good().filter(|form| form.is_unproven);
-        let candidates = || members.values().flat_map(|member| &member.candidates);
+        let candidates = || members.iter().flat_map(|(_, member)| &member.candidates);
         let lacks_address = |c: &&Candidate<'_>| matches!(c.ip, Err(NotReady::NoAddress { .. }));
         let addressless = candidates().filter(lacks_address);
         Self {
@@ -160,4 +159,13 @@ impl Part {
             absent,
         }
     }
+}
+
+/// The hosts that labels name, with the owner of the container, also where the route is not served.
+fn named_by<'a>(members: &'a [(AppKey, Member<'_>)]) -> BTreeSet<(&'a Hostname, &'a Owner)> {
+    let of_member = |(app, member): &'a (AppKey, Member<'_>)| {
+        let hosts = member.candidates.iter().flat_map(named);
+        hosts.map(|host| (host, &app.owner))
+    };
+    members.iter().flat_map(of_member).collect()
 }

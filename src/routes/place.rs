@@ -295,12 +295,11 @@ impl Placed {
 /// host under which the route must not be served has a pool of its own, in which nobody ever is:
 /// its slots must not be those of the route's other hosts.
 fn pool_key(form: &Form, is_served: bool) -> PoolKey {
-    let port = form
-        .spec
-        .port
-        .map_or("exposed".to_owned(), |port| port.to_string());
-    let refused = if is_served { "" } else { " refused" };
-    let port = format!("{port} {}{refused}", form.id.route);
+    let (route, refused) = (&form.id.route, if is_served { "" } else { " refused" });
+    let port = match form.spec.port {
+        Some(port) => format!("{port} {route}{refused}"),
+        None => format!("exposed {route}{refused}"),
+    };
     PoolKey::new(&form.id.app, form.spec.scheme, &port)
 }
 

@@ -1,6 +1,7 @@
 //! What is in force for each host: its certificate, whom it lets in, and where its plain HTTP goes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::build::Inputs;
 use super::claims::PartClaims;
@@ -9,7 +10,7 @@ use super::gates::Gates;
 use super::table::{HostPolicy, RouteKey, TlsMode};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::labels::{ClientCa, HostRules, TlsSetting};
-use crate::model::{AppKey, ContainerRef, Hostname, RouteId, RouteName};
+use crate::model::{AppKey, ContainerRef, Hostname, Owner, RouteId, RouteName};
 
 /// The policy of every host.
 pub(super) struct Policies(BTreeMap<Hostname, Decided>);
@@ -21,8 +22,23 @@ pub(super) struct Decided {
     pub(super) policy: HostPolicy,
     /// Why the host is served to nobody.
     pub(super) refusal: Option<Diagnostic>,
-    /// Who decided it.
-    by: String,
+    by: By,
+}
+
+/// Who decided it.
+enum By {
+    Route(RouteId),
+    /// One that has no container now.
+    Owner(Owner),
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Route(id) => write!(f, "`{id}`"),
+            Self::Owner(owner) => owner.fmt(f),
+        }
+    }
 }
 
 /// A route that says something about a host.
@@ -83,8 +99,8 @@ impl Policies {
             let before = claims.get(host).filter(|claim| claim.released.is_some());
             let before = before.filter(|claim| claim.rules.tls.is_some());
             let (rules, by) = match before {
-                Some(claim) => (&claim.rules, claim.owner.to_string()),
-                None => (voice.rules, format!("`{}`", voice.id)),
+                Some(claim) => (&claim.rules, By::Owner(claim.owner.clone())),
+                None => (voice.rules, By::Route(voice.id.clone())),
             };
             let rules = resolved(rules, inputs.default_tls);
             let refusal = refusal(host, &rules, voice, inputs);

@@ -62,10 +62,18 @@ impl RouteKey {
         }
     }
 
+    /// Whether it is one of [`Self::whole`].
+    fn is_whole(&self) -> bool {
+        self.path == PathMatch::Every && self.priority == 0 && self.matching.is_empty()
+    }
+
     /// Everything but the host, as it is shown: the path prefix, `=` and a whole path or `~` and a
     /// pattern, then what else must hold and the priority.
     #[must_use]
     pub fn beyond_host(&self) -> String {
+        if self.is_whole() {
+            return String::new();
+        }
         let priority = match self.priority {
             0 => String::new(),
             priority => format!(" priority={priority}"),

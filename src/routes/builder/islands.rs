@@ -1,9 +1,11 @@
 //! The islands of the last build, and where everything is among them.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::repeat;
 use std::sync::Arc;
 
+use super::side_by_side;
 use crate::model::{AppKey, ContainerId, Hostname};
 use crate::routes::part::Part;
 use crate::routes::report::Row;
@@ -58,16 +60,45 @@ pub(super) fn add_one<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
+/// These islands with what came of them, and whether each changes by itself as time passes. Those of
+/// which nothing is left are left out.
+pub(super) fn settled(islands: Vec<Island>, part: &Part) -> Vec<(Island, bool)> {
+    let mut keys: Vec<&RouteKey> = part.table.routes.keys().collect();
+    keys.sort_by(|a, b| a.host.cmp(&b.host));
+    let mut rows: Vec<&Arc<Row>> = part.rows.iter().collect();
+    rows.sort_by(|a, b| a.container.id.cmp(&b.container.id));
+    let of_host = |host: &Hostname| of(&keys, move |key| key.host.cmp(host));
+    let of_container = |id: &ContainerId| of(&rows, move |row| row.container.id.cmp(id));
+    let settle = |mut island: Island| {
+        let own = island.hosts.iter().flat_map(of_host);
+        { own }.for_each(|key| add_one(&mut island.keys, (*key).clone()));
+        let own = island.containers.iter().flat_map(of_container);
+        { own }.for_each(|row| add_one(&mut island.rows, Arc::clone(row)));
+        let is_timed = island.is_timed(part);
+        (!island.is_gone(part)).then_some((island, is_timed))
+    };
+    islands.into_iter().filter_map(settle).collect()
+}
+
+/// Those of a sorted list that are equal.
+fn of<T>(sorted: &[T], order: impl Fn(&T) -> Ordering) -> &[T] {
+    let before = sorted.partition_point(|item| order(item).is_lt());
+    let (_, from) = sorted.split_at(before);
+    let (own, _) = from.split_at(from.partition_point(|item| order(item).is_eq()));
+    own
+}
+
 /// Adds these. Many at once are sorted first: a map is made of what is sorted in much less time than
 /// it takes to find a place for each.
-fn put_all<'a, K: Ord + Clone + 'a>(
+fn put_all<'a, K: Ord + Clone + Send + 'a>(
     map: &mut BTreeMap<K, u64>,
     new: impl Iterator<Item = (&'a K, u64)>,
 ) {
-    let new: Vec<(K, u64)> = new.map(|(key, number)| (key.clone(), number)).collect();
+    let mut new: Vec<(K, u64)> = new.map(|(key, number)| (key.clone(), number)).collect();
     if new.len() < map.len() / MANY {
         map.extend(new);
     } else {
+        side_by_side::sort_by(&mut new, |(a, _), (b, _)| a.cmp(b));
         map.append(&mut new.into_iter().collect());
     }
 }
@@ -87,28 +118,7 @@ pub(super) struct Islands {
 }
 
 impl Islands {
-    /// Adds islands of which this came. They are found by what is in them after [`Self::index`].
-    pub(super) fn add_all(&mut self, islands: Vec<Island>, part: &Part) {
-        let mut keys: BTreeMap<&Hostname, Vec<&RouteKey>> = BTreeMap::new();
-        for key in part.table.routes.keys() {
-            keys.entry(&key.host).or_default().push(key);
-        }
-        let mut rows: BTreeMap<&ContainerId, Vec<&Arc<Row>>> = BTreeMap::new();
-        for row in &part.rows {
-            rows.entry(&row.container.id).or_default().push(row);
-        }
-        for mut island in islands {
-            let own = island.hosts.iter().filter_map(|host| keys.get(host));
-            { own.flatten() }.for_each(|key| add_one(&mut island.keys, (*key).clone()));
-            let own = island.containers.iter().filter_map(|id| rows.get(id));
-            { own.flatten() }.for_each(|row| add_one(&mut island.rows, Arc::clone(row)));
-            if !island.is_gone(part) {
-                let is_timed = island.is_timed(part);
-                self.add(island, is_timed);
-            }
-        }
-    }
-
+    /// Adds an island. It is found by what is in it after [`Self::index`].
     pub(super) fn add(&mut self, island: Island, is_timed: bool) {
         let number = self.next;
         self.next += 1;

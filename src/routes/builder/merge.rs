@@ -29,7 +29,7 @@ pub(super) struct Change {
 
 /// Parts side by side, not in order: maps are made of them once all are there.
 #[derive(Debug, Default)]
-struct New {
+pub(super) struct New {
     routes: Vec<(RouteKey, Arc<Route>)>,
     hosts: Vec<(Hostname, HostPolicy)>,
     redirects: Vec<(Hostname, Hostname)>,
@@ -39,6 +39,52 @@ struct New {
     rows: Vec<Arc<Row>>,
     /// What there is little of, in a part as it comes.
     rest: Part,
+}
+
+impl New {
+    pub(super) fn add(&mut self, part: Part) {
+        self.routes.extend(part.table.routes);
+        self.hosts.extend(part.table.hosts);
+        self.redirects.extend(part.table.redirects);
+        self.claims.extend(part.claims);
+        self.good.extend(part.good);
+        self.ready_last.extend(part.ready_last);
+        self.rows.extend(part.rows);
+        let rest = &mut self.rest;
+        rest.absent.extend(part.absent);
+        rest.unproven.extend(part.unproven);
+        rest.diagnostics.extend(part.diagnostics);
+        rest.addressless.extend(part.addressless);
+        rest.trials.extend(part.trials);
+        rest.watches.extend(part.watches);
+        let ends = [rest.linger_ends, part.linger_ends];
+        rest.linger_ends = ends.into_iter().flatten().min();
+    }
+
+    /// Sorts what there is much of, so that it need only be merged with what others have sorted.
+    pub(super) fn sort(&mut self) {
+        sort(&mut self.routes);
+        sort(&mut self.hosts);
+        sort(&mut self.claims);
+        sort(&mut self.good);
+        sort(&mut self.ready_last);
+        self.rows.sort();
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.routes.append(&mut other.routes);
+        self.hosts.append(&mut other.hosts);
+        self.redirects.append(&mut other.redirects);
+        self.claims.append(&mut other.claims);
+        self.good.append(&mut other.good);
+        self.ready_last.append(&mut other.ready_last);
+        self.rows.append(&mut other.rows);
+        self.add(other.rest);
+    }
+}
+
+fn sort<K: Ord, V>(entries: &mut [(K, V)]) {
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
 }
 
 /// The entries of a map that change: the new value, or none where there is none any more.
@@ -62,24 +108,8 @@ impl Change {
         change
     }
 
-    pub(super) fn add(&mut self, part: Part) {
-        let all = &mut self.new;
-        all.routes.extend(part.table.routes);
-        all.hosts.extend(part.table.hosts);
-        all.redirects.extend(part.table.redirects);
-        all.claims.extend(part.claims);
-        all.good.extend(part.good);
-        all.ready_last.extend(part.ready_last);
-        all.rows.extend(part.rows);
-        let rest = &mut all.rest;
-        rest.absent.extend(part.absent);
-        rest.unproven.extend(part.unproven);
-        rest.diagnostics.extend(part.diagnostics);
-        rest.addressless.extend(part.addressless);
-        rest.trials.extend(part.trials);
-        rest.watches.extend(part.watches);
-        let ends = [rest.linger_ends, part.linger_ends];
-        rest.linger_ends = ends.into_iter().flatten().min();
+    pub(super) fn add(&mut self, new: New) {
+        self.new.append(new);
     }
 
     /// What has not changed stays the very same, so that it is soon seen that it has not.
@@ -170,7 +200,7 @@ fn entries<K: Ord, V: PartialEq>(
     gone: impl IntoIterator<Item = K>,
     mut new: Vec<(K, V)>,
 ) -> Entries<K, V> {
-    new.sort_by(|(a, _), (b, _)| a.cmp(b));
+    sort(&mut new);
     let is_new = |key: &K| new.binary_search_by(|(new, _)| new.cmp(key)).is_ok();
     let is_left = |key: &K| map.contains_key(key) && !is_new(key);
     let gone = gone.into_iter().filter(is_left).map(|key| (key, None));

@@ -6,12 +6,12 @@ use super::Kept;
 use crate::model::{AppKey, ContainerId, Hostname, changes};
 use crate::routes::build::Inputs;
 
-/// What must be built anew, with all that hangs together with it.
+/// What must be built anew, with all that hangs together with it. Some may stand in it more than once.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
-    pub(super) containers: BTreeSet<ContainerId>,
-    pub(super) apps: BTreeSet<AppKey>,
-    pub(super) hosts: BTreeSet<Hostname>,
+    pub(super) containers: Vec<ContainerId>,
+    pub(super) apps: Vec<AppKey>,
+    pub(super) hosts: Vec<Hostname>,
 }
 
 impl Kept {
@@ -19,13 +19,14 @@ impl Kept {
     /// such as the claims that hold, is no difference.
     pub(super) fn touched(&self, inputs: &Inputs<'_>) -> Touched {
         let seen = &self.seen;
-        let mut containers: BTreeSet<ContainerId> =
-            { inputs.snapshot.changed_since(&seen.snapshot).cloned() }.collect();
+        let changed = inputs.snapshot.changed_since(&seen.snapshot);
+        let mut containers: Vec<ContainerId> = changed.cloned().collect();
         // Whose network it is may itself use another's.
-        let mut left: Vec<ContainerId> = containers.iter().cloned().collect();
-        while let Some(lender) = left.pop() {
-            let borrowers = inputs.snapshot.borrowers(&lender).cloned();
-            left.extend(borrowers.filter(|id| containers.insert(id.clone())));
+        let (mut borrowers, mut at) = (BTreeSet::new(), 0);
+        while let Some(lender) = containers.get(at).cloned() {
+            let new = inputs.snapshot.borrowers(&lender);
+            containers.extend(new.filter(|id| borrowers.insert((*id).clone())).cloned());
+            at += 1;
         }
         self.touched_by_gates(inputs, &mut containers);
         let refused = changes(&seen.refused, inputs.refused).map(|(id, ..)| &id.app);
@@ -46,7 +47,7 @@ impl Kept {
         }
     }
 
-    fn touched_by_gates(&self, inputs: &Inputs<'_>, containers: &mut BTreeSet<ContainerId>) {
+    fn touched_by_gates(&self, inputs: &Inputs<'_>, containers: &mut Vec<ContainerId>) {
         let (before, now) = (&self.seen.gates, inputs.gates);
         let proven = now.proven.changes_since(&before.proven);
         let draining = before.draining.symmetric_difference(&now.draining);
