@@ -45,7 +45,7 @@ pub(super) fn read<'a>(
             return off(Obstacle::Disabled, &reason);
         }
         Standing::OneOff => return off(Obstacle::OneOff, "it is a one-off container (`run`)"),
-        Standing::Asks(spec) => *spec,
+        Standing::Asks(spec) => spec,
     };
     let network = spec.network.as_deref().unwrap_or(inputs.network);
     let waits = trials::waits_for_health(&spec);

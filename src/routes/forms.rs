@@ -24,7 +24,7 @@ use crate::model::{
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
     pub(super) container: &'a Container,
-    pub(super) spec: ContainerSpec,
+    pub(super) spec: Box<ContainerSpec>,
     pub(super) ip: Result<IpAddr, NotReady>,
 }
 
