@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::harness::load::Kind;
 use crate::harness::{
@@ -15,8 +15,6 @@ use crate::harness::{
 const PORT: u16 = 8080;
 /// From one try of a request to the next.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
-/// How long the neighbour crashes.
-const CRASHES_FOR: Duration = Duration::from_secs(20);
 
 struct Scene {
     engine: Engine,
@@ -288,31 +286,6 @@ async fn requests_that_all_replicas_with_passive_checks_refuse_are_tried_on() {
         let name = answer.said("name").unwrap_or_default();
         assert!(name.starts_with("web-"), "{answer:?}");
     }
-}
-
-#[tokio::test]
-async fn a_neighbour_that_crashes_again_and_again_costs_one_load_and_one_warning() {
-    let scene = Scene::with_slots().await;
-    scene.ready(scene.replica("web-1")).await;
-    let loads = scene.agent.loads().await;
-    let load = scene.agent.load(&scene.host, "web", Kind::Kept, 8);
-    let crashes = scene
-        .site("crashes")
-        .argument("--restart", "always")
-        .env("WHOAMI_EXIT_AFTER_MS", "300");
-    let crashes = scene.engine.run(crashes).await;
-    sleep(CRASHES_FOR).await;
-    let restarts = scene.engine.inspect(&crashes, "{{.RestartCount}}").await;
-    let counts = load.stop().await;
-    assert!(restarts.parse::<u32>().unwrap() >= 4, "{restarts}");
-    assert!(counts.ok() > 500, "{counts:?}");
-    // One load cuts kept connections of clients that happen to ask at that instant: each once.
-    assert!(counts.failed() <= 8, "{counts:?}");
-    assert!(scene.agent.loads().await - loads <= 1);
-    let said = scene.agent.logged("ends again and again");
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains(&crashes.name), "{said:?}");
-    assert!(said[0].contains("exits=3"), "{said:?}");
 }
 
 #[tokio::test]

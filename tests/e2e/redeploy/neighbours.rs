@@ -53,12 +53,16 @@ async fn a_neighbour_that_crashes_again_and_again_costs_one_load() {
         let began = Instant::now();
         let crash = App::named("crash").host(&scene.engine.host("crash"));
         let crash = crash.env("WHOAMI_EXIT_AFTER_MS", "300");
-        scene
-            .engine
-            .run(crash.argument("--restart", "always"))
-            .await;
+        let crash = crash.argument("--restart", "always");
+        let crash = scene.engine.run(crash).await;
         sleep(CRASHES.saturating_sub(began.elapsed())).await;
+        let restarts = scene.engine.inspect(&crash, "{{.RestartCount}}").await;
         watch.end().await.is_within(cost);
+        assert!(restarts.parse::<u32>().unwrap() >= 4, "{restarts}");
+        let said = scene.agent.logged("ends again and again");
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains(&crash.name), "{said:?}");
+        assert!(said[0].contains("exits=3"), "{said:?}");
     })
     .await;
 }
