@@ -7,6 +7,7 @@
 mod sites;
 
 use allocation_counter::{AllocationInfo, measure};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::json;
 use sh0_agent::caddy::render::render;
 use sh0_agent::discovery::wire;
@@ -20,8 +21,18 @@ use self::sites::{built_by, container, moved};
 const SIZES: [u32; 4] = [10, 100, 1_000, 10_000];
 
 fn main() {
+    stay_on_one_core();
     changes();
     memory();
+}
+
+/// Only what this thread allocates is counted, and where there is one core it does all of the work.
+fn stay_on_one_core() {
+    let mut first = CpuSet::new();
+    let allowed = sched_getaffinity(None).expect("Linux says where a thread may run");
+    let core = (0..CpuSet::MAX_CPU).find(|core| allowed.is_set(*core));
+    first.set(core.expect("it runs somewhere"));
+    sched_setaffinity(None, &first).expect("it may run there");
 }
 
 #[expect(clippy::print_stdout, reason = "the figures of a benchmark")]
