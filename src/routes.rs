@@ -25,6 +25,7 @@ mod policies;
 mod redirects;
 mod refusal;
 mod report;
+mod sorted;
 mod table;
 mod trials;
 mod upstream;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::sorted::equal;
 use crate::labels::HostRules;
 use crate::model::{ContainerId, Hostname, Owner, SharedMap};
 
@@ -122,9 +123,7 @@ pub(super) fn settle(
     let mut by_host: Vec<&Asking> = asking.iter().collect();
     by_host.sort_by(|a, b| a.host.cmp(&b.host));
     for (host, claim) in &mut claims {
-        let before = by_host.partition_point(|ask| ask.host < *host);
-        let asking = by_host.get(before..).unwrap_or_default();
-        let (asking, _) = asking.split_at(asking.partition_point(|ask| ask.host == *host));
+        let asking = equal(&by_host, |ask| ask.host.cmp(host));
         claim.follow_rename(asking);
         let owner = claim.owner.clone();
         let own = || asking.iter().filter(|ask| ask.owner == owner);

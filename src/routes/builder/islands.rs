@@ -1,6 +1,5 @@
 //! The islands of the last build, and where everything is among them.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::repeat;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use super::side_by_side;
 use crate::model::{AppKey, ContainerId, Hostname};
 use crate::routes::part::Part;
 use crate::routes::report::Row;
+use crate::routes::sorted::equal;
 use crate::routes::table::RouteKey;
 
 /// This part of all is many.
@@ -67,8 +67,8 @@ pub(super) fn settled(islands: Vec<Island>, part: &Part) -> Vec<(Island, bool)> 
     keys.sort_by(|a, b| a.host.cmp(&b.host));
     let mut rows: Vec<&Arc<Row>> = part.rows.iter().collect();
     rows.sort_by(|a, b| a.container.id.cmp(&b.container.id));
-    let of_host = |host: &Hostname| of(&keys, move |key| key.host.cmp(host));
-    let of_container = |id: &ContainerId| of(&rows, move |row| row.container.id.cmp(id));
+    let of_host = |host: &Hostname| equal(&keys, |key| key.host.cmp(host));
+    let of_container = |id: &ContainerId| equal(&rows, |row| row.container.id.cmp(id));
     let settle = |mut island: Island| {
         let own = island.hosts.iter().flat_map(of_host);
         { own }.for_each(|key| add_one(&mut island.keys, (*key).clone()));
@@ -78,14 +78,6 @@ pub(super) fn settled(islands: Vec<Island>, part: &Part) -> Vec<(Island, bool)> 
         (!island.is_gone(part)).then_some((island, is_timed))
     };
     islands.into_iter().filter_map(settle).collect()
-}
-
-/// Those of a sorted list that are equal.
-fn of<T>(sorted: &[T], order: impl Fn(&T) -> Ordering) -> &[T] {
-    let before = sorted.partition_point(|item| order(item).is_lt());
-    let (_, from) = sorted.split_at(before);
-    let (own, _) = from.split_at(from.partition_point(|item| order(item).is_eq()));
-    own
 }
 
 /// Adds these. Many at once are sorted first: a map is made of what is sorted in much less time than
