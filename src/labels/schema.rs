@@ -175,20 +175,6 @@ impl Key {
     }
 }
 
-/// Some of the keys.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct KeySet(u64);
-
-impl KeySet {
-    pub(super) fn insert(&mut self, key: Key) {
-        self.0 |= 1 << key as u32;
-    }
-
-    pub(super) fn contains(self, key: Key) -> bool {
-        self.0 & (1 << key as u32) != 0
-    }
-}
-
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyInfo {
@@ -327,6 +313,5 @@ mod tests {
         let of_keys: BTreeSet<_> = keys().map(|info| info.key).collect();
         assert_eq!((names.len(), of_keys.len()), (count, count));
         assert_eq!(count, Key::RedirectFrom as usize + 1, "a key without a row");
-        assert!(count <= 64, "a set of keys has a bit for each");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::hints;
 use super::limits::{LABELS_MAX, ROUTE_NAME_BYTES_MAX, ROUTES_MAX};
-use super::schema::{self, Key, KeySet, Scope};
+use super::schema::{self, Key, Scope};
 use crate::diagnostic::{Code, Diagnostic, LabelRef};
 use crate::model::{Container, RouteName};
 
@@ -12,8 +12,6 @@ use crate::model::{Container, RouteName};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scoped {
     single: BTreeMap<Key, LabelRef>,
-    /// The keys in it: each is asked for, and hardly any is there.
-    keys: KeySet,
     /// By family and member.
     members: BTreeMap<(Key, String), LabelRef>,
     /// Whether a key that is not known looks like one that protects.
@@ -25,15 +23,11 @@ pub(super) struct Scoped {
 impl Scoped {
     /// The label of a key that is no family.
     pub(super) fn get(&self, key: Key) -> Option<&LabelRef> {
-        if self.has(key) {
-            self.single.get(&key)
-        } else {
-            None
-        }
+        self.single.get(&key)
     }
 
     pub(super) fn has(&self, key: Key) -> bool {
-        self.keys.contains(key)
+        self.single.contains_key(&key)
     }
 
     /// The labels of a family, by the members' names as they are written.
@@ -86,10 +80,7 @@ impl Scoped {
 
     fn insert(&mut self, place: Place, label: LabelRef) {
         match place.member {
-            None => {
-                self.keys.insert(place.key);
-                self.single.insert(place.key, label);
-            }
+            None => drop(self.single.insert(place.key, label)),
             Some(member) => drop(self.members.insert((place.key, member), label)),
         }
     }
